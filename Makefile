@@ -1,0 +1,42 @@
+# Each verb is one line that a user could type. What a verb needs is set up in .venv on first use, with the versions of
+# constraints.txt; nothing is installed outside this folder and no root is needed. `make` alone runs the co-simulation.
+
+PYTHON  ?= python3
+NETWORK ?= fashion-bnn
+BOARD   ?= ulx3s-85f
+IMAGES  ?= 4
+RECIPE  ?= fashion-bnn
+
+BIN     := .venv/bin
+PIP     := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: sim bitstream test lint train bench formal clean
+
+sim: .venv/.base                ; $(BIN)/rowloom sim $(NETWORK) --images $(IMAGES)
+bitstream: .venv/.base          ; $(BIN)/rowloom build $(NETWORK) --board $(BOARD)
+test: .venv/.dev                ; $(BIN)/pytest -n auto
+lint: .venv/.dev                ; $(BIN)/ruff check . && $(BIN)/mypy
+train: .venv/.dev               ; $(BIN)/rowloom train $(RECIPE) -o build/$(RECIPE).rowloom
+bench: .venv/.dev               ; $(BIN)/python tests/bench.py
+formal: .venv/.dev              ; $(BIN)/pytest -m formal
+clean:                          ; rm -rf build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Set-up. A stamp file says that a step was done with the present pyproject.toml and constraints.txt.
+.venv/.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "rowloom: error: $(PYTHON): is older than 3.11, set PYTHON=python3.11 or newer"; exit 2; }
+	@echo "set-up: a virtual environment in .venv ($$($(PYTHON) --version))"
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.base: .venv/.venv pyproject.toml constraints.txt
+	@echo "set-up: rowloom, simulator, synthesis, place and route (about 450 MB, once)"
+	@$(PIP) -e .
+	@touch $@
+
+# torch first and by itself: its exact version is then settled before anything else asks for it.
+.venv/.dev: .venv/.base
+	@echo "set-up: torch, for training and lowering (about 1 GB, once)"
+	@$(PIP) torch==2.13.0
+	@echo "set-up: test and lint tools"
+	@$(PIP) -e '.[train,dev]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""Boards: does it fit and run."""

@@ -1,0 +1,1 @@
+"""rowloom weaves quantized neural networks, row by row, into FPGA accelerators that are proved bit-exact."""
