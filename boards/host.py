@@ -1,0 +1,149 @@
+"""The host's end of the line: run images on a board as on the golden model."""
+
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rowloom.boards.protocol import CRC_BYTES, FAULT_TEXT, About, Fault, Kind, crc, frame
+from rowloom.model.errors import CheckFailed, RowloomError
+
+
+class Line(Protocol):
+    """A byte stream: a serial port, or its stand-in in a test."""
+
+    def write(self, data: bytes) -> object:
+        """Send all of ``data``."""
+
+    def read(self, size: int) -> bytes:
+        """Return ``size`` bytes, or fewer when the line's time-out passes first."""
+
+    def close(self) -> None:
+        """Give the line back."""
+
+
+class Device:
+    """An accelerator at the other end of a line.
+
+    Parameters
+    ----------
+    line : Line
+        Already open.
+    name : str
+        What errors call it.
+
+    Raises
+    ------
+    RowloomError
+        From :meth:`about` and :meth:`run`: no answer, a damaged answer, or a refusal by the board.
+    """
+
+    def __init__(self, line: Line, *, name: str = "board") -> None:
+        self._line = line
+        self._name = name
+        self._about: About | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the line back."""
+        self._line.close()
+
+    def about(self) -> About:
+        """Ask the board what is on it."""
+        self._line.write(frame(Kind.ABOUT))
+        self._about = About.unpack(self._answer(Kind.ABOUT, About.size()))
+        return self._about
+
+    def load(self, about: About) -> None:
+        """Make sure that the design described by ``about`` is what the board holds.
+
+        Raises
+        ------
+        CheckFailed
+            If it holds another.
+        """
+        there = self.about()
+        if there != about:
+            raise CheckFailed(
+                self._name,
+                f"holds design {there.identity:08x}",
+                f"program it with the bitstream of design {about.identity:08x}",
+            )
+
+    def run(self, x: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Run images, one after the other.
+
+        Parameters
+        ----------
+        x : integer array [N, H, W, C]
+            Input codes.
+
+        Returns
+        -------
+        int64 array [N, values]
+            What the accelerator put out for each image, in the order y, x, c.
+        """
+        about = self._about or self.about()
+        results = np.empty((len(x), about.output_beats), dtype=np.int64)
+        for image, result in zip(x, results, strict=True):
+            self._line.write(about.encode_image(image))
+            result[:] = about.decode_result(self._answer(Kind.RUN, about.output_bytes))
+        return results
+
+    def _read(self, size: int) -> bytes:
+        data = self._line.read(size)
+        if len(data) != size:
+            raise RowloomError(self._name, f"answered {len(data)} of {size} bytes", "check the line and its baud rate")
+        return data
+
+    def _answer(self, wanted: Kind, size: int) -> bytes:
+        """Return the payload, ``size`` bytes, of an answer of kind ``wanted``."""
+        head = self._read(1)
+        if head[0] not in (wanted, Kind.ERROR):
+            raise RowloomError(self._name, f"answered with byte 0x{head[0]:02x}", f"need 0x{wanted:02x}")
+        payload = self._read(size if head[0] == wanted else 1)
+        if self._read(CRC_BYTES) != crc(head + payload):
+            raise RowloomError(self._name, "the answer's checksum is wrong", "check the line and its baud rate")
+        if head[0] == Kind.ERROR:
+            known = payload[0] in set(Fault)
+            raise RowloomError(
+                self._name, FAULT_TEXT[Fault(payload[0])] if known else f"reason {payload[0]}", "try again"
+            )
+        return payload
+
+
+def open_device(address: str, *, baud: int = 1_000_000, time_out_seconds: float = 5.0) -> Device:
+    """Open a board on a serial port.
+
+    Parameters
+    ----------
+    address : str
+        ``serial://`` and the port, as in ``serial:///dev/ttyUSB0``.
+    baud : int
+        Bits a second, as the board was built for.
+    time_out_seconds : float
+        How long to wait for an answer.
+
+    Raises
+    ------
+    RowloomError
+        If the address is of another kind or the port cannot be opened.
+    """
+    kind, _, port = address.partition("://")
+    if kind != "serial" or not port:
+        raise RowloomError(f"device {address!r}", "unknown kind of address", "need serial:// and a port")
+    import serial  # only where a port is opened, so that simulating needs no serial driver
+
+    try:
+        line = serial.Serial(port, baud, timeout=time_out_seconds)
+    except (serial.SerialException, OSError) as error:
+        raise RowloomError(
+            f"device {address!r}", f"cannot be opened ({error})", "name a serial port that exists"
+        ) from error
+    return Device(line, name=port)

@@ -1,0 +1,18 @@
+"""1BitSquared iCEBreaker with an iCE40 UltraPlus."""
+
+from amaranth_boards.icebreaker import ICEBreakerPlatform
+
+from rowloom.boards.board import Board, Family, Resources
+
+ICEBREAKER = Board(
+    name="icebreaker",
+    title="1BitSquared iCEBreaker",
+    family=Family.ICE40,
+    device="iCE40UP5K",
+    package="SG48",
+    resources=Resources(lut4=5_280, ff=5_280, bram=30, dsp=8, spram=4),
+    bram_block_bits=4 * 1024,
+    clock_mhz=12.0,
+    core_mhz=18.0,
+    platform=ICEBreakerPlatform,
+)

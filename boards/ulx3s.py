@@ -1,0 +1,18 @@
+"""Radiona ULX3S with the largest ECP5."""
+
+from amaranth_boards.ulx3s import ULX3S_85F_Platform
+
+from rowloom.boards.board import Board, Family, Resources
+
+ULX3S_85F = Board(
+    name="ulx3s-85f",
+    title="Radiona ULX3S 85F",
+    family=Family.ECP5,
+    device="LFE5U-85F",
+    package="CABGA381",
+    resources=Resources(lut4=83_640, ff=83_640, bram=208, dsp=156, spram=0),
+    bram_block_bits=18 * 1024,
+    clock_mhz=25.0,
+    core_mhz=80.0,
+    platform=ULX3S_85F_Platform,
+)
