@@ -63,6 +63,8 @@ class Board:
         The oscillator on the board, input of the PLL.
     core_mhz : float
         The clock that the accelerator is built for unless another is asked for.
+    nextpnr : tuple of str
+        The options by which nextpnr knows the device.
     baud : int
         Bits a second of the serial line.
     platform : callable returning :class:`amaranth.build.Platform`
@@ -83,6 +85,7 @@ class Board:
     bram_block_bits: int
     clock_mhz: float
     core_mhz: float
+    nextpnr: tuple[str, ...]
     baud: int = 1_000_000
     platform: Callable[[], Platform]
 

@@ -14,5 +14,6 @@ ICEBREAKER = Board(
     bram_block_bits=4 * 1024,
     clock_mhz=12.0,
     core_mhz=18.0,
+    nextpnr=("--up5k", "--package", "sg48"),
     platform=ICEBreakerPlatform,
 )

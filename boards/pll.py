@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from amaranth.build import Platform
-from amaranth.hdl import ClockDomain, ClockSignal, Instance, Module, ResetSignal, Signal
+from amaranth.hdl import ClockDomain, ClockSignal, Instance, Module, Signal
 from amaranth.lib import io, wiring
 from amaranth.lib.cdc import ResetSynchronizer
+from amaranth.lib.wiring import Out
 
 from rowloom.boards.board import Board, Family
 from rowloom.model.errors import RowloomError
@@ -151,17 +152,23 @@ def core_clock_mhz(board: Board, wanted_mhz: float) -> float:
 
 
 class ClockGenerator(wiring.Component):
-    """Makes the ``sync`` domain of a board: a PLL from its oscillator, and a reset.
+    """Makes a board's clock and reset: a PLL from its oscillator.
 
-    The reset lasts until the PLL has locked and ``RESET_CYCLES`` more have passed. Block RAMs of iCE40 read as zero
-    for some 3 us after configuration, so that the delay is longer than 15 us at any clock up to 130 MHz.
+    nextpnr derives the clock's constraint from that of the oscillator and the settings of the PLL. The reset lasts
+    until the PLL has locked and ``RESET_CYCLES`` more have passed: block RAMs of iCE40 read as zero for some 3 us
+    after configuration, and the delay is longer than 15 us at any clock up to 130 MHz.
 
     Parameters
     ----------
     board : :class:`rowloom.boards.board.Board`
         Whose oscillator and family.
     core_mhz : float
-        Wanted frequency of ``sync``, MHz; see :func:`core_clock_mhz` for the one that comes out.
+        Wanted frequency, MHz; the attribute is the one that comes out, see :func:`core_clock_mhz`.
+
+    Members
+    -------
+    clock, reset : Out(1)
+        What drives the core's clock domain.
 
     Raises
     ------
@@ -171,41 +178,36 @@ class ClockGenerator(wiring.Component):
 
     RESET_CYCLES = 2048
 
+    clock: Signal
+    reset: Signal
+
     def __init__(self, board: Board, core_mhz: float) -> None:
         self.board = board
         self.core_mhz = core_clock_mhz(board, core_mhz)
-        super().__init__({})
+        super().__init__({"clock": Out(1), "reset": Out(1, init=1)})
 
     def elaborate(self, platform: Platform) -> Module:
         """Return the gates; needs the platform of the board."""
         m = Module()
         oscillator = platform.request(platform.default_clk, dir="-")
-        clock = Signal()
         locked = Signal()
         if self.board.family is Family.ECP5:
             m.submodules.clock_buffer = buffer = io.Buffer("i", oscillator)
-            m.submodules.pll = self._ecp5_pll(buffer.i, clock, locked)
+            m.submodules.pll = self._ecp5_pll(buffer.i, locked)
         else:
-            m.submodules.pll = self._ice40_pll(oscillator, clock, locked)
-        platform.add_clock_constraint(clock, self.core_mhz * 1e6)
+            m.submodules.pll = self._ice40_pll(oscillator, locked)
 
-        # "locked" runs as soon as the PLL has locked; it only counts the rest of the reset of "sync".
+        # "locked" runs as soon as the PLL has locked; it only counts the rest of the reset.
         m.domains.locked = ClockDomain("locked", local=True)
-        m.domains.sync = ClockDomain("sync")
+        m.d.comb += ClockSignal("locked").eq(self.clock)
         m.submodules.lock_sync = ResetSynchronizer(~locked, domain="locked")
         left = Signal(range(self.RESET_CYCLES + 1), init=self.RESET_CYCLES)
-        reset = Signal(init=1)
         with m.If(left != 0):
             m.d.locked += left.eq(left - 1)
-        m.d.locked += reset.eq(left != 0)
-        m.d.comb += [
-            ClockSignal("locked").eq(clock),
-            ClockSignal("sync").eq(clock),
-            ResetSignal("sync").eq(reset),
-        ]
+        m.d.locked += self.reset.eq(left != 0)
         return m
 
-    def _ecp5_pll(self, oscillator: Signal, clock: Signal, locked: Signal) -> Instance:
+    def _ecp5_pll(self, oscillator: Signal, locked: Signal) -> Instance:
         dividers = ecp5_dividers(self.board.clock_mhz, self.core_mhz)
         return Instance(
             "EHXPLLL",
@@ -237,12 +239,12 @@ class ClockGenerator(wiring.Component):
             i_PLLWAKESYNC=0,
             i_ENCLKOP=0,
             i_CLKI=oscillator,
-            i_CLKFB=clock,
-            o_CLKOP=clock,
+            i_CLKFB=self.clock,
+            o_CLKOP=self.clock,
             o_LOCK=locked,
         )
 
-    def _ice40_pll(self, oscillator: io.PortLike, clock: Signal, locked: Signal) -> Instance:
+    def _ice40_pll(self, oscillator: io.PortLike, locked: Signal) -> Instance:
         dividers = ice40_dividers(self.board.clock_mhz, self.core_mhz)
         return Instance(
             "SB_PLL40_PAD",
@@ -254,6 +256,6 @@ class ClockGenerator(wiring.Component):
             i_RESETB=1,
             i_BYPASS=0,
             i_PACKAGEPIN=oscillator.io,
-            o_PLLOUTGLOBAL=clock,
+            o_PLLOUTGLOBAL=self.clock,
             o_LOCK=locked,
         )

@@ -1,7 +1,7 @@
 """What goes on a board: clock, pins, and the shell round the accelerator."""
 
 from amaranth.build import Platform
-from amaranth.hdl import Module
+from amaranth.hdl import ClockDomain, ClockSignal, Module, ResetSignal
 from amaranth.lib import io, wiring
 
 from rowloom.boards.board import Board
@@ -47,9 +47,12 @@ class Top(wiring.Component):
     def elaborate(self, platform: Platform) -> Module:
         """Return the gates; needs the platform of the board."""
         m = Module()
+        m.domains.sync = ClockDomain("sync")
         m.submodules.clock = self.clock
+        m.d.comb += [ClockSignal().eq(self.clock.clock), ResetSignal().eq(self.clock.reset)]
         m.submodules.shell = self.shell
-        pins = platform.request("uart", dir={"rx": "-", "tx": "-"})
+        # Raw pins: whatever else belongs to the line (RTS, DTR) stays unconnected.
+        pins = platform.request("uart", dir={pin.name: "-" for pin in platform.lookup("uart").ios})
         m.submodules.rx = rx = io.Buffer("i", pins.rx)
         m.submodules.tx = tx = io.Buffer("o", pins.tx)
         m.d.comb += [self.shell.rx.eq(rx.i), tx.o.eq(self.shell.tx)]

@@ -14,5 +14,6 @@ ULX3S_85F = Board(
     bram_block_bits=18 * 1024,
     clock_mhz=25.0,
     core_mhz=80.0,
+    nextpnr=("--85k", "--package", "CABGA381", "--speed", "6"),
     platform=ULX3S_85F_Platform,
 )

@@ -16,9 +16,7 @@ def test_crc_is_the_catalogued_one(data):
 
 
 def test_crc_check_value():
-    assert crc(b"123456789") == bytes.fromhex(
-        "29b1"
-    )  # from the CRC RevEng catalogue
+    assert crc(b"123456789") == bytes.fromhex("29b1")  # from the CRC RevEng catalogue
 
 
 def test_frame():
