@@ -1,0 +1,257 @@
+"""The accelerator: banks, arrays and the paths between them."""
+
+from amaranth import Array, Cat, Module, Signal, signed, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from rowloom.hw.array import ProcessingArray
+from rowloom.hw.crossbar import Crossbar
+from rowloom.hw.drain import DrainControl, DrainLane
+from rowloom.hw.issue import IssueNest
+from rowloom.hw.loader import Loader
+from rowloom.hw.memories import Bank, Rom
+from rowloom.hw.packer import Packer
+from rowloom.hw.pool import MaxPool
+from rowloom.hw.postprocess import ThresholdLane
+from rowloom.hw.program import input_fields, layer_fields
+from rowloom.hw.results import Results
+from rowloom.hw.retire import RetireNest
+from rowloom.hw.sequencer import Sequencer
+from rowloom.hw.units import SPECS
+from rowloom.hw.writer import BankWriter
+
+__all__ = ["Accelerator"]
+
+
+class Accelerator(wiring.Component):
+    """A row-stationary accelerator with the program and weights of one network.
+
+    Bit for bit :meth:`rowloom.model.network.Network.run`; a layer takes exactly the cycles that
+    :mod:`rowloom.hw.mapping.cycles` says.
+
+    Parameters
+    ----------
+    design : Design
+    probe : bool
+        Add ports that show every write into the banks.
+
+    Members
+    -------
+    input : In(stream of unsigned(input_bits))
+        Activation codes of the images in the order y, x, c, image after image.
+    output : Out(stream of {value: signed, last: 1})
+        The values of the network's output in the order y, x, c; ``last`` ends an image.
+    layer_done : Out(1)
+        Strobe: a layer is done.
+    layer : Out
+        Its index in ``design.layers``.
+    layer_cycles : Out(32)
+        Cycles that it took.
+    probe_{b}_en, probe_{b}_addr, probe_{b}_data : Out
+        Writes into bank b, with ``probe``.
+    """
+
+    input: stream.Interface
+    output: stream.Interface
+    layer_done: Signal
+    layer: Signal
+    layer_cycles: Signal
+
+    def __init__(self, design, *, probe=False):
+        self.design = design
+        self.probe = probe
+        hw = design.hardware
+        members = {
+            "input": In(stream.Signature(unsigned(hw.input_bits))),
+            "output": Out(stream.Signature(data.StructLayout({"value": signed(hw.sum_bits), "last": 1}))),
+            "layer_done": Out(1),
+            "layer": Out(range(max(2, hw.layers))),
+            "layer_cycles": Out(32),
+        }
+        if probe:
+            for b in range(hw.banks):
+                members |= {
+                    f"probe_{b}_en": Out(1),
+                    f"probe_{b}_addr": Out(hw.address_bits),
+                    f"probe_{b}_data": Out(hw.word_bits),
+                }
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        hw, images = self.design.hardware, self.design.images
+        layer_program = data.StructLayout(layer_fields(hw))
+        input_program = data.StructLayout(input_fields(hw))
+
+        m.submodules.sequencer = sequencer = Sequencer(
+            hardware=hw, input_program=input_program, layer_program=layer_program, init=images.program
+        )
+        program = sequencer.layer_program
+        m.d.comb += [
+            self.layer_done.eq(sequencer.layer_done),
+            self.layer.eq(sequencer.layer),
+            self.layer_cycles.eq(sequencer.layer_cycles),
+        ]
+        engine = Signal(hw.engines)
+        m.d.comb += engine.eq(1 << program.engine)
+
+        # Loop nest -> banks -> streams.
+        m.submodules.issue = issue = IssueNest(hardware=hw, program=layer_program)
+        m.submodules.crossbar = crossbar = Crossbar(hardware=hw)
+        m.d.comb += [issue.program.eq(program), issue.start.eq(sequencer.start)]
+        banks = []
+        for b in range(hw.banks):
+            bank = Bank(width=hw.word_bits, depth=hw.bank_depth)
+            m.submodules[f"bank_{b}"] = bank
+            m.d.comb += [
+                bank.read_address.eq(getattr(issue, f"address_{b}")),
+                getattr(crossbar, f"bank_{b}").eq(bank.read_data),
+            ]
+            banks.append(bank)
+        streams = [(j, q) for q in range(hw.cols) for j in range(hw.group)]
+        for j, q in streams:
+            m.d.comb += [
+                getattr(crossbar, f"select_{j}_{q}").eq(getattr(issue, f"select_{j}_{q}")),
+                getattr(crossbar, f"live_{j}_{q}").eq(getattr(issue, f"live_{j}_{q}")),
+            ]
+        active, first, last, odd = Signal(), Signal(), Signal(), Signal()
+        m.d.sync += [
+            active.eq(issue.active_data), first.eq(issue.first_data), last.eq(issue.last_data), odd.eq(issue.odd_data)
+        ]
+
+        # Streams and weights -> arrays.
+        arrays = []
+        for a, parameters in enumerate(hw.arrays):
+            array = ProcessingArray(
+                parameters=parameters, cols=hw.cols, group=hw.group, drains=hw.drains, stream_bits=hw.word_bits
+            )
+            m.submodules[f"array_{a}"] = array
+            m.d.comb += [
+                array.odd.eq(odd),
+                array.accumulate.eq(active & engine[a]),
+                array.capture.eq(last),
+            ]
+            for j, q in streams:
+                m.d.comb += [
+                    getattr(array, f"stream_{j}_{q}").eq(getattr(crossbar, f"stream_{j}_{q}")),
+                    getattr(array, f"live_{j}_{q}").eq(getattr(crossbar, f"stream_live_{j}_{q}")),
+                ]
+            for p in range(parameters.rows):
+                width = array.products * parameters.weight_bits
+                m.submodules[f"weights_{a}_{p}"] = rom = Rom(width=width, init=images.weights[a][p])
+                m.d.comb += [
+                    rom.address.eq(issue.weight_address),
+                    getattr(array, f"weights_{p}").eq(rom.data),
+                ]
+            arrays.append(array)
+
+        # Arrays -> one sum a filter -> codes.
+        m.submodules.drain = drain = DrainControl(count_bits=hw.count_bits)
+        m.submodules.retire = retire = RetireNest(hardware=hw, program=layer_program)
+        m.d.comb += [
+            drain.captured.eq(Cat(array.captured for array in arrays).any()),
+            drain.steps.eq(program.steps),
+            drain.rows.eq(program.rows),
+            retire.program.eq(program),
+            retire.start.eq(sequencer.start),
+            retire.emit.eq((drain.emit & ~engine[hw.pool]) | (issue.block_end & engine[hw.pool])),
+            sequencer.done.eq(retire.done),
+        ]
+        m.submodules.results = results = Results(hardware=hw, program=layer_program)
+        m.d.comb += [
+            results.program.eq(program),
+            results.start.eq(sequencer.start & program.to_results),
+            results.done.eq(retire.done & program.to_results),
+            results.enable.eq(retire.code_enable & program.to_results),
+            sequencer.results_busy.eq(results.busy),
+        ]
+        for array in arrays:
+            m.d.comb += array.shift.eq(drain.shift)
+        codes = {}
+        for k in range(hw.drains):
+            m.submodules[f"thresholds_{k}"] = rom = Rom(width=hw.sum_bits + 1, init=images.thresholds[k])
+            m.d.comb += rom.address.eq(retire.threshold_address)
+            for q in range(hw.cols):
+                sums = []
+                for a, (array, parameters) in enumerate(zip(arrays, hw.arrays, strict=True)):
+                    head = getattr(array, f"sum_{k}_{q}")
+                    shift = 0 if parameters.half else SPECS[parameters.unit].SHIFT
+                    lane = DrainLane(shape=_widen(head.shape(), hw.group))
+                    m.submodules[f"drain_{a}_{k}_{q}"] = lane
+                    m.d.comb += [
+                        lane.shift.eq(drain.shift), lane.shift_last.eq(drain.shift_last), lane.row.eq(head)
+                    ]
+                    wide = Signal(signed(hw.sum_bits), name=f"sum_{a}_{k}_{q}")
+                    m.d.comb += wide.eq(lane.sum << shift)
+                    sums.append(wide)
+                m.submodules[f"threshold_{k}_{q}"] = lane = ThresholdLane(sum_bits=hw.sum_bits)
+                m.d.comb += [
+                    lane.sum.eq(sums[0] if len(sums) == 1 else Array(sums)[program.engine]),
+                    lane.threshold.eq(rom.data[: hw.sum_bits].as_signed()),
+                    lane.invert.eq(rom.data[-1]),
+                    getattr(results, f"value_{k}_{q}").eq(lane.difference),
+                ]
+                with m.If(~program.raw):
+                    m.d.comb += getattr(results, f"value_{k}_{q}").eq(lane.code)
+                codes[k, q] = lane.code
+
+        # Codes and pooled words -> banks.
+        m.submodules.writer = writer = BankWriter(hardware=hw)
+        m.d.comb += [
+            writer.enable.eq(retire.word_enable & ~program.to_results),
+            writer.bank.eq(retire.word_bank),
+            writer.address.eq(retire.word_address),
+            writer.address_next.eq(retire.word_address_next),
+        ]
+        for q in range(hw.cols):
+            m.submodules[f"packer_{q}"] = packer = Packer(lanes=hw.lanes, drains=hw.drains)
+            m.submodules[f"pool_{q}"] = pool = MaxPool(group=hw.group, lanes=hw.word_bits, code_bits=1)
+            m.d.comb += [
+                packer.codes.eq(Cat(codes[k, q] for k in range(hw.drains))),
+                packer.enable.eq(retire.code_enable),
+                packer.first.eq(retire.code_first),
+                packer.slot.eq(retire.code_slot),
+                pool.active.eq(active),
+                pool.first.eq(first),
+                getattr(writer, f"column_{q}").eq(getattr(retire, f"column_{q}")),
+                getattr(writer, f"word_{q}").eq(packer.word),
+            ]
+            for j in range(hw.group):
+                m.d.comb += getattr(pool, f"stream_{j}").eq(getattr(crossbar, f"stream_{j}_{q}"))
+            with m.If(engine[hw.pool]):
+                m.d.comb += getattr(writer, f"word_{q}").eq(pool.word)
+
+        # Images -> banks; results -> host.
+        m.submodules.loader = loader = Loader(hardware=hw, program=input_program)
+        m.d.comb += [
+            loader.program.eq(sequencer.input_program),
+            loader.start.eq(sequencer.input_start),
+            loader.free.eq(sequencer.free),
+            sequencer.loaded.eq(loader.loaded),
+            writer.load_enable.eq(loader.load_enable),
+            writer.load_bank.eq(loader.load_bank),
+            writer.load_address.eq(loader.load_address),
+            writer.load_data.eq(loader.load_data),
+            loader.load_ready.eq(writer.load_ready),
+        ]
+        connect(m, flipped(self.input), loader.input)
+        connect(m, results.output, flipped(self.output))
+
+        for b, bank in enumerate(banks):
+            enable = getattr(writer, f"write_enable_{b}")
+            address = getattr(writer, f"write_address_{b}")
+            word = getattr(writer, f"write_data_{b}")
+            m.d.comb += [bank.write_enable.eq(enable), bank.write_address.eq(address), bank.write_data.eq(word)]
+            if self.probe:
+                m.d.comb += [
+                    getattr(self, f"probe_{b}_en").eq(enable),
+                    getattr(self, f"probe_{b}_addr").eq(address),
+                    getattr(self, f"probe_{b}_data").eq(word),
+                ]
+        return m
+
+
+def _widen(shape, rows):
+    """Shape of a sum of ``rows`` values of ``shape``."""
+    bits = shape.width + (rows - 1).bit_length()
+    return signed(bits) if shape.signed else unsigned(bits)

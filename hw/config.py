@@ -1,0 +1,112 @@
+"""What a user chooses: the size of the array, and the budget it must fit."""
+
+from dataclasses import asdict, dataclass
+from math import gcd
+
+from rowloom.model.errors import RowloomError
+
+__all__ = ["DEFAULT", "ArrayConfig", "Budget"]
+
+
+def _positive(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise RowloomError(name, f"must be a positive integer, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayConfig:
+    """Size of the largest array, and of what stands round it.
+
+    Peak throughput is ``rows * cols * lanes`` multiply-accumulates a cycle.
+
+    Parameters
+    ----------
+    rows : int
+        P, rows of processing elements. A row holds a filter row, or a filter.
+    cols : int
+        Q, columns. A column computes one output row.
+    lanes : int
+        L, products a processing element forms each cycle.
+    group : int, optional
+        Rows of different filter rows that a column can sum in space (the R of one filter).
+        Default: 3, or ``rows`` where that is fewer.
+    drains : int, optional
+        Drain chains a column, each with a post-processing lane of its own. Divides ``rows`` and
+        ``lanes``. Default: the largest divisor of both that leaves at least 3 rows a chain.
+    input_lanes : int, optional
+        Lanes of the array that takes the 8-bit first layer, for each of the ``group`` input rows.
+        Default: as many 8-bit codes as ``lanes`` bits hold, at least 1.
+    prefetch : bool
+        Whether the next image may be loaded while the current one is computed; costs the memory of
+        one image.
+
+    Raises
+    ------
+    RowloomError
+        If a parameter is not a positive integer, or ``drains`` does not divide ``rows`` and
+        ``lanes``, or ``group`` exceeds ``rows``.
+    """
+
+    rows: int
+    cols: int
+    lanes: int
+    group: int = 0
+    drains: int = 0
+    input_lanes: int = 0
+    prefetch: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "cols", "lanes"):
+            _positive(name, getattr(self, name))
+        if self.group == 0:
+            object.__setattr__(self, "group", min(3, self.rows))
+        if self.drains == 0:
+            object.__setattr__(self, "drains", _default_drains(self.rows, self.lanes))
+        if self.input_lanes == 0:
+            object.__setattr__(self, "input_lanes", max(1, self.lanes // 8))
+        for name in ("group", "drains", "input_lanes"):
+            _positive(name, getattr(self, name))
+        if self.group > self.rows:
+            raise RowloomError("group", f"must be at most rows ({self.rows}), not {self.group}")
+        if self.rows % self.drains or self.lanes % self.drains:
+            raise RowloomError(
+                "drains", f"must divide rows ({self.rows}) and lanes ({self.lanes}), not {self.drains}"
+            )
+
+    @property
+    def peak(self) -> int:
+        """Multiply-accumulates a cycle at full use."""
+        return self.rows * self.cols * self.lanes
+
+    @property
+    def chain(self) -> int:
+        """Rows of one drain chain."""
+        return self.rows // self.drains
+
+    def to_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def _default_drains(rows: int, lanes: int) -> int:
+    common = gcd(rows, lanes)
+    return max(d for d in range(1, common + 1) if common % d == 0 and (d == 1 or rows // d >= 3))
+
+
+#: The array that ``make sim`` runs: 12 x 2 processing elements of 32 lanes, 768 binary MACs a cycle.
+DEFAULT = ArrayConfig(rows=12, cols=2, lanes=32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What a device offers, and the clock that is wanted of it.
+
+    ``bram_blocks`` block RAMs of ``bram_block_bits`` bits, at most ``bram_block_width`` bits wide.
+    """
+
+    lut4: int
+    ff: int
+    bram_blocks: int
+    bram_block_bits: int
+    bram_block_width: int
+    dsp: int
+    clock_mhz: float

@@ -1,0 +1,237 @@
+"""The issue nest: what the arrays read in each cycle."""
+
+from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from rowloom.hw.loops import Loop
+
+__all__ = ["IssueNest"]
+
+
+class IssueNest(wiring.Component):
+    """Walks the loop nest of a layer, one activation word of every input row a cycle.
+
+    Loops, outer to inner: strip of output rows, output column (pixel), filter block, chunk of
+    kernel rows, kernel column (tap), channel word. The inner three accumulate; after each block
+    ``bubbles`` idle cycles give the drain chains time. In the pooling engine a block is a channel
+    word (``a_block``).
+
+    Input row y lies in bank ``y % banks`` at ``a_first + y // banks * a_row + x * words + word``.
+
+    Latency
+    -------
+    A word's ``address`` leaves 2 cycles after its turn in the loop nest, together with ``active``;
+    ``weight_address`` one cycle later; ``select``, ``live`` and the ``*_data`` flags two cycles
+    later, when :class:`rowloom.hw.memories.Bank` delivers that word.
+
+    Members
+    -------
+    start : In(1)
+        Strobe: begin the layer whose record is in ``program``.
+    program : In(record)
+        Layer record, constant from ``start`` until the layer is done.
+    address : Out(address_bits) a bank
+        Read address of each bank.
+    weight_address : Out(weight_address_bits)
+    select : Out(bank_bits) a stream
+        Bank that holds the row of stream (j, q).
+    live : Out(1) a stream
+        Low where the row or column of that stream is padding.
+    block_end : Out(1)
+        With ``address``: this is the last word of a block.
+    active_data, first_data, last_data, odd_data : Out(1)
+        For the word that the banks deliver: there is one; it is the first, the last of its block;
+        an odd number of its lanes is absent.
+    """
+
+    start: Signal
+    weight_address: Signal
+    block_end: Signal
+    active_data: Signal
+    first_data: Signal
+    last_data: Signal
+    odd_data: Signal
+
+    def __init__(self, *, hardware, program):
+        self.hardware = hardware
+        members = {
+            "start": In(1),
+            "program": In(program),
+            "weight_address": Out(hardware.weight_address_bits),
+            "block_end": Out(1),
+            "active_data": Out(1),
+            "first_data": Out(1),
+            "last_data": Out(1),
+            "odd_data": Out(1),
+        }
+        for b in range(hardware.banks):
+            members[f"address_{b}"] = Out(hardware.address_bits)
+        for q in range(hardware.cols):
+            for j in range(hardware.group):
+                members[f"select_{j}_{q}"] = Out(hardware.bank_bits)
+                members[f"live_{j}_{q}"] = Out(1)
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        hw, program = self.hardware, self.program
+        coordinate = signed(hw.count_bits + 2)
+        address = hw.address_bits
+
+        # The loops.
+        running, waiting = Signal(), Signal()
+        step = Signal()
+        m.d.comb += step.eq(running & ~waiting)
+        names = ("words", "taps", "chunks", "blocks", "pixels", "strips")
+        loops = {name: Loop(m, name, program[name]) for name in names}
+        turn = {}  # this loop advances, all inner ones being at their end
+        advance = step
+        for name, loop in loops.items():
+            turn[name] = Signal(name=f"turn_{name}")
+            m.d.comb += turn[name].eq(advance)
+            advance = turn[name] & loop.last
+            with m.If(turn[name]):
+                loop.advance()
+        done = advance
+
+        bubble = Signal.like(program["bubbles"], reset_less=True)
+        with m.If(waiting):
+            m.d.sync += bubble.eq(bubble - 1)
+            with m.If(bubble == 1):
+                m.d.sync += waiting.eq(0)
+        with m.Elif(turn["blocks"] & (program["bubbles"] != 0)):
+            m.d.sync += [waiting.eq(1), bubble.eq(program["bubbles"])]
+        first, first_of_pixel = Signal(), Signal()
+        with m.If(step):
+            m.d.sync += [first.eq(turn["blocks"]), first_of_pixel.eq(turn["pixels"])]
+
+        # Positions. Each loop keeps the position in which its inner loops begin.
+        x_pixel, x = Signal(coordinate, reset_less=True), Signal(coordinate, reset_less=True)
+        y_strip, y = Signal(coordinate, reset_less=True), Signal(coordinate, reset_less=True)
+        kernel_rows = Signal(signed(hw.count_bits + 1), reset_less=True)
+        a_pixel, a_block, a_tap, a = (
+            Signal(address, name=f"a_{n}", reset_less=True) for n in ("pixel_q", "block_q", "tap_q", "word_q")
+        )
+        x_pixel_next, x_next = Signal(coordinate), Signal(coordinate)
+        a_pixel_next, a_block_next, a_tap_next = Signal(address), Signal(address), Signal(address)
+        m.d.comb += [
+            x_pixel_next.eq(Mux(turn["strips"], program["x_first"].as_signed(), x_pixel + program["x_pixel"])),
+            a_pixel_next.eq(Mux(turn["strips"], program["a_first"], a_pixel + program["a_pixel"])),
+            a_block_next.eq(Mux(turn["pixels"], a_pixel_next, a_block + program["a_block"])),
+            x_next.eq(Mux(turn["pixels"], x_pixel_next, x_pixel)),
+            a_tap_next.eq(Mux(turn["blocks"], a_block_next, a_block)),
+        ]
+        with m.If(turn["words"]):
+            m.d.sync += a.eq(a + 1)
+        with m.If(turn["taps"]):
+            m.d.sync += [
+                a.eq(a_tap + program["a_tap"]),
+                a_tap.eq(a_tap + program["a_tap"]),
+                x.eq(x + program["x_tap"]),
+            ]
+        with m.If(turn["chunks"]):
+            m.d.sync += [
+                a.eq(a_tap_next),
+                a_tap.eq(a_tap_next),
+                x.eq(x_next),
+                y.eq(y + program["y_chunk"]),
+                kernel_rows.eq(kernel_rows - program["y_chunk"]),
+            ]
+        with m.If(turn["blocks"]):
+            m.d.sync += [a_block.eq(a_block_next), y.eq(y_strip), kernel_rows.eq(program["kernel_rows"])]
+        with m.If(turn["pixels"]):
+            m.d.sync += [x_pixel.eq(x_pixel_next), a_pixel.eq(a_pixel_next)]
+        with m.If(turn["strips"]):
+            m.d.sync += [y_strip.eq(y_strip + program["y_strip"]), y.eq(y_strip + program["y_strip"])]
+
+        with m.If(done):
+            m.d.sync += running.eq(0)
+        with m.If(self.start):
+            m.d.sync += [running.eq(1), waiting.eq(0), first.eq(1), first_of_pixel.eq(1)]
+            for loop in loops.values():
+                m.d.sync += loop.restart()
+            m.d.sync += [
+                x_pixel.eq(program["x_first"].as_signed()),
+                x.eq(program["x_first"].as_signed()),
+                y_strip.eq(program["y_first"].as_signed()),
+                y.eq(program["y_first"].as_signed()),
+                kernel_rows.eq(program["kernel_rows"]),
+                *[r.eq(program["a_first"]) for r in (a_pixel, a_block, a_tap, a)],
+            ]
+
+        # Cycle 1: rows and columns against the map; the row's address.
+        low = hw.bank_bits
+        row_address, a_q, a_next_row_q = (
+            Signal(address, name=n, reset_less=True) for n in ("row_address", "a_q", "a_next_row_q")
+        )
+        y_low = Signal(low, reset_less=True)
+        x_live = Signal(reset_less=True)
+        m.d.sync += [
+            row_address.eq((y >> low) * program["a_row"]),
+            a_q.eq(a),
+            a_next_row_q.eq(a + program["a_row"]),
+            y_low.eq(y[:low] if low else 0),
+            x_live.eq((x >= 0) & (x < program["width"])),
+        ]
+        rows, rows_live = {}, {}
+        for q in range(hw.cols):
+            for j in range(hw.group):
+                row = Signal(coordinate, name=f"row_{j}_{q}")
+                m.d.comb += row.eq(y + q * program["stride"] + Mux(program["sum_rows"], j, 0))
+                used = ~program["sum_rows"] | (kernel_rows > j)
+                rows[j, q] = Signal(low, name=f"row_{j}_{q}_q", reset_less=True)
+                rows_live[j, q] = Signal(name=f"row_live_{j}_{q}", reset_less=True)
+                m.d.sync += [
+                    rows[j, q].eq(row[:low] if low else 0),
+                    rows_live[j, q].eq((row >= 0) & (row < program["height"]) & used),
+                ]
+
+        # Cycle 2: addresses of this row of banks and of the next.
+        this_row, next_row = Signal(address, reset_less=True), Signal(address, reset_less=True)
+        y_low_q = Signal(low, reset_less=True)
+        m.d.sync += [
+            this_row.eq(row_address + a_q),
+            next_row.eq(row_address + a_next_row_q),
+            y_low_q.eq(y_low),
+        ]
+        for b in range(hw.banks):
+            m.d.comb += getattr(self, f"address_{b}").eq(Mux(b < y_low_q, next_row, this_row))
+
+        def later(value, cycles, name, **kwargs):
+            for i in range(cycles):
+                delayed = Signal.like(value, name=f"{name}_q{i + 1}", **kwargs)
+                m.d.sync += delayed.eq(value)
+                value = delayed
+            return value
+
+        odd = program["odd"] & loops["words"].last
+        flags = {"active": step, "first": first, "last": turn["blocks"], "odd": odd, "pixel": first_of_pixel}
+        at_address = {}
+        for name, value in flags.items():
+            flag = Signal(name=f"{name}_flag")
+            m.d.comb += flag.eq(value)
+            at_address[name] = later(flag, 2, name, init=0)
+        m.d.comb += self.block_end.eq(at_address["active"] & at_address["last"])
+
+        # Cycle 3: the weights' address.
+        with m.If(at_address["active"]):
+            m.d.sync += self.weight_address.eq(
+                Mux(at_address["pixel"], program["w_first"], self.weight_address + 1)
+            )
+
+        # Cycle 4: the word that the banks deliver.
+        m.d.comb += [
+            self.active_data.eq(later(at_address["active"], 2, "active_data", init=0)),
+            self.first_data.eq(later(at_address["first"], 2, "first_data", init=0)),
+            self.last_data.eq(later(at_address["last"], 2, "last_data", init=0)),
+            self.odd_data.eq(later(at_address["odd"], 2, "odd_data", init=0)),
+        ]
+        for j, q in rows:
+            live = Signal(name=f"live_{j}_{q}_q", reset_less=True)
+            m.d.sync += live.eq(rows_live[j, q] & x_live)
+            m.d.comb += [
+                getattr(self, f"live_{j}_{q}").eq(later(live, 2, f"live_{j}_{q}_data", init=0)),
+                getattr(self, f"select_{j}_{q}").eq(later(rows[j, q], 3, f"select_{j}_{q}_data", init=0)),
+            ]
+        return m

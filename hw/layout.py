@@ -1,0 +1,96 @@
+"""Where the codes of a tensor lie in the banks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Layout"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """A map of H x W x C codes in the banks.
+
+    Row y lies in bank ``y % banks``. A pixel takes ``words`` words of ``lanes`` codes, low bits
+    first; lanes without a channel hold zero. A *packed* map (``window > 1``) has a pixel for each
+    output column of the first layer instead, holding that column's window of input columns.
+
+    Parameters
+    ----------
+    shape : (int, int, int)
+        H, W, C.
+    bits, lanes : int
+        Bits of a code, codes of a word.
+    banks : int
+    signed : bool
+        Whether codes are two's complement.
+    window, stride, padding, columns : int
+        Of a packed map: columns of a window, input columns between windows, padded columns at the
+        left, and number of windows.
+    base : int
+        Address of the map in every bank.
+    """
+
+    shape: tuple[int, int, int]
+    bits: int
+    lanes: int
+    banks: int
+    signed: bool = False
+    window: int = 1
+    stride: int = 1
+    padding: int = 0
+    columns: int = 0
+    base: int = 0
+
+    @property
+    def packed(self) -> bool:
+        return self.columns > 0
+
+    @property
+    def width(self) -> int:
+        """Pixels of a row as they are stored."""
+        return self.columns or self.shape[1]
+
+    @property
+    def channels(self) -> int:
+        """Codes of a stored pixel."""
+        return self.shape[2] * self.window
+
+    @property
+    def words(self) -> int:
+        """Words of a stored pixel."""
+        return -(-self.channels // self.lanes)
+
+    @property
+    def row_words(self) -> int:
+        return self.width * self.words
+
+    @property
+    def depth(self) -> int:
+        """Words that the map takes in every bank."""
+        return -(-self.shape[0] // self.banks) * self.row_words
+
+    def extract(self, banks: Sequence[Sequence[int]]) -> np.ndarray:
+        """Codes int64 [H, W, C] from the contents of the banks (words as integers)."""
+        height, width, channels = self.shape
+        mask = (1 << self.bits) - 1
+        stored = np.zeros((height, self.width, self.channels), np.int64)
+        for y in range(height):
+            start = self.base + y // self.banks * self.row_words
+            row = banks[y % self.banks][start : start + self.row_words]
+            for i, word in enumerate(row):
+                x, c = divmod(i, self.words)
+                for lane in range(min(self.lanes, self.channels - c * self.lanes)):
+                    stored[y, x, c * self.lanes + lane] = int(word) >> (lane * self.bits) & mask
+        if self.signed:
+            stored -= (stored >> (self.bits - 1)) << self.bits
+        if not self.packed:
+            return stored
+        codes = np.zeros(self.shape, np.int64)
+        for f in range(self.columns):
+            for s in range(self.window):
+                x = f * self.stride - self.padding + s
+                if 0 <= x < width:
+                    codes[:, x] = stored[:, f, s * channels : (s + 1) * channels]
+        return codes

@@ -1,0 +1,1 @@
+"""From a network to an accelerator: fold, place, schedule, count; pure Python."""

@@ -1,0 +1,158 @@
+"""How a layer is folded onto an engine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rowloom.hw.config import ArrayConfig
+from rowloom.hw.layout import Layout
+from rowloom.model.layers import Conv2d, Linear, MaxPool2d
+
+__all__ = ["Fold", "Window", "array_folds", "pool_fold", "window_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The kernel of a layer as it slides over the stored input.
+
+    ``rows`` x ``taps`` positions; steps down and across; ``top`` and ``left`` padding; output of
+    ``height`` x ``width`` pixels of ``filters`` channels.
+    """
+
+    rows: int
+    taps: int
+    stride_y: int
+    stride_x: int
+    dilation_y: int
+    dilation_x: int
+    top: int
+    left: int
+    padded: bool
+    height: int
+    width: int
+    filters: int
+
+
+def window_of(layer: Conv2d | Linear | MaxPool2d, source: Layout, target: tuple[int, int, int]) -> Window:
+    """The window of a layer over the layout of its input."""
+    height, width, filters = target
+    if isinstance(layer, Linear):
+        return Window(
+            rows=source.shape[0], taps=source.shape[1], stride_y=1, stride_x=1, dilation_y=1, dilation_x=1,
+            top=0, left=0, padded=False, height=1, width=1, filters=filters,
+        )
+    if isinstance(layer, Conv2d):
+        rows, taps = layer.weights.shape[1:3]
+        dilation = layer.dilation
+    else:
+        rows, taps = layer.kernel
+        dilation = (1, 1)
+    top, _, left, _ = layer.padding
+    packed = source.packed
+    return Window(
+        rows=rows,
+        taps=1 if packed else taps,
+        stride_y=layer.stride[0],
+        stride_x=1 if packed else layer.stride[1],
+        dilation_y=dilation[0],
+        dilation_x=1 if packed else dilation[1],
+        top=top,
+        left=0 if packed else left,
+        padded=any(layer.padding),
+        height=height,
+        width=width,
+        filters=filters,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """Loop counts of a layer on an engine.
+
+    Parameters
+    ----------
+    sum_rows : bool
+        The streams of a group are different kernel rows; otherwise all the same.
+    rows_summed : int
+        Rows of a drain chain that make one sum.
+    groups : int
+        Sums that a drain chain holds at once.
+    strip : int
+        Output rows computed side by side.
+    strips, blocks, chunks, taps, words : int
+        Iterations of the loops.
+    pixels : int
+        Output columns.
+    chunk_rows : int
+        Kernel rows that a chunk takes in space.
+    steps : int
+        Rows drained from each chain after a block.
+    """
+
+    sum_rows: bool
+    rows_summed: int
+    groups: int
+    strip: int
+    strips: int
+    pixels: int
+    blocks: int
+    chunks: int
+    taps: int
+    words: int
+    chunk_rows: int
+    steps: int
+
+    @property
+    def accumulation(self) -> int:
+        """Cycles in which a block accumulates."""
+        return self.chunks * self.taps * self.words
+
+    @property
+    def bubbles(self) -> int:
+        """Idle cycles after a block, for the drain chains."""
+        return max(0, self.steps - self.accumulation)
+
+    @property
+    def issue_cycles(self) -> int:
+        return self.strips * self.pixels * self.blocks * (self.accumulation + self.bubbles)
+
+
+def _strip(window: Window, rows: int, cols: int, banks: int) -> int:
+    """Columns that can work side by side without two input rows in one bank."""
+    span = min(rows, window.rows)
+    return max((q for q in range(1, cols + 1) if window.stride_y * (q - 1) + span <= banks), default=0)
+
+
+def array_folds(
+    window: Window, source: Layout, config: ArrayConfig, *, chain: int, stacked: bool, banks: int
+) -> Iterator[Fold]:
+    """Every way to fold a window onto an array whose drain chains have ``chain`` rows."""
+    group = config.group
+    ways = []
+    if stacked:
+        if window.dilation_y == 1:
+            ways.append((True, 1, group))
+    else:
+        ways.append((False, 1, 1))
+        if 1 < group <= chain and window.dilation_y == 1 and window.rows > 1:
+            ways.append((True, group, group))
+    for sum_rows, rows_summed, chunk_rows in ways:
+        groups = chain // rows_summed
+        filters = groups * config.drains
+        strip = _strip(window, chunk_rows, config.cols, banks)
+        if strip:
+            yield Fold(
+                sum_rows=sum_rows, rows_summed=rows_summed, groups=groups,
+                strip=strip, strips=-(-window.height // strip), pixels=window.width,
+                blocks=-(-window.filters // filters), chunks=-(-window.rows // chunk_rows),
+                taps=window.taps, words=source.words, chunk_rows=chunk_rows, steps=groups * rows_summed,
+            )
+
+
+def pool_fold(window: Window, source: Layout, config: ArrayConfig, *, banks: int) -> Fold:
+    """The fold of a pooling layer: a block is a channel word."""
+    strip = _strip(window, config.group, config.cols, banks)
+    return Fold(
+        sum_rows=True, rows_summed=1, groups=1, strip=strip, strips=-(-window.height // strip),
+        pixels=window.width, blocks=source.words, chunks=-(-window.rows // config.group),
+        taps=window.taps, words=1, chunk_rows=config.group, steps=1,
+    )

@@ -1,0 +1,81 @@
+"""Memories: one write port, one registered read port."""
+
+from amaranth import Module, Signal, unsigned
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["Bank", "Rom"]
+
+
+class Rom(wiring.Component):
+    """Initialised memory that is read every cycle.
+
+    Latency
+    -------
+    Two cycles from ``address`` to ``data``: the memory's own register, and one behind it.
+
+    Parameters
+    ----------
+    width : int
+        Bits of a word.
+    init : sequence of int
+        Contents, at least one word.
+    """
+
+    address: Signal
+    data: Signal
+
+    def __init__(self, *, width, init):
+        self.width = width
+        self.init = list(init)
+        super().__init__({"address": In(max(1, (len(self.init) - 1).bit_length())), "data": Out(width)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = store = memory.Memory(shape=unsigned(self.width), depth=len(self.init), init=self.init)
+        port = store.read_port(domain="sync")
+        m.d.comb += port.addr.eq(self.address)
+        m.d.sync += self.data.eq(port.data)
+        return m
+
+
+class Bank(wiring.Component):
+    """An activation bank.
+
+    Latency
+    -------
+    Two cycles from ``read_address`` to ``read_data``, as :class:`Rom`. A word written in a cycle is
+    read from the next on.
+    """
+
+    read_address: Signal
+    read_data: Signal
+    write_enable: Signal
+    write_address: Signal
+    write_data: Signal
+
+    def __init__(self, *, width, depth):
+        self.width = width
+        self.depth = depth
+        bits = max(1, (depth - 1).bit_length())
+        super().__init__({
+            "read_address": In(bits),
+            "read_data": Out(width),
+            "write_enable": In(1),
+            "write_address": In(bits),
+            "write_data": In(width),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = store = memory.Memory(shape=unsigned(self.width), depth=self.depth, init=[])
+        write = store.write_port(domain="sync")
+        read = store.read_port(domain="sync")
+        m.d.comb += [
+            write.addr.eq(self.write_address),
+            write.data.eq(self.write_data),
+            write.en.eq(self.write_enable),
+            read.addr.eq(self.read_address),
+        ]
+        m.d.sync += self.read_data.eq(read.data)
+        return m

@@ -1,0 +1,56 @@
+"""Packs codes into words."""
+
+from amaranth import Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["Packer"]
+
+
+class Packer(wiring.Component):
+    """Puts the codes of a column's drain lanes side by side until a word is full.
+
+    A new word starts all zero, so that lanes without a channel stay zero.
+
+    Latency
+    -------
+    ``word`` holds an emission's codes one cycle after ``enable``.
+
+    Members
+    -------
+    codes : In(drains)
+    enable, first : In(1)
+        There are codes; they open a word.
+    slot : In
+        Their place in the word, in units of ``drains`` lanes.
+    word : Out(lanes)
+    """
+
+    codes: Signal
+    enable: Signal
+    first: Signal
+    slot: Signal
+    word: Signal
+
+    def __init__(self, *, lanes, drains):
+        self.lanes = lanes
+        self.drains = drains
+        super().__init__({
+            "codes": In(drains),
+            "enable": In(1),
+            "first": In(1),
+            "slot": In(range(max(2, lanes // drains))),
+            "word": Out(lanes),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        slots = [Signal(self.drains, name=f"slot_{i}", reset_less=True) for i in range(self.lanes // self.drains)]
+        for i, slot in enumerate(slots):
+            if i:
+                with m.If(self.enable & self.first):
+                    m.d.sync += slot.eq(0)
+            with m.If(self.enable & (self.slot == i)):
+                m.d.sync += slot.eq(self.codes)
+        m.d.comb += self.word.eq(Cat(slots))
+        return m

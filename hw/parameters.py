@@ -1,0 +1,119 @@
+"""Resolved parameters of one accelerator: every width and depth that the gates need."""
+
+from dataclasses import dataclass
+
+__all__ = ["ArrayParameters", "Hardware"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayParameters:
+    """One array of processing elements.
+
+    Parameters
+    ----------
+    unit : str
+        Name of the arithmetic unit of every processing element.
+    rows : int
+        Rows of processing elements, a multiple of the accelerator's drains.
+    lanes : int
+        Activation codes of one stream word that the array uses.
+    stacked : bool
+        If set, the ``group`` input rows of a column stand side by side in the lanes of one
+        processing element (``group * lanes`` products); otherwise each row of processing elements
+        takes one input row.
+    activation_bits, weight_bits : int
+        Bits of a code.
+    weight_depth : int
+        Words of each row's weight memory.
+    sum_bits : int
+        Bits of an accumulator.
+    half : bool
+        Whether the unit carries the half bit that odd channel counts with padding need.
+    """
+
+    unit: str
+    rows: int
+    lanes: int
+    stacked: bool
+    activation_bits: int
+    weight_bits: int
+    weight_depth: int
+    sum_bits: int
+    half: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hardware:
+    """One accelerator, without weights or program: two networks with equal parameters share it.
+
+    Parameters
+    ----------
+    cols, group, drains : int
+        Q, the rows summed in space, and the drain chains a column.
+    arrays : tuple of ArrayParameters
+    banks : int
+        Activation banks, a power of two.
+    bank_depth, word_bits : int
+        Words of a bank and bits of a word.
+    write_step : int
+        Divides every strip height: bank b is only ever written by columns q = b (mod write_step).
+    lanes : int
+        Binary codes of a packed output word.
+    sum_bits : int
+        Bits of a sum in post-processing.
+    threshold_depth : int
+        Words of each drain lane's threshold memory.
+    result_depth : int
+        Words of each column's result memory.
+    count_bits : int
+        Bits of loop counters and of map coordinates.
+    input_bits : int
+        Bits of an input code.
+    input_lanes : int
+        Codes of an input word.
+    layers : int
+        Layer records of the program memory.
+    """
+
+    cols: int
+    group: int
+    drains: int
+    arrays: tuple[ArrayParameters, ...]
+    banks: int
+    bank_depth: int
+    word_bits: int
+    write_step: int
+    lanes: int
+    sum_bits: int
+    threshold_depth: int
+    result_depth: int
+    count_bits: int
+    input_bits: int
+    input_lanes: int
+    layers: int
+
+    @property
+    def address_bits(self) -> int:
+        return max(1, (self.bank_depth - 1).bit_length())
+
+    @property
+    def bank_bits(self) -> int:
+        return (self.banks - 1).bit_length()
+
+    @property
+    def weight_address_bits(self) -> int:
+        return max(1, max(((a.weight_depth - 1).bit_length() for a in self.arrays), default=1))
+
+    @property
+    def threshold_address_bits(self) -> int:
+        return max(1, (self.threshold_depth - 1).bit_length())
+
+    @property
+    def engines(self) -> int:
+        """Arrays plus the pooling path, which is the last engine."""
+        return len(self.arrays) + 1
+
+    @property
+    def pool(self) -> int:
+        """Index of the pooling engine."""
+        return len(self.arrays)

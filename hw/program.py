@@ -1,0 +1,77 @@
+"""The program: one record of numbers a layer, and how it lies in the program memory."""
+
+from collections.abc import Mapping
+
+from rowloom.hw.parameters import Hardware
+
+__all__ = ["RECORD_WORD_BITS", "input_fields", "layer_fields", "pack", "record_words"]
+
+#: Bits of a word of the program memory.
+RECORD_WORD_BITS = 16
+
+Fields = dict[str, int]
+
+
+def layer_fields(hardware: Hardware) -> Fields:
+    """Fields of a layer record and their widths in bits, from the low bits up.
+
+    Counts are stored less one. Signed fields (``y_first``, ``x_first``) are two's complement.
+    """
+    n, a = hardware.count_bits, hardware.address_bits
+    return {
+        # which engine, and the loop nest, inner to outer
+        "engine": max(1, (hardware.engines - 1).bit_length()),
+        "words": n, "taps": n, "chunks": n, "blocks": n, "pixels": n, "strips": n,
+        "bubbles": n,
+        # rows of the input
+        "y_first": n + 1, "y_strip": n, "y_chunk": n, "stride": 3,
+        "height": n, "kernel_rows": n, "sum_rows": 1,
+        # columns of the input
+        "x_first": n + 1, "x_pixel": n, "x_tap": n, "width": n,
+        # addresses in the banks
+        "a_first": a, "a_pixel": a, "a_tap": a, "a_block": 1, "a_row": a,
+        # weights
+        "w_first": hardware.weight_address_bits, "odd": 1,
+        # drain and post-processing
+        "steps": n, "rows": n, "emissions": n, "emissions_used": n, "word_emissions": n,
+        "t_first": hardware.threshold_address_bits,
+        # output
+        "o_first": a, "o_row": a, "o_height": n, "strip": n,
+        "to_results": 1, "raw": 1, "argmax": 1, "channels": n, "release_input": 1, "last": 1,
+    }
+
+
+def input_fields(hardware: Hardware) -> Fields:
+    """Fields of the input record: how an image is laid into the banks."""
+    n, a = hardware.count_bits, hardware.address_bits
+    return {
+        "width": n, "height": n, "pixel_codes": n, "word_codes": n, "tail_codes": n,
+        "packed": 1, "skip": n, "stride": 3, "pad": n, "a_first": a, "a_row": a,
+    }
+
+
+def record_words(fields: Fields) -> int:
+    """Words of the program memory that one record takes."""
+    return -(-sum(fields.values()) // RECORD_WORD_BITS)
+
+
+def pack(fields: Fields, values: Mapping[str, int]) -> list[int]:
+    """Words of one record, low word first.
+
+    Raises
+    ------
+    ValueError
+        If a value is missing, unknown or does not fit its field.
+    """
+    if set(values) != set(fields):
+        raise ValueError(f"record must have the fields {sorted(fields)}, not {sorted(values)}")
+    bits, at = 0, 0
+    for name, width in fields.items():
+        value = int(values[name])
+        low = -(1 << (width - 1)) if name in ("y_first", "x_first", "a_first") else 0
+        if not low <= value < 1 << width:
+            raise ValueError(f"{name} must fit in {width} bits, not {value}")
+        bits |= (value & ((1 << width) - 1)) << at
+        at += width
+    mask = (1 << RECORD_WORD_BITS) - 1
+    return [bits >> (RECORD_WORD_BITS * i) & mask for i in range(record_words(fields))]

@@ -1,0 +1,132 @@
+"""The results: what the last layer leaves, buffered and streamed out."""
+
+from amaranth import Array, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from rowloom.hw.loops import Loop
+
+__all__ = ["Results"]
+
+
+class Results(wiring.Component):
+    """Keeps the sums or codes of a final layer and streams them in the order y, x, c.
+
+    The layer writes without waiting, so back-pressure on the output never changes how many cycles
+    a layer takes; the next image's final layer waits until the results are gone (``busy``).
+
+    Members
+    -------
+    program : In(record)
+        Layer record, constant from ``start`` to ``done``.
+    start : In(1)
+        Strobe: the layer begins.
+    done : In(1)
+        Strobe: the layer has written its last emission.
+    enable : In(1)
+        An emission is there.
+    value_{k}_{q} : In(signed(sum_bits))
+        Value of drain lane k of column q.
+    output : Out(stream of {value, last})
+        ``last`` marks the last value of an image.
+    busy : Out(1)
+        Results wait to be streamed.
+    """
+
+    start: Signal
+    done: Signal
+    enable: Signal
+    output: stream.Interface
+    busy: Signal
+
+    def __init__(self, *, hardware, program):
+        self.hardware = hardware
+        self.value_bits = hardware.sum_bits
+        payload = data.StructLayout({"value": signed(self.value_bits), "last": 1})
+        members = {
+            "program": In(program), "start": In(1), "done": In(1), "enable": In(1),
+            "output": Out(stream.Signature(payload)), "busy": Out(1),
+        }
+        for q in range(hardware.cols):
+            for k in range(hardware.drains):
+                members[f"value_{k}_{q}"] = In(signed(self.value_bits))
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        hw = self.hardware
+        depth = hw.result_depth
+        bits = max(1, (depth - 1).bit_length())
+
+        # Write: one word of all lanes an emission.
+        write_address = Signal(bits, reset_less=True)
+        with m.If(self.enable):
+            m.d.sync += write_address.eq(write_address + 1)
+        with m.If(self.start):
+            m.d.sync += write_address.eq(0)
+        read_address = Signal(bits)
+        words = []
+        for q in range(hw.cols):
+            store = memory.Memory(
+                shape=data.ArrayLayout(signed(self.value_bits), hw.drains), depth=depth, init=[]
+            )
+            m.submodules[f"column_{q}"] = store
+            write, read = store.write_port(), store.read_port(domain="sync")
+            m.d.comb += [write.en.eq(self.enable), write.addr.eq(write_address), read.addr.eq(read_address)]
+            m.d.comb += [write.data[k].eq(getattr(self, f"value_{k}_{q}")) for k in range(hw.drains)]
+            words.append(read.data)
+
+        # Read: strips, the columns of a strip, pixels, channels.
+        n = hw.count_bits
+        program = Signal.like(self.program)  # the sequencer goes on to other layers meanwhile
+        with m.If(self.start):
+            m.d.sync += program.eq(self.program)
+        strip_base, address = Signal(bits, reset_less=True), Signal(bits, reset_less=True)
+        column = Signal(range(max(2, hw.cols)), reset_less=True)
+        lane = Signal(range(max(2, hw.drains)), reset_less=True)
+        channel = Signal(n, reset_less=True)
+        rows_left = Signal(n, reset_less=True)
+        pixels = Loop(m, "pixels", program["pixels"])
+        value = Signal(signed(self.value_bits))
+        m.d.comb += value.eq(Array(words)[column][lane])
+        last_channel = channel == program["channels"]
+        last_row = rows_left == 1
+        best, best_channel = Signal(signed(self.value_bits), reset_less=True), Signal(n, reset_less=True)
+        better = (channel == 0) | (value > best)
+        winner = Signal(n)
+        m.d.comb += [winner.eq(Mux(better, channel, best_channel)), read_address.eq(address)]
+
+        with m.FSM():
+            with m.State("idle"):
+                with m.If(self.done):
+                    m.d.sync += [
+                        self.busy.eq(1), strip_base.eq(0), address.eq(0), column.eq(0), lane.eq(0),
+                        channel.eq(0), rows_left.eq(program["o_height"]), *pixels.restart(),
+                    ]
+                    m.next = "fetch"
+            with m.State("fetch"):
+                m.next = "show"
+            with m.State("show"):
+                m.d.comb += [
+                    self.output.payload.value.eq(Mux(program["argmax"], winner, value)),
+                    self.output.payload.last.eq(last_channel & pixels.last & last_row),
+                    self.output.valid.eq(~program["argmax"] | last_channel),
+                ]
+                with m.If(self.output.ready | ~self.output.valid):
+                    m.d.sync += [channel.eq(channel + 1), lane.eq(lane + 1)]
+                    with m.If(better):
+                        m.d.sync += [best.eq(value), best_channel.eq(channel)]
+                    with m.If((lane == hw.drains - 1) | last_channel):
+                        m.d.sync += [lane.eq(0), address.eq(address + 1)]
+                        m.next = "fetch"
+                    with m.If(last_channel):
+                        m.d.sync += channel.eq(0)
+                        pixels.advance()
+                        with m.If(pixels.last):
+                            m.d.sync += [column.eq(column + 1), rows_left.eq(rows_left - 1), address.eq(strip_base)]
+                            with m.If(column == program["strip"] - 1):
+                                m.d.sync += [column.eq(0), strip_base.eq(address + 1), address.eq(address + 1)]
+                            with m.If(last_row):
+                                m.d.sync += self.busy.eq(0)
+                                m.next = "idle"
+        return m
