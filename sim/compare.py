@@ -1,0 +1,162 @@
+"""Replays a trace into copies of the activation banks and compares every layer's tensor with golden."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rowloom.sim.result import Mismatch
+from rowloom.sim.trace import LayerDone, Trace
+
+__all__ = ["Comparison", "Layout", "compare_layers", "compare_outputs"]
+
+
+class Layout(Protocol):
+    """Where a tensor lies in the activation banks."""
+
+    def extract(self, banks: Sequence[NDArray]) -> NDArray[np.int64]:
+        """Return the tensor's codes [H, W, C], given each bank's words."""
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Counts of one layer over all images.
+
+    Parameters
+    ----------
+    compared, mismatches : int
+        Values.
+    cycles : list of int
+        Measured, an image each.
+    first : Mismatch, optional
+    """
+
+    compared: int = 0
+    mismatches: int = 0
+    cycles: list[int] = field(default_factory=list)
+    first: Mismatch | None = None
+
+    def add(self, layer: str, image: int, got: NDArray[np.int64], want: NDArray[np.int64]) -> None:
+        """Compare two tensors [H, W, C] of one image."""
+        self.compared += want.size
+        if got.shape != want.shape:
+            raise ValueError(f"{layer}: the layout gives a tensor of shape {got.shape}, golden one of {want.shape}")
+        differ = np.argwhere(got != want)
+        self.mismatches += len(differ)
+        if self.first is None and len(differ):
+            y, x, c = (int(i) for i in differ[0])
+            self.first = Mismatch(
+                layer=layer, image=image, y=y, x=x, c=c, got=int(got[y, x, c]), want=int(want[y, x, c])
+            )
+
+
+def compare_layers(
+    trace: Trace,
+    *,
+    layers: Sequence[str],
+    tensors: Sequence[str],
+    layouts: Mapping[str, Layout],
+    golden: Mapping[str, NDArray],
+    banks: int,
+    bank_depth: int,
+) -> tuple[list[Comparison], list[str]]:
+    """Compare every layer of every image that lies in the banks when its layer ends.
+
+    Parameters
+    ----------
+    trace : Trace
+    layers, tensors : sequence of str
+        Name of each layer and of the tensor it writes, by the index that the accelerator gives.
+    layouts : mapping of str to Layout
+        For each tensor that lies in the banks. A layer whose tensor is not here goes to the output
+        stream: only its cycles are taken from the trace.
+    golden : mapping of str to int64 [N, H, W, C]
+        Codes that are right.
+    banks, bank_depth : int
+
+    Returns
+    -------
+    comparisons : list of Comparison
+        One for each layer.
+    problems : list of str
+        Layers that ended out of order or not at all, and writes beyond the banks.
+    """
+    memory = [np.zeros(bank_depth, dtype=trace.word.dtype) for _ in range(banks)]
+    comparisons = [Comparison() for _ in layers]
+    problems: list[str] = []
+    images = len(next(iter(golden.values())))
+    for event in trace:
+        problems += _replay(trace, event, memory, layers)
+        if event.layer >= len(layers):
+            problems.append(f"cycle {event.cycle}: layer {event.layer} ended, but there are only {len(layers)}")
+            continue
+        comparison = comparisons[event.layer]
+        image = len(comparison.cycles)
+        comparison.cycles.append(event.cycles)
+        if image >= images:
+            continue
+        layout = layouts.get(tensors[event.layer])
+        if layout is not None:
+            got = np.asarray(layout.extract(memory), dtype=np.int64)
+            want = np.asarray(golden[tensors[event.layer]][image], dtype=np.int64)
+            comparison.add(layers[event.layer], image, got, want)
+    for name, comparison in zip(layers, comparisons, strict=True):
+        if len(comparison.cycles) != images:
+            problems.append(f"layer {name}: ended {len(comparison.cycles)} times in {images} images")
+    return comparisons, problems
+
+
+def compare_outputs(
+    outputs: Sequence[Sequence[int]], golden: NDArray, *, layer: str, value_bits: int, comparison: Comparison
+) -> list[str]:
+    """Compare the beats of the output stream with the network's output.
+
+    Parameters
+    ----------
+    outputs : sequence of (payload, cycle)
+        A payload is the value in two's complement, and ``last`` above it.
+    golden : int64 [N, H, W, C]
+        Codes of the output tensor; beats come in the order y, x, c.
+    layer : str
+        Layer whose values these are.
+    value_bits : int
+        Bits of a value.
+    comparison : Comparison
+        To which the counts are added.
+
+    Returns
+    -------
+    problems : list of str
+        Where ``last`` is wrong.
+    """
+    problems = []
+    beats = golden[0].size
+    for image, want in enumerate(np.asarray(golden, dtype=np.int64)):
+        payloads = [payload for payload, _ in outputs[image * beats : (image + 1) * beats]]
+        values = np.array([_signed(payload, value_bits) for payload in payloads], dtype=np.int64)
+        comparison.add(layer, image, values.reshape(want.shape), want)
+        last = [at for at, payload in enumerate(payloads) if payload >> value_bits]
+        if last != [beats - 1]:
+            problems.append(f"output of image {image}: last is set on beats {last}, not on {beats - 1} alone")
+    return problems
+
+
+def _replay(trace: Trace, event: LayerDone, memory: list[NDArray], layers: Sequence[str]) -> list[str]:
+    """Do the writes up to a layer's end, in order; return those that no bank has room for."""
+    bank, address, word = (array[event.writes] for array in (trace.bank, trace.address, trace.word))
+    beyond = np.flatnonzero((bank >= len(memory)) | (address >= len(memory[0])))
+    for number, words in enumerate(memory):
+        here = (bank == number) & (address < len(words))
+        words[address[here]] = word[here]
+    if not len(beyond):
+        return []
+    at = beyond[0]
+    name = layers[event.layer] if event.layer < len(layers) else str(event.layer)
+    return [f"layer {name}: {len(beyond)} writes beyond the banks, the first to bank {bank[at]} address {address[at]}"]
+
+
+def _signed(payload: int, bits: int) -> int:
+    value = payload & ((1 << bits) - 1)
+    return value - (1 << bits) if value >> (bits - 1) else value

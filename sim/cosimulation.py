@@ -1,0 +1,253 @@
+"""Runs an accelerator's Verilog on images and judges every value and every cycle count."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rowloom.model.errors import CheckFailed, RowloomError
+from rowloom.sim.bench import TRACE_FILE, Ports, bench
+from rowloom.sim.compare import compare_layers, compare_outputs
+from rowloom.sim.job import ENVIRONMENT, Job, Outcome
+from rowloom.sim.result import LayerResult, Result
+from rowloom.sim.runner import Bench, build, run
+from rowloom.sim.trace import Trace, read_trace
+
+if TYPE_CHECKING:
+    from rowloom.hw.design import Design
+
+__all__ = ["Progress", "accelerator_verilog", "simulate"]
+
+#: Called with what is being done ("build", "simulate", "compare"), and how many images of how many.
+Progress = Callable[[str, int, int], None]
+
+#: Cycles after which a run is given up, in predicted ones; and what every beat may take more with stalls.
+_PATIENCE = 3
+_PATIENCE_A_BEAT = 16
+
+#: Cycles to watch the output after the last image.
+_IDLE = 200
+
+#: How often progress is reported.
+_REPORT_SECONDS = 0.25
+
+
+def simulate(
+    design: "Design",
+    x: NDArray,
+    *,
+    simulator: str = "verilator",
+    stalls: bool = False,
+    seed: int = 0,
+    netlist: bool = False,
+    expected: Mapping[str, NDArray] | None = None,
+    progress: Progress | None = None,
+    workdir: str | os.PathLike[str] | None = None,
+    waves: bool = False,
+) -> Result:
+    """Co-simulate an accelerator and compare every layer's every value with the golden model.
+
+    The images follow each other without a reset. What differs is counted, not raised: ask the
+    result's ``ok``.
+
+    Parameters
+    ----------
+    design : Design
+    x : integer codes [N, H, W, C]
+        As :meth:`rowloom.model.network.Network.run` takes them.
+    simulator : {"verilator", "icarus"}
+    stalls : bool
+        Whether both streams pause at random.
+    seed : int
+        Of the pauses.
+    netlist : bool
+        Simulate the synthesized netlist instead of the source. Not there yet.
+    expected : mapping of str to int64 [N, H, W, C], optional
+        Codes to compare with, by tensor; default: the golden model's.
+    progress : callable, optional
+        See :data:`Progress`.
+    workdir : path, optional
+        Folder that keeps the trace, the log and the waveform. Default: a temporary one, kept only
+        if the run fails.
+    waves : bool
+        Write a waveform into ``workdir``.
+
+    Raises
+    ------
+    RowloomError
+        If the images do not suit the network, or an option has an unknown value.
+    ToolMissing
+        If the simulator is not installed.
+    CheckFailed
+        If the accelerator does not answer within a generous number of cycles, or the simulator
+        fails.
+    """
+    start = perf_counter()
+    if netlist:
+        raise RowloomError("netlist", "simulation of the synthesized netlist is not there yet", "leave it out")
+    report = progress or (lambda *_: None)
+    network = design.network
+    x = np.asarray(x)
+    golden = dict(expected) if expected is not None else network.run(x, keep="all")
+    codes = golden[network.input]
+    images = len(codes)
+    if images == 0:
+        raise RowloomError("images", "there must be at least one")
+
+    report("build", 0, images)
+    verilog, ports = accelerator_verilog(design)
+    sources = {"accelerator.v": verilog, "bench.v": bench(ports)}
+    program = build(sources, "bench", simulator=simulator, waves=waves)
+    if workdir is None:
+        work = Path(tempfile.mkdtemp(prefix="rowloom-sim-"))
+    else:
+        work = Path(workdir).resolve()
+        work.mkdir(parents=True, exist_ok=True)
+    job = _job(design, codes, ports, work, stalls=stalls, seed=seed)
+    _run(program, job, work, images, waves=waves, report=report)
+    outcome = Outcome.load(Path(job.outcome))
+    trace = read_trace(work / TRACE_FILE, ports.data_bits)
+    if not outcome.finished:
+        raise CheckFailed("co-simulation", _where_it_hangs(design, trace, outcome, job), f"files are in {work}")
+    report("compare", images, images)
+    result = _judge(design, trace, outcome, golden, ports, stalls=stalls, start=start)
+    if workdir is None:
+        shutil.rmtree(work, ignore_errors=True)
+    return result
+
+
+def accelerator_verilog(design: "Design") -> tuple[str, Ports]:
+    """Return the accelerator of a design, with probes, as Verilog, and its ports."""
+    from rowloom.hw.accelerator import Accelerator
+    from rowloom.hw.emit import verilog
+
+    accelerator = Accelerator(design, probe=True)
+    ports = Ports.of(accelerator)
+    return verilog(accelerator, "accelerator"), ports
+
+
+def _job(design: "Design", codes: NDArray, ports: Ports, work: Path, *, stalls: bool, seed: int) -> Job:
+    """Write what the test module needs into ``work``."""
+    beats = (np.asarray(codes, dtype=np.int64) & ((1 << ports.input_bits) - 1)).reshape(len(codes), -1)
+    np.save(work / "beats.npy", beats)
+    output_beats = int(design.output_beats)
+    limit = _PATIENCE * (len(codes) + 1) * (design.cycles + beats.shape[1] + output_beats) + 1000
+    if stalls:
+        limit += _PATIENCE_A_BEAT * len(codes) * (beats.shape[1] + output_beats)
+    return Job(
+        beats=str(work / "beats.npy"),
+        output_beats=output_beats,
+        stalls=stalls,
+        seed=seed,
+        limit=limit,
+        idle=_IDLE,
+        outcome=str(work / "outcome.json"),
+        progress=str(work / "progress"),
+    )
+
+
+def _run(program: Bench, job: Job, work: Path, images: int, *, waves: bool, report: Progress) -> None:
+    """Run the bench, and report the images that are done while it runs."""
+    for name in (job.outcome, job.progress, str(work / TRACE_FILE)):
+        Path(name).unlink(missing_ok=True)
+    job.save(work / "job.json")
+    environment = {ENVIRONMENT: str(work / "job.json")}
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(
+            run, program, "rowloom.sim.tb_accelerator", work=work, environment=environment, seed=job.seed, waves=waves
+        )
+        while not wait([running], timeout=_REPORT_SECONDS).done:
+            done = Path(job.progress).stat().st_size if Path(job.progress).exists() else 0
+            report("simulate", done, images)
+        running.result()
+    report("simulate", images, images)
+
+
+def _where_it_hangs(design: "Design", trace: Trace, outcome: Outcome, job: Job) -> str:
+    ended = [design.layers[event.layer].name for event in trace if event.layer < len(design.layers)]
+    after = f"the last layer that ended is {ended[-1]}" if ended else "no layer ended"
+    return (
+        f"no answer within {job.limit:,} cycles: {outcome.sent:,} input beats were taken and "
+        f"{len(outcome.outputs):,} came out, {after}"
+    )
+
+
+def _judge(
+    design: "Design",
+    trace: Trace,
+    outcome: Outcome,
+    golden: Mapping[str, NDArray],
+    ports: Ports,
+    *,
+    stalls: bool,
+    start: float,
+) -> Result:
+    network = design.network
+    plans = design.layers
+    output = network.outputs[0]
+    names = [plan.name for plan in plans]
+    tensors = [plan.tensor for plan in plans]
+    comparisons, problems = compare_layers(
+        trace,
+        layers=names,
+        tensors=tensors,
+        layouts={tensor: design.layout(tensor) for tensor in tensors if tensor != output},
+        golden=golden,
+        banks=ports.banks,
+        bank_depth=design.hardware.bank_depth,
+    )
+    last = tensors.index(output)
+    bits = ports.output_bits - 1
+    problems += compare_outputs(
+        outcome.outputs, golden[output], layer=names[last], value_bits=bits, comparison=comparisons[last]
+    )
+    problems += [f"output stream, {violation}" for violation in outcome.violations]
+    if outcome.surplus:
+        problems.append(f"output stream: {outcome.surplus} beats follow the last image")
+    images = len(golden[output])
+    measured = _cycles_per_image(outcome, images)
+    layers = []
+    for plan, comparison in zip(plans, comparisons, strict=True):
+        cycles = next((n for n in comparison.cycles if n != plan.cycles), plan.cycles if comparison.cycles else 0)
+        if cycles != plan.cycles and not stalls:
+            problems.append(f"layer {plan.name}: takes {cycles} cycles, predicted are {plan.cycles}")
+        layers.append(
+            LayerResult(
+                name=plan.name,
+                macs=plan.macs,
+                cycles_predicted=plan.cycles,
+                cycles_measured=cycles,
+                utilization=plan.utilization,
+                compared=comparison.compared,
+                mismatches=comparison.mismatches,
+            )
+        )
+    return Result(
+        images=images,
+        compared=sum(comparison.compared for comparison in comparisons),
+        mismatches=sum(comparison.mismatches for comparison in comparisons),
+        cycles_per_image=measured,
+        cycles_predicted=design.cycles,
+        utilization=design.utilization * design.cycles / measured,
+        layers=tuple(layers),
+        seconds=perf_counter() - start,
+        cycles=outcome.cycles,
+        cycles_per_second=outcome.cycles / outcome.seconds,
+        stalls=stalls,
+        problems=tuple(problems),
+        first_mismatch=next((comparison.first for comparison in comparisons if comparison.first), None),
+    )
+
+
+def _cycles_per_image(outcome: Outcome, images: int) -> int:
+    """Between the last outputs of the last two images; of a single image, from the end of reset."""
+    beats = len(outcome.outputs) // images
+    ends = [cycle for _, cycle in outcome.outputs[beats - 1 :: beats]]
+    return ends[-1] - ends[-2] if len(ends) > 1 else ends[-1]
