@@ -19,7 +19,7 @@ class RetireNest(wiring.Component):
     Latency
     -------
     ``threshold_address`` belongs to the emission announced by ``emit`` in the same cycle.
-    ``code_*`` follow ``emit`` by 3 cycles, ``word_*`` by 4.
+    ``code_*`` follow ``emit`` by 3 cycles, ``word_*`` by 4, ``done`` by 6.
 
     Members
     -------
@@ -41,7 +41,7 @@ class RetireNest(wiring.Component):
     column_{q} : Out(1)
         Column q holds an output row.
     done : Out(1)
-        Strobe: the last word of the layer is complete.
+        Strobe: the last word of the layer is in its bank.
     """
 
     start: Signal
@@ -137,7 +137,7 @@ class RetireNest(wiring.Component):
             self.code_slot.eq(later(slot_now, 3, "code_slot")),
             self.code_first.eq(later(first_now, 3, "code_first")),
             self.word_enable.eq(later(word_end, 4, "word_enable")),
-            self.done.eq(later(layer_end, 4, "done")),
+            self.done.eq(later(layer_end, 6, "done")),
         ]
         next_strip = later(strip_end, 4, "strip_end")
 
