@@ -57,8 +57,8 @@ class Board:
         The FPGA, as its maker names it.
     resources : Resources
         All that the device has.
-    bram_block_bits : int
-        Usable bits of one block RAM.
+    bram_block_bits, bram_block_width : int, int
+        Usable bits of one block RAM, and its widest word.
     clock_mhz : float
         The oscillator on the board, input of the PLL.
     core_mhz : float
@@ -83,6 +83,7 @@ class Board:
     package: str
     resources: Resources
     bram_block_bits: int
+    bram_block_width: int
     clock_mhz: float
     core_mhz: float
     nextpnr: tuple[str, ...]

@@ -1,13 +1,19 @@
 """The host's end of the line: run images on a board as on the golden model."""
 
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from rowloom.boards.identity import describe
 from rowloom.boards.protocol import CRC_BYTES, FAULT_TEXT, About, Fault, Kind, crc, frame
 from rowloom.model.errors import CheckFailed, RowloomError
+from rowloom.model.golden import input_codes
+from rowloom.model.network import Network
+
+if TYPE_CHECKING:
+    from rowloom.hw.design import Design
 
 
 class Line(Protocol):
@@ -43,6 +49,7 @@ class Device:
         self._line = line
         self._name = name
         self._about: About | None = None
+        self._network: Network | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -60,41 +67,48 @@ class Device:
         self._about = About.unpack(self._answer(Kind.ABOUT, About.size()))
         return self._about
 
-    def load(self, about: About) -> None:
-        """Make sure that the design described by ``about`` is what the board holds.
+    def load(self, design: "Design") -> None:
+        """Make sure that the board holds ``design``; :meth:`run` then takes and gives what its network does.
 
         Raises
         ------
         CheckFailed
             If it holds another.
         """
-        there = self.about()
-        if there != about:
+        there, wanted = self.about(), describe(design)
+        if there != wanted:
             raise CheckFailed(
                 self._name,
                 f"holds design {there.identity:08x}",
-                f"program it with the bitstream of design {about.identity:08x}",
+                f"program it with the bitstream of design {wanted.identity:08x}",
             )
+        self._network = design.network
 
-    def run(self, x: NDArray[np.integer]) -> NDArray[np.int64]:
+    def run(self, x: ArrayLike) -> NDArray[np.int64]:
         """Run images, one after the other.
 
         Parameters
         ----------
-        x : integer array [N, H, W, C]
-            Input codes.
+        x : integer or float array [N, H, W, C]
+            After :meth:`load`, what :meth:`rowloom.model.network.Network.run` takes; before, input codes.
 
         Returns
         -------
-        int64 array [N, values]
-            What the accelerator put out for each image, in the order y, x, c.
+        int64 array
+            After :meth:`load`, what :meth:`rowloom.model.network.Network.run` returns; before, [N, values] in the
+            order y, x, c.
         """
         about = self._about or self.about()
-        results = np.empty((len(x), about.output_beats), dtype=np.int64)
-        for image, result in zip(x, results, strict=True):
+        network = self._network
+        codes = np.asarray(x) if network is None else input_codes(network.tensor(network.input), x)
+        results = np.empty((len(codes), about.output_beats), dtype=np.int64)
+        for image, result in zip(codes, results, strict=True):
             self._line.write(about.encode_image(image))
             result[:] = about.decode_result(self._answer(Kind.RUN, about.output_bytes))
-        return results
+        if network is None:
+            return results
+        height, width, channels = network.tensor(network.outputs[0]).shape
+        return results if (height, width) == (1, 1) else results.reshape(-1, height, width, channels)
 
     def _read(self, size: int) -> bytes:
         data = self._line.read(size)

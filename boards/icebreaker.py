@@ -12,6 +12,7 @@ ICEBREAKER = Board(
     package="SG48",
     resources=Resources(lut4=5_280, ff=5_280, bram=30, dsp=8, spram=4),
     bram_block_bits=4 * 1024,
+    bram_block_width=16,
     clock_mhz=12.0,
     core_mhz=18.0,
     nextpnr=("--up5k", "--package", "sg48"),

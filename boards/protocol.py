@@ -68,7 +68,7 @@ class About:
     input_beats, output_beats : int
         Codes in an image and values in a result.
     identity : int
-        32 bits that tell one design from another; see :func:`rowloom.boards.build.identity`.
+        32 bits that tell one design from another; see :func:`rowloom.boards.identity.identity`.
     """
 
     input_bits: int

@@ -12,6 +12,7 @@ ULX3S_85F = Board(
     package="CABGA381",
     resources=Resources(lut4=83_640, ff=83_640, bram=208, dsp=156, spram=0),
     bram_block_bits=18 * 1024,
+    bram_block_width=36,
     clock_mhz=25.0,
     core_mhz=80.0,
     nextpnr=("--85k", "--package", "CABGA381", "--speed", "6"),

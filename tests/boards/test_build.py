@@ -1,11 +1,10 @@
 # amaranth: UnusedElaboratable=no
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from rowloom.boards import BOARDS, get
-from rowloom.boards.build import build_accelerator, identity
+from rowloom.boards.build import build_accelerator
 from rowloom.boards.protocol import About
 from rowloom.model.errors import CheckFailed, DoesNotFit, RowloomError, ToolMissing
 from tests.boards.fake import FakeAccelerator
@@ -83,15 +82,3 @@ def test_a_tool_that_fails_is_quoted(tmp_path, monkeypatch):
     monkeypatch.setenv("ICEPACK", "false")
     with pytest.raises(RowloomError, match=r"^fake on icebreaker: pack failed \(it printed nothing\)"):
         make(get("icebreaker"), tmp_path)
-
-
-def test_identity_sees_every_field():
-    about = ABOUT
-    assert identity(about) == identity(replace(about))
-    assert identity(about) != identity(replace(about, input_beats=785))
-    assert identity((1, 2), (3,)) != identity((1,), (2, 3))
-    weights = np.zeros((3, 4), np.int8)
-    assert identity(weights) != identity(weights.T)
-    changed = weights.copy()
-    changed[2, 3] = 1
-    assert identity(weights) != identity(changed)

@@ -6,9 +6,14 @@ import pytest
 
 from rowloom.boards.framing import Framer
 from rowloom.boards.host import Device
+from rowloom.boards.identity import describe
 from rowloom.boards.protocol import About, Kind, crc, frame
 from rowloom.boards.shell import Shell
+from rowloom.hw.config import ArrayConfig
+from rowloom.model.encodings import Binary, Uniform
 from rowloom.model.errors import CheckFailed, RowloomError
+from rowloom.model.layers import Linear
+from rowloom.model.network import Network, Tensor
 from tests.boards.fake import FakeAccelerator
 from tests.boards.line import SimulatedLine
 
@@ -51,13 +56,38 @@ def test_frame_after_frame(about):
     assert device.run(x).tolist() == [fake.expected(image) for image in x]
 
 
-def test_load_compares_designs():
-    about = about_of()
-    _, _, device = connected(about)
-    device.load(about)
-    other = About(input_bits=8, output_bits=18, input_beats=9, output_beats=3, identity=1)
-    with pytest.raises(CheckFailed, match=r"^board: holds design 12345678, program it with .* 00000001$"):
-        device.load(other)
+class FakeDesign:
+    """A design as far as the host looks at it: `network`, `config`, widths and lengths."""
+
+    def __init__(self, name):
+        tensors = (
+            Tensor(name="x", shape=(3, 3, 1), encoding=Uniform(bits=8, signed=False), scale=0.5),
+            Tensor(name="y", shape=(1, 1, 3), encoding=Uniform(bits=18, signed=True)),
+        )
+        layer = Linear(
+            name="dense", input="x", output="y", weights=np.ones((3, 3, 3, 1), np.int8), weight_encoding=Binary()
+        )
+        self.network = Network(name=name, tensors=tensors, layers=(layer,), input="x", outputs=("y",))
+        self.config = ArrayConfig(rows=1, cols=1, lanes=1)
+        self.input_bits, self.output_bits, self.input_beats, self.output_beats = 8, 18, 9, 3
+
+
+def test_a_loaded_design_takes_what_its_network_takes():
+    design = FakeDesign("one")
+    fake, _, device = connected(describe(design))
+    device.load(design)
+    x = images(device.about(), 2).reshape(-1, 3, 3, 1)
+    wanted = [fake.expected(image) for image in x]
+    assert device.run(x).tolist() == wanted
+    assert device.run(x * 0.5).tolist() == wanted, "floats are quantized by the input's scale"
+    with pytest.raises(RowloomError, match=r"^images: shape is"):
+        device.run(x[:, 0])
+
+
+def test_load_refuses_another_design():
+    _, _, device = connected(describe(FakeDesign("one")))
+    with pytest.raises(CheckFailed, match=r"^board: holds design [0-9a-f]{8}, program it with the bitstream of design"):
+        device.load(FakeDesign("other"))
 
 
 def corrupt(data, at):

@@ -1,0 +1,34 @@
+"""What a board leaves for an accelerator."""
+
+from rowloom.boards.board import Board
+from rowloom.boards.pll import core_clock_mhz
+from rowloom.hw.config import Budget
+
+FILL = 0.9
+"""Part of the look-up tables that place and route can fill without trouble."""
+
+SHELL_LUT4 = 600
+"""Look-up tables of clock, serial line and framing: 595 on ECP5, 596 on iCE40, placed round a small stand-in."""
+
+SHELL_FF = 300
+"""Flip-flops of the same: 259 and 270."""
+
+
+def budget(board: Board, clock_mhz: float | None = None) -> Budget:
+    """Return what ``board`` offers an accelerator, at ``clock_mhz`` or the board's own clock.
+
+    Raises
+    ------
+    RowloomError
+        If its PLL cannot make that clock.
+    """
+    there = board.resources
+    return Budget(
+        lut4=int(FILL * there.lut4) - SHELL_LUT4,
+        ff=int(FILL * there.ff) - SHELL_FF,
+        bram_blocks=there.bram,
+        bram_block_bits=board.bram_block_bits,
+        bram_block_width=board.bram_block_width,
+        dsp=there.dsp,
+        clock_mhz=core_clock_mhz(board, board.core_mhz if clock_mhz is None else clock_mhz),
+    )
