@@ -1,0 +1,80 @@
+"""Networks and images that ship with rowloom."""
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rowloom.model.errors import RowloomError
+from rowloom.model.network import Network
+
+_FOLDER = Path(__file__).parent
+_IMAGES = {"fashion-bnn": "fashion-test-32.npz"}
+"""File of test images by the name of the network that they are for."""
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the networks that ship."""
+    return tuple(sorted(file.stem for file in _FOLDER.glob("*.rowloom")))
+
+
+def path(name: str) -> Path:
+    """Return the file of a network that ships.
+
+    Raises
+    ------
+    RowloomError
+        If there is none of that name.
+    """
+    if name not in names():
+        raise RowloomError(name, "is no network that ships", f"must be {' or '.join(names())}")
+    return _FOLDER / f"{name}.rowloom"
+
+
+def load(name: str | PathLike[str]) -> Network:
+    """Return a network by the name it ships under, or from a file.
+
+    Raises
+    ------
+    RowloomError
+        If it is neither, or the file is not a network.
+    """
+    if str(name) in names():
+        return Network.load(path(str(name)))
+    if not Path(name).exists():
+        raise RowloomError(
+            str(name), "is neither a file nor a network that ships", f"must be a file or {' or '.join(names())}"
+        )
+    return Network.load(name)
+
+
+def images(name: str) -> NDArray[np.uint8]:
+    """Return the test images that ship for a network: uint8 [32, H, W, C].
+
+    Raises
+    ------
+    RowloomError
+        If none ship for it.
+    """
+    return _member(name, "images")
+
+
+def labels(name: str) -> NDArray[np.uint8]:
+    """Return the classes of those images: uint8 [32].
+
+    Raises
+    ------
+    RowloomError
+        If none ship for it.
+    """
+    return _member(name, "labels")
+
+
+def _member(name: str, member: str) -> NDArray[Any]:
+    if name not in _IMAGES:
+        raise RowloomError(name, "no images ship for it", f"must be {' or '.join(_IMAGES)}")
+    with np.load(_FOLDER / _IMAGES[name], allow_pickle=False) as archive:
+        array: NDArray[Any] = archive[member]
+    return array
