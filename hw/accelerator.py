@@ -1,6 +1,6 @@
 """The accelerator: banks, arrays and the paths between them."""
 
-from amaranth import Array, Cat, Module, Signal, signed, unsigned
+from amaranth import Array, Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -189,10 +189,9 @@ class Accelerator(wiring.Component):
                     lane.sum.eq(sums[0] if len(sums) == 1 else Array(sums)[program.engine]),
                     lane.threshold.eq(rom.data[: hw.sum_bits].as_signed()),
                     lane.invert.eq(rom.data[-1]),
-                    getattr(results, f"value_{k}_{q}").eq(lane.difference),
                 ]
-                with m.If(~program.raw):
-                    m.d.comb += getattr(results, f"value_{k}_{q}").eq(lane.code)
+                if q < hw.result_cols:
+                    m.d.comb += getattr(results, f"value_{k}_{q}").eq(Mux(program.raw, lane.difference, lane.code))
                 codes[k, q] = lane.code
 
         # Codes and pooled words -> banks.

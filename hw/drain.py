@@ -68,7 +68,7 @@ class DrainLane(wiring.Component):
 
     Latency
     -------
-    ``sum`` holds a group's sum one cycle after its last row.
+    ``sum`` holds a group's sum in the cycle after its last row, and only then.
 
     Members
     -------
@@ -92,6 +92,9 @@ class DrainLane(wiring.Component):
         m = Module()
         total, total_next = Signal(self.shape), Signal(self.shape)
         m.d.comb += total_next.eq(total + self.row)
-        with m.If(self.shift):
-            m.d.sync += [total.eq(Mux(self.shift_last, 0, total_next)), self.sum.eq(total_next)]
+        with m.If(self.shift_last):
+            m.d.sync += total.eq(0)
+        with m.Elif(self.shift):
+            m.d.sync += total.eq(total_next)
+        m.d.sync += self.sum.eq(total_next)
         return m

@@ -1,6 +1,5 @@
 """From gates to text."""
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,9 +12,16 @@ from rowloom.model.errors import RowloomError, ToolMissing
 __all__ = ["to_rtlil", "verilog"]
 
 
-def to_rtlil(component, name: str) -> str:
-    """RTLIL of a component, for Yosys; the same bytes for the same component."""
-    return rtlil.convert(component, name=name, emit_src=False)
+def to_rtlil(component, name: str, *, collisions: bool = True) -> str:
+    """RTLIL of a component, for Yosys; the same bytes for the same component.
+
+    Without ``collisions`` a read of the word that is being written may return anything: the
+    schedule never reads a map before it is complete, and block RAMs need no bypass round them then.
+    """
+    text = rtlil.convert(component, name=name, emit_src=False)
+    if not collisions:
+        text = text.replace("parameter \\COLLISION_X_MASK 1'0", "parameter \\COLLISION_X_MASK 1'1")
+    return text
 
 
 def verilog(component, name: str) -> str:

@@ -1,6 +1,6 @@
 """The issue nest: what the arrays read in each cycle."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -174,17 +174,25 @@ class IssueNest(wiring.Component):
             y_low.eq(y[:low] if low else 0),
             x_live.eq((x >= 0) & (x < program["width"])),
         ]
+        # A stream's row is at most `reach` below y: it suffices to know how far y is from either edge of the map.
+        reach = 7 * (hw.cols - 1) + hw.group
+        above, below, kernel_left = (Signal(range(reach + 2), name=n) for n in ("above", "below", "kernel_left"))
+        m.d.comb += [
+            above.eq(_saturate(-y, reach + 1)),  # rows that lie above the map
+            below.eq(_saturate(program["height"] - y, reach + 1)),  # rows that do not lie below it
+            kernel_left.eq(_saturate(kernel_rows, reach + 1)),
+        ]
         rows, rows_live = {}, {}
         for q in range(hw.cols):
             for j in range(hw.group):
-                row = Signal(coordinate, name=f"row_{j}_{q}")
-                m.d.comb += row.eq(y + q * program["stride"] + Mux(program["sum_rows"], j, 0))
-                used = ~program["sum_rows"] | (kernel_rows > j)
+                ahead = Signal(range(reach + 1), name=f"ahead_{j}_{q}")
+                m.d.comb += ahead.eq(q * program["stride"] + Mux(program["sum_rows"], j, 0))
+                used = ~program["sum_rows"] | (kernel_left > j)
                 rows[j, q] = Signal(low, name=f"row_{j}_{q}_q", reset_less=True)
                 rows_live[j, q] = Signal(name=f"row_live_{j}_{q}", reset_less=True)
                 m.d.sync += [
-                    rows[j, q].eq(row[:low] if low else 0),
-                    rows_live[j, q].eq((row >= 0) & (row < program["height"]) & used),
+                    rows[j, q].eq((y[:low] + ahead)[:low] if low else 0),
+                    rows_live[j, q].eq((ahead >= above) & (ahead < below) & used),
                 ]
 
         # Cycle 2: addresses of this row of banks and of the next.
@@ -235,3 +243,9 @@ class IssueNest(wiring.Component):
                 getattr(self, f"select_{j}_{q}").eq(later(rows[j, q], 3, f"select_{j}_{q}_data", init=0)),
             ]
         return m
+
+
+def _saturate(value, limit):
+    """``value``, but zero if it is negative and ``limit`` if it is more, which is below a power of two."""
+    bits = limit.bit_length()
+    return Mux(value[-1], 0, Mux(value[bits:].any(), limit, value[:bits]))

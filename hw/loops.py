@@ -19,6 +19,8 @@ class Loop:
     ----------
     last : Signal
         This is the last iteration.
+    second_last : Value
+        This is the one before it.
     """
 
     def __init__(self, m: Module, name: str, limit):
@@ -26,6 +28,10 @@ class Loop:
         self._limit = limit
         self._left = Signal(limit.shape(), name=f"{name}_left", reset_less=True)
         self.last = Signal(name=f"{name}_last", reset_less=True)
+
+    @property
+    def second_last(self):
+        return self._left == 1
 
     def restart(self):
         """Statements for the first iteration."""

@@ -63,8 +63,8 @@ class Hardware:
         Bits of a sum in post-processing.
     threshold_depth : int
         Words of each drain lane's threshold memory.
-    result_depth : int
-        Words of each column's result memory.
+    result_cols, result_depth : int
+        Columns that give results, and words of each one's result memory.
     count_bits : int
         Bits of loop counters and of map coordinates.
     input_bits : int
@@ -86,6 +86,7 @@ class Hardware:
     lanes: int
     sum_bits: int
     threshold_depth: int
+    result_cols: int
     result_depth: int
     count_bits: int
     input_bits: int

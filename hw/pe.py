@@ -1,6 +1,6 @@
 """The processing element: a unit, an accumulator, and a place in the drain chain."""
 
-from amaranth import Module, Mux, Signal, signed, unsigned
+from amaranth import Module, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -85,13 +85,17 @@ class ProcessingElement(wiring.Component):
             unit.odd.eq(self.odd),
         ]
 
-        total = Signal(self.sum.shape(), reset_less=True)
+        # The clear does not depend on an enable, so that it is the flip-flops' own reset.
+        total = Signal(self.sum.shape())
         total_next = Signal(self.sum.shape())
-        m.d.comb += total_next.eq(total + unit.sum)
-        with m.If(self.accumulate):
-            m.d.sync += total.eq(Mux(self.capture, 0, total_next))
+        capture = Signal()
+        m.d.comb += [total_next.eq(total + unit.sum), capture.eq(self.accumulate & self.capture)]
+        with m.If(capture):
+            m.d.sync += total.eq(0)
+        with m.Elif(self.accumulate):
+            m.d.sync += total.eq(total_next)
 
-        with m.If(self.accumulate & self.capture):
+        with m.If(capture):
             m.d.sync += self.sum.eq(total_next)
         with m.Elif(self.shift):
             m.d.sync += self.sum.eq(self.next_sum)

@@ -42,11 +42,11 @@ def layer_fields(hardware: Hardware) -> Fields:
 
 
 def input_fields(hardware: Hardware) -> Fields:
-    """Fields of the input record: how an image is laid into the banks."""
+    """Fields of the input record: how an image is laid into the banks. Counts are stored less one."""
     n, a = hardware.count_bits, hardware.address_bits
     return {
-        "width": n, "height": n, "pixel_codes": n, "word_codes": n, "tail_codes": n,
-        "packed": 1, "skip": n, "stride": 3, "pad": n, "a_first": a, "a_row": a,
+        "height": n, "width": n, "words": n, "word_codes": n, "tail_codes": n, "place": n, "tail_place": n,
+        "packed": 1, "skip": n, "stride": n, "padded": 1, "pad": n, "a_first": a, "a_row": a,
     }
 
 

@@ -1,6 +1,6 @@
 """The results: what the last layer leaves, buffered and streamed out."""
 
-from amaranth import Array, Module, Mux, Signal, signed, unsigned
+from amaranth import Array, Module, Mux, Signal, signed
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -47,7 +47,7 @@ class Results(wiring.Component):
             "program": In(program), "start": In(1), "done": In(1), "enable": In(1),
             "output": Out(stream.Signature(payload)), "busy": Out(1),
         }
-        for q in range(hardware.cols):
+        for q in range(hardware.result_cols):
             for k in range(hardware.drains):
                 members[f"value_{k}_{q}"] = In(signed(self.value_bits))
         super().__init__(members)
@@ -66,7 +66,7 @@ class Results(wiring.Component):
             m.d.sync += write_address.eq(0)
         read_address = Signal(bits)
         words = []
-        for q in range(hw.cols):
+        for q in range(hw.result_cols):
             store = memory.Memory(
                 shape=data.ArrayLayout(signed(self.value_bits), hw.drains), depth=depth, init=[]
             )
@@ -82,7 +82,7 @@ class Results(wiring.Component):
         with m.If(self.start):
             m.d.sync += program.eq(self.program)
         strip_base, address = Signal(bits, reset_less=True), Signal(bits, reset_less=True)
-        column = Signal(range(max(2, hw.cols)), reset_less=True)
+        column = Signal(range(max(2, hw.result_cols)), reset_less=True)
         lane = Signal(range(max(2, hw.drains)), reset_less=True)
         channel = Signal(n, reset_less=True)
         rows_left = Signal(n, reset_less=True)

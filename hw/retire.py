@@ -171,5 +171,11 @@ class RetireNest(wiring.Component):
                 rows_left.eq(program["o_height"]),
             ]
         for q in range(hw.cols):
-            m.d.comb += getattr(self, f"column_{q}").eq((q < rows_left) & (q < program["strip"]))
+            m.d.comb += getattr(self, f"column_{q}").eq(_more(rows_left, q) & _more(program["strip"], q))
         return m
+
+
+def _more(value, limit):
+    """Whether ``value`` exceeds a small constant, without a carry chain over all its bits."""
+    bits = max(1, limit.bit_length())
+    return value[bits:].any() | (value[:bits] > limit)

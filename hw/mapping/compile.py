@@ -65,7 +65,7 @@ def compile(network: Network, config: ArrayConfig) -> Design:
     for step in steps:
         _fold(step, config, banks, arrays[index[step.spec.NAME]] if step.spec else None)
     for i, array in enumerate(arrays):
-        arrays[i] = _fill(array, [s for s in steps if s.spec and s.spec.NAME == array.unit], config)
+        arrays[i] = _fill(array, [s for s in steps if s.spec and array.unit == s.spec.NAME], config)
 
     layouts = _layouts(network, steps, config, banks)
     hardware, thresholds = _hardware(network, config, banks, arrays, steps, layouts)
@@ -154,7 +154,7 @@ def _arrays(steps: list[_Step], config: ArrayConfig) -> list[ArrayParameters]:
     """One array for each unit that is used; that of the first layer's wide codes is a small one."""
     arrays = []
     for name in SPECS:
-        sources = [s.source for s in steps if s.spec and s.spec.NAME == name]
+        sources = [s.source for s in steps if s.spec and name == s.spec.NAME]
         if not sources:
             continue
         stacked = name == "sign"
@@ -280,6 +280,7 @@ def _hardware(network, config, banks, arrays, steps, layouts) -> tuple[Hardware,
         bank_depth=max(l.base + l.depth for l in layouts.values()),
         word_bits=max(max(l.lanes * l.bits for l in layouts.values()), config.lanes),
         write_step=write_step, lanes=config.lanes, sum_bits=sum_bits, threshold_depth=max(1, depth),
+        result_cols=min(final.strip, steps[-1].window.height),
         result_depth=final.strips * final.pixels * -(-steps[-1].window.filters // config.drains),
         count_bits=max(counts).bit_length(), input_bits=source.bits, input_lanes=source.lanes, layers=len(steps),
     )
@@ -302,13 +303,14 @@ def _program(network, config, hardware, steps, layouts, index) -> list[int]:
     """The input's record, then a record a layer."""
     source = layouts[network.input]
     height, width, channels = source.shape
-    word = min(source.lanes, source.channels)
-    right = max(0, (source.columns - 1) * source.stride - source.padding + source.window - width)
+    right = (source.columns - 1) * source.stride - source.padding + source.window - width if source.packed else 0
+    tail = source.channels - (source.words - 1) * source.lanes
     words = pack(input_fields(hardware), {
-        "width": width, "height": height, "pixel_codes": channels,
-        "word_codes": word, "tail_codes": source.channels - (source.words - 1) * source.lanes,
-        "packed": int(source.packed), "skip": source.window - 1 - source.padding, "stride": source.stride,
-        "pad": right if source.packed else 0, "a_first": source.base, "a_row": source.row_words,
+        "height": height - 1, "width": width - 1, "words": source.words - 1,
+        "word_codes": source.lanes - 1, "tail_codes": (channels if source.packed else tail) - 1,
+        "place": source.lanes - 1, "tail_place": tail - 1,
+        "packed": int(source.packed), "skip": max(0, source.window - 1 - source.padding), "stride": source.stride - 1,
+        "padded": int(right > 0), "pad": max(0, right - 1), "a_first": source.base, "a_row": source.row_words,
     })
     last_input = max(i for i, step in enumerate(steps) if step.layer.input == network.input)
     for i, step in enumerate(steps):
