@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import time
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,7 +112,7 @@ def build(
     design: "Design",
     board: str,
     *,
-    out: str | Path | None = None,
+    out: str | PathLike[str] | None = None,
     clock_mhz: float | None = None,
     seed: int = 1,
     tries: int = 3,
@@ -172,7 +173,7 @@ def build_accelerator(
     about: About,
     name: str,
     board: Board,
-    out: str | Path | None = None,
+    out: str | PathLike[str] | None = None,
     clock_mhz: float | None = None,
     seed: int = 1,
     tries: int = 3,

@@ -1,1 +1,242 @@
-"""rowloom weaves quantized neural networks, row by row, into FPGA accelerators that are proved bit-exact."""
+"""rowloom weaves quantized neural networks, row by row, into FPGA accelerators that are proved bit-exact.
+
+Every shell verb is one of these functions. The rooms behind them are imported when they are first needed, so that
+``import rowloom`` brings neither torch nor a hardware tool.
+
+>>> import rowloom
+>>> net = rowloom.load("fashion-bnn")
+>>> design = rowloom.compile(net, rowloom.ArrayConfig(rows=6, cols=2, lanes=32))
+>>> result = rowloom.simulate(design, rowloom.images(net, 2))
+"""
+
+from collections.abc import Callable
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from rowloom.boards.build import Image
+    from rowloom.boards.host import Device
+    from rowloom.hw.config import ArrayConfig
+    from rowloom.hw.design import Design
+    from rowloom.model.errors import CheckFailed, DoesNotFit, RowloomError, ToolMissing
+    from rowloom.model.network import Network
+    from rowloom.sim.result import Result
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArrayConfig",
+    "CheckFailed",
+    "DoesNotFit",
+    "RowloomError",
+    "ToolMissing",
+    "build",
+    "compile",
+    "emit",
+    "fit",
+    "images",
+    "load",
+    "lower",
+    "open",
+    "run",
+    "simulate",
+    "train",
+]
+
+_ELSEWHERE = {
+    "ArrayConfig": "rowloom.hw.config",
+    "CheckFailed": "rowloom.model.errors",
+    "DoesNotFit": "rowloom.model.errors",
+    "RowloomError": "rowloom.model.errors",
+    "ToolMissing": "rowloom.model.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a class of another room when it is first asked for."""
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module 'rowloom' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_ELSEWHERE[name]), name)
+
+
+def load(source: str | PathLike[str]) -> "Network":
+    """Load a network: one that ships, by name, or a file.
+
+    Raises
+    ------
+    RowloomError
+        If there is neither, or the file holds no network.
+    """
+    from rowloom.door import load
+
+    return load(source)
+
+
+def images(net: "Network", count: int | None = None, *, seed: int = 0) -> "NDArray[Any]":
+    """Return input codes [N, H, W, C] to try ``net`` with: those that ship with it, else random ones.
+
+    Raises
+    ------
+    RowloomError
+        If fewer ship than are asked for.
+    """
+    from rowloom.door import images
+
+    return images(net, count, seed=seed)
+
+
+def lower(module: Any, example_input: Any, **options: Any) -> "Network":
+    """Turn a trained torch module into the integer network that computes the same; see ``model.lowering``.
+
+    Raises
+    ------
+    ToolMissing
+        If torch is not installed.
+    """
+    from rowloom.door import needs_torch
+
+    with needs_torch():
+        from rowloom.model.lowering import lower
+    return lower(module, example_input, **options)
+
+
+def train(
+    recipe: str,
+    *,
+    data: str | PathLike[str] | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> "Network":
+    """Train the network of a recipe and lower it; see :func:`rowloom.model.training.train`.
+
+    Raises
+    ------
+    RowloomError
+        If there is no such recipe or its data is not found.
+    ToolMissing
+        If torch is not installed.
+    """
+    from rowloom.door import train
+
+    return train(recipe, data=data, epochs=epochs, seed=seed, progress=progress)
+
+
+def run(net: "Network", x: "ArrayLike", keep: Literal["all"] | None = None) -> Any:
+    """Evaluate images exactly on the golden model: ``net.run(x, keep)``."""
+    return net.run(x, keep)
+
+
+def fit(net: "Network", board: str, goal: str = "throughput", *, clock_mhz: float | None = None) -> "ArrayConfig":
+    """Choose the array that serves ``goal`` best among those that fit a board.
+
+    Parameters
+    ----------
+    net : Network
+    board : str
+        Name of a board.
+    goal : {"latency", "throughput", "size"}
+    clock_mhz : float, optional
+        The clock; the board's own choice when left out.
+
+    Raises
+    ------
+    RowloomError
+        If the board or the goal is unknown.
+    DoesNotFit
+        If no array fits; says what is too large.
+    """
+    from rowloom.boards import get
+    from rowloom.boards.budget import budget
+    from rowloom.hw.mapping.fit import fit
+
+    return fit(net, budget(get(board), clock_mhz), goal)
+
+
+def compile(net: "Network", config: "ArrayConfig") -> "Design":
+    """Map ``net`` onto an array: schedule, memory images, exact cycles.
+
+    Raises
+    ------
+    RowloomError
+        If a layer cannot run on the array; says which and why.
+    """
+    from rowloom.hw import compile
+
+    return compile(net, config)
+
+
+def emit(design: "Design", folder: str | PathLike[str], *, bus: str = "stream") -> None:
+    """Write the accelerator as source into a folder: Verilog, manifest.
+
+    Raises
+    ------
+    RowloomError
+        If the bus is unknown or the folder cannot be written.
+    """
+    from rowloom.hw.emit import write
+
+    write(design, folder, bus=bus)
+
+
+def simulate(design: "Design", x: "ArrayLike", **options: Any) -> "Result":
+    """Run images through the accelerator's Verilog and compare every layer with the golden model.
+
+    Options as :func:`rowloom.sim.simulate`: ``simulator``, ``stalls``, ``seed``, ``netlist`` and others.
+
+    Raises
+    ------
+    RowloomError
+        If the images do not suit the network or an option is wrong.
+    ToolMissing
+        If the simulator is not installed.
+    """
+    import numpy as np
+
+    from rowloom.sim import simulate
+
+    return simulate(design, np.asarray(x), **options)
+
+
+def build(
+    design: "Design",
+    board: str,
+    *,
+    out: str | PathLike[str] | None = None,
+    clock_mhz: float | None = None,
+    seed: int = 1,
+    tries: int = 3,
+    time_limit_s: float = 3600.0,
+    say: Callable[[str], None] = lambda line: None,
+) -> "Image":
+    """Make a bitstream; see :func:`rowloom.boards.build.build`.
+
+    Raises
+    ------
+    RowloomError
+        If the board is unknown, or a tool is missing or fails.
+    DoesNotFit, CheckFailed
+        If the device is too small, or the clock is not met; both say by how much.
+    """
+    from rowloom.boards.build import build
+
+    return build(
+        design, board, out=out, clock_mhz=clock_mhz, seed=seed, tries=tries, time_limit_s=time_limit_s, say=say
+    )
+
+
+def open(address: str, **options: Any) -> "Device":
+    """Open a board on a serial line, as in ``rowloom.open("serial:///dev/ttyUSB0")``.
+
+    Raises
+    ------
+    RowloomError
+        If it cannot be opened.
+    """
+    from rowloom.boards.host import open_device
+
+    return open_device(address, **options)

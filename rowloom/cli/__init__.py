@@ -1,5 +1,5 @@
 """The shell: one verb, one call of the Python function of that name."""
 
+from rowloom.cli.main import main
 
-def main() -> None:
-    """Run the shell."""
+__all__ = ["main"]

@@ -1,0 +1,101 @@
+"""Options that several verbs share."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rowloom.model.errors import RowloomError
+
+if TYPE_CHECKING:
+    from rowloom.hw.design import Design
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+network_argument = click.argument("network", metavar="M")
+json_option = click.option("--json", "json_file", metavar="FILE", help="Write one JSON object; - for standard output.")
+verbose_option = click.option("--verbose", is_flag=True, expose_value=False, help="Give the traceback of an error.")
+
+
+def verb(name: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a verb of a function: ``-h``, ``--verbose`` and ``--json`` come with it."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        settings = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+        return click.command(name, context_settings=settings)(json_option(verbose_option(function)))
+
+    return decorate
+
+
+def array_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what sizes the array; :func:`design_for` takes the values as keywords."""
+    for option in reversed(
+        (
+            click.option("--rows", type=int, metavar="P", help="Rows of the array."),
+            click.option("--cols", type=int, metavar="Q", help="Columns of the array: output rows at a time."),
+            click.option("--lanes", type=int, metavar="L", help="Products of an element and cycle."),
+            click.option("--group", type=int, help="Filter rows that a column sums in space."),
+            click.option("--drains", type=int, help="Drain chains of a column."),
+            click.option("--input-lanes", type=int, help="Lanes of the array of the first layer."),
+            click.option("--no-prefetch", is_flag=True, help="Do not load an image while another is computed."),
+            click.option("--board", metavar="B", help="Size the array for a board instead; see rowloom boards."),
+            click.option(
+                "--goal",
+                type=click.Choice(["latency", "throughput", "size"]),
+                default="throughput",
+                show_default=True,
+                help="What the array for a board shall be best at.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def design_for(
+    network: str,
+    *,
+    rows: int | None = None,
+    cols: int | None = None,
+    lanes: int | None = None,
+    group: int | None = None,
+    drains: int | None = None,
+    input_lanes: int | None = None,
+    no_prefetch: bool = False,
+    board: str | None = None,
+    goal: str = "throughput",
+    clock_mhz: float | None = None,
+) -> "Design":
+    """Compile a network for the array that the options ask for.
+
+    ``--rows --cols --lanes`` together, or ``--board`` to have the array sized, or neither for the default array.
+
+    Raises
+    ------
+    RowloomError
+        If they contradict each other, or a size is less than 1.
+    """
+    import rowloom
+    from rowloom.hw.config import DEFAULT
+
+    sizes = {"rows": rows, "cols": cols, "lanes": lanes}
+    given = {name: size for name, size in sizes.items() if size is not None}
+    if given and len(given) < len(sizes):
+        missing = ", ".join(f"--{name}" for name in sizes if name not in given)
+        raise RowloomError(missing, "is missing", "give --rows, --cols and --lanes together")
+    finer = {
+        name: size
+        for name, size in {"group": group, "drains": drains, "input_lanes": input_lanes}.items()
+        if size is not None
+    }
+    for name, size in {**given, **finer}.items():
+        if size < 1:
+            raise RowloomError(f"--{name.replace('_', '-')}", f"must be at least 1, not {size}")
+    if (finer or no_prefetch) and not given:
+        raise RowloomError("--rows", "is missing", "finer options need --rows, --cols and --lanes")
+    net = rowloom.load(network)
+    if given:
+        return rowloom.compile(net, rowloom.ArrayConfig(**given, **finer, prefetch=not no_prefetch))
+    if board is not None:
+        return rowloom.compile(net, rowloom.fit(net, board, goal, clock_mhz=clock_mhz))
+    return rowloom.compile(net, DEFAULT)

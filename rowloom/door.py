@@ -1,0 +1,77 @@
+"""Finding networks and images by what a user calls them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rowloom.model import zoo
+from rowloom.model.errors import RowloomError, ToolMissing
+from rowloom.model.network import Network
+
+
+def load(source: str | PathLike[str]) -> Network:
+    """Load a network: a file of that name, else one that ships.
+
+    Raises
+    ------
+    RowloomError
+        If there is neither, or the file holds no network.
+    """
+    if Path(source).is_file():
+        return Network.load(source)
+    if str(source) in zoo.names():
+        return zoo.load(str(source))
+    raise RowloomError(str(source), "no such file or network", f"networks that ship: {', '.join(zoo.names())}")
+
+
+def images(net: Network, count: int | None = None, *, seed: int = 0) -> NDArray[Any]:
+    """Return ``count`` images as codes [N, H, W, C]: those that ship with a network of that name, else random codes.
+
+    All that ship, or 8 random ones, when ``count`` is left out.
+
+    Raises
+    ------
+    RowloomError
+        If ``count`` is less than 1, or more than ship.
+    """
+    if count is not None and count < 1:
+        raise RowloomError("images", f"cannot use {count} of them", "need at least 1")
+    tensor = net.tensor(net.input)
+    if net.name in zoo.names():
+        codes = np.asarray(zoo.images(net.name))
+        if codes.shape[1:] == tensor.shape:
+            if count is not None and count > len(codes):
+                raise RowloomError(
+                    "images", f"{count} are asked for, but {len(codes)} ship with {net.name}", "bring more with --input"
+                )
+            return codes[:count]
+    low, high = tensor.encoding.code_min, tensor.encoding.code_max
+    return np.random.default_rng(seed).integers(low, high, (count or 8, *tensor.shape), endpoint=True)
+
+
+@contextmanager
+def needs_torch() -> Iterator[None]:
+    """Turn a missing torch into one line that says what to do."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ToolMissing(
+            "torch", "is not installed", "training and lowering need it: pip install torch==2.13.0"
+        ) from error
+
+
+def train(recipe: str, *, data: str | PathLike[str] | None, epochs: int | None, seed: int, progress: bool) -> Network:
+    """Train the network of a recipe and lower it; its accuracy on the test images is in ``about``."""
+    with needs_torch():
+        from rowloom.model import training
+        from rowloom.model.lowering import lower
+    module, accuracy = training.train(recipe, data=data, epochs=epochs, seed=seed, progress=progress)
+    example = training.as_input(training.RECIPES[recipe].dataset(data).test_images[:1])
+    return lower(module, example, name=recipe, about={"recipe": recipe, "seed": seed, "test accuracy": accuracy})

@@ -1,0 +1,77 @@
+"""What there is to say of a network and of a compiled design, layer by layer."""
+
+from typing import Any
+
+from rowloom.hw.design import Design
+from rowloom.hw.units import unit_for
+from rowloom.model.errors import RowloomError
+from rowloom.model.layers import Conv2d, Layer, Linear
+from rowloom.model.network import Network
+
+
+def _sum_bits(low: int, high: int) -> int:
+    """Return the bits that hold every sum in a range: two's complement if it can be negative."""
+    if low >= 0:
+        return max(1, high.bit_length())
+    return 1 + max(high.bit_length(), (-low - 1).bit_length())
+
+
+def _unit(net: Network, layer: Layer) -> str | None:
+    """Return the name of the unit that a layer's products need; None where there are none or no unit forms them."""
+    if not isinstance(layer, Conv2d | Linear):
+        return None
+    try:
+        return unit_for(layer.weight_encoding, net.tensor(layer.input).encoding).NAME
+    except RowloomError:
+        return None
+
+
+def describe_network(net: Network) -> dict[str, Any]:
+    """Return the object that ``rowloom info --json`` writes."""
+    layers = []
+    for layer in net.layers:
+        weighted = isinstance(layer, Conv2d | Linear)
+        layers.append(
+            {
+                "name": layer.name,
+                "op": layer.op,
+                "weight_encoding": str(layer.weight_encoding) if isinstance(layer, Conv2d | Linear) else None,
+                "input_encoding": str(net.tensor(layer.input).encoding),
+                "output_encoding": str(net.tensor(layer.output).encoding),
+                "in_shape": list(net.tensor(layer.input).shape),
+                "out_shape": list(net.tensor(layer.output).shape),
+                "macs": net.macs(layer),
+                "weight_bits": net.weight_bits(layer),
+                "sum_bits": _sum_bits(*net.sum_range(layer)) if weighted else None,
+                "unit": _unit(net, layer),
+            }
+        )
+    return {
+        "name": net.name,
+        "about": dict(net.about),
+        "layers": layers,
+        "macs": net.macs(),
+        "weight_bits": net.weight_bits(),
+    }
+
+
+def describe_design(design: Design) -> dict[str, Any]:
+    """Return the object that ``rowloom compile --json`` writes."""
+    return {
+        "network": design.network.name,
+        "config": design.config.to_json(),
+        "macs": design.macs,
+        "cycles": design.cycles,
+        "utilization": design.utilization,
+        "layers": [
+            {
+                "name": layer.name,
+                "unit": layer.unit,
+                "macs": layer.macs,
+                "cycles": layer.cycles,
+                "utilization": layer.utilization,
+            }
+            for layer in design.layers
+        ],
+        "cost": design.cost.to_json(),
+    }

@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+
+from rowloom.cli.main import _VERBS
+from tests.rowloom.networks import small_network
+
+
+@pytest.mark.parametrize("verb", _VERBS)
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_of_every_verb_has_an_example(verb, option, shell):
+    ran = shell(verb, option)
+    assert ran.status == 0
+    assert f"Example:\n    rowloom {verb}" in ran.out
+
+
+def test_help_lists_every_verb(shell):
+    ran = shell("-h")
+    assert ran.status == 0
+    assert all(f"\n  {verb} " in ran.out for verb in _VERBS)
+
+
+def test_version(shell):
+    assert shell("--version").out == "rowloom 0.1.0\n"
+
+
+def test_info(small, shell):
+    ran = shell("info", small)
+    assert ran.status == 0
+    assert "second" in ran.out
+    assert "made: by hand" in ran.out
+
+
+def test_info_json_has_every_promised_key(small, shell):
+    content = shell("info", small, "--json", "-").json
+    net = small_network()
+    assert set(content) >= {"layers", "macs", "weight_bits"}
+    assert content["macs"] == net.macs()
+    assert content["weight_bits"] == net.weight_bits()
+    keys = "name op weight_encoding input_encoding output_encoding in_shape out_shape macs weight_bits sum_bits unit"
+    assert all(list(layer) == keys.split() for layer in content["layers"])
+    first, pool, second, dense = content["layers"]
+    assert (first["unit"], pool["unit"], second["unit"], dense["unit"]) == ("sign", None, "xnor", "xnor")
+    assert first["sum_bits"] == 13, "9 taps of up to 255, either sign: 2,295"
+    assert dense["sum_bits"] == 10, "256 taps of +-1: -256 to 256"
+
+
+def test_run_is_the_golden_model(small, shell, tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", x)
+    ran = shell("run", small, tmp_path / "x.npy", "-o", tmp_path / "y.npy", "--json", tmp_path / "run.json")
+    assert ran.status == 0
+    want = small_network().run(x)
+    assert (np.load(tmp_path / "y.npy") == want).all()
+    assert shell("run", small, tmp_path / "x.npy", "-o", tmp_path / "real.npy", "--dequantize").status == 0
+    assert (np.load(tmp_path / "real.npy") == want * 0.5).all()
+    shown = shell("run", small, tmp_path / "x.npy").out
+    assert shown.startswith("0: [")
+    assert len(shown.splitlines()) == 5
+
+
+def test_json_on_standard_output_stands_alone(small, shell):
+    ran = shell("info", small, "--json", "-")
+    assert ran.json["name"] == "small"
+    assert "first" in ran.err, "the table goes to standard error"
+
+
+def test_boards(shell):
+    ran = shell("boards", "--json", "-")
+    boards = {board["name"]: board for board in ran.json["boards"]}
+    assert boards["ulx3s-85f"]["resources"]["lut4"] == 83_640
+    assert boards["icebreaker"]["clock_mhz"] == 18.0
+
+
+def test_compile_json_has_every_promised_key(small, shell):
+    content = shell("compile", small, "--rows", 3, "--cols", 2, "--lanes", 8, "--json", "-").json
+    assert set(content) >= {"config", "macs", "cycles", "utilization", "layers", "cost"}
+    assert {name: content["config"][name] for name in ("rows", "cols", "lanes")} == {"rows": 3, "cols": 2, "lanes": 8}
+    assert all(list(layer) == ["name", "unit", "macs", "cycles", "utilization"] for layer in content["layers"])
+    assert list(content["cost"]) == ["lut4", "ff", "bram", "dsp"]
+    assert content["utilization"] == pytest.approx(content["macs"] / (content["cycles"] * 3 * 2 * 8))
+
+
+def test_emit_writes_verilog(small, shell, tmp_path):
+    ran = shell("emit", small, "--rows", 3, "--cols", 2, "--lanes", 8, "-o", tmp_path / "out", "--json", "-")
+    assert ran.status == 0
+    assert any(file.endswith(".v") for file in ran.json["files"])
+
+
+@pytest.mark.cocotb
+@pytest.mark.parametrize("stalls", [False, True], ids=["", "stalls"])
+def test_sim(small, shell, tmp_path, stalls):
+    array = ("--rows", 3, "--cols", 2, "--lanes", 8)
+    ran = shell("sim", small, *array, "--images", 2, "--json", tmp_path / "s.json", *["--stalls"] * stalls)
+    assert ran.status == 0, ran.err
+    assert " 0 mismatches" in ran.out
+    ran = shell("sim", small, *array, "--images", 1, "--json", "-")
+    keys = {"images", "compared", "mismatches", "cycles_per_image", "utilization", "layers", "seconds"}
+    assert set(ran.json) >= keys
+    assert ran.json["images"] == 1
+    assert ran.json["compared"] > 8 * 8 * 8
+    layer_keys = {"name", "cycles_predicted", "cycles_measured", "mismatches"}
+    assert all(set(layer) >= layer_keys for layer in ran.json["layers"])
+
+
+@pytest.mark.pnr
+def test_build(small, shell, tmp_path):
+    ran = shell(
+        *("build", small, "--board", "ulx3s-85f", "--rows", 3, "--cols", 1, "--lanes", 8),
+        *("--clock", 50, "-o", tmp_path / "small.bit", "--json", "-"),
+    )
+    assert ran.status == 0, ran.err
+    assert set(ran.json) >= {"board", "bitstream", "clock_mhz", "fmax_mhz", "resources"}
+    assert list(ran.json["resources"]) == ["lut4", "ff", "bram", "dsp", "spram"]
+    assert (tmp_path / "small.bit").stat().st_size > 10_000
