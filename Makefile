@@ -17,7 +17,7 @@ bitstream: .venv/.base          ; $(BIN)/rowloom build $(NETWORK) --board $(BOAR
 test: .venv/.dev                ; $(BIN)/pytest -n auto
 lint: .venv/.dev                ; $(BIN)/ruff check . && $(BIN)/mypy
 train: .venv/.dev               ; $(BIN)/rowloom train $(RECIPE) -o build/$(RECIPE).rowloom
-bench: .venv/.dev               ; $(BIN)/python tests/bench.py
+bench: .venv/.dev               ; $(BIN)/python -m tests.rowloom.bench
 formal: .venv/.dev              ; $(BIN)/pytest -m formal
 clean:                          ; rm -rf build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
@@ -29,13 +29,13 @@ clean:                          ; rm -rf build .mypy_cache .pytest_cache .ruff_c
 	@touch $@
 
 .venv/.base: .venv/.venv pyproject.toml constraints.txt
-	@echo "set-up: rowloom, simulator, synthesis, place and route (about 450 MB, once)"
+	@echo "set-up: rowloom, simulator, synthesis, place and route (0.7 GB on disk, once)"
 	@$(PIP) -e .
 	@touch $@
 
 # torch first and by itself: its exact version is then settled before anything else asks for it.
 .venv/.dev: .venv/.base
-	@echo "set-up: torch, for training and lowering (about 1 GB, once)"
+	@echo "set-up: torch, for training and lowering (1 GB on disk, once)"
 	@$(PIP) torch==2.13.0
 	@echo "set-up: test and lint tools"
 	@$(PIP) -e '.[train,dev]'

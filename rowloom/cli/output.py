@@ -105,7 +105,8 @@ def load_images(path: str) -> "np.ndarray[Any, Any]":
         If it is not there or is no such file.
     """
     try:
-        array = np.load(path, allow_pickle=False)
+        with open(path, "rb") as file:
+            array = np.load(file, allow_pickle=False)
     except FileNotFoundError:
         raise RowloomError(path, "no such file", "need a .npy file of images") from None
     except (ValueError, EOFError, OSError) as error:
