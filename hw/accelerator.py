@@ -138,7 +138,7 @@ class Accelerator(wiring.Component):
                 ]
             for p in range(parameters.rows):
                 width = array.products * parameters.weight_bits
-                m.submodules[f"weights_{a}_{p}"] = rom = Rom(width=width, init=images.weights[a][p])
+                m.submodules[f"weights_{a}_{p}"] = rom = _rom(hw, width, images.weights[a][p])
                 m.d.comb += [
                     rom.address.eq(issue.weight_address),
                     getattr(array, f"weights_{p}").eq(rom.data),
@@ -169,7 +169,7 @@ class Accelerator(wiring.Component):
             m.d.comb += array.shift.eq(drain.shift)
         codes = {}
         for k in range(hw.drains):
-            m.submodules[f"thresholds_{k}"] = rom = Rom(width=hw.sum_bits + 1, init=images.thresholds[k])
+            m.submodules[f"thresholds_{k}"] = rom = _rom(hw, hw.sum_bits + 1, images.thresholds[k])
             m.d.comb += rom.address.eq(retire.threshold_address)
             for q in range(hw.cols):
                 sums = []
@@ -254,3 +254,8 @@ def _widen(shape, rows):
     """Shape of a sum of ``rows`` values of ``shape``."""
     bits = shape.width + (rows - 1).bit_length()
     return signed(bits) if shape.signed else unsigned(bits)
+
+
+def _rom(hardware, width, init):
+    """A read-only memory, in logic if it is small."""
+    return Rom(width=width, init=init, logic=width * len(init) <= hardware.logic_bits)

@@ -39,6 +39,8 @@ class ArrayConfig:
     prefetch : bool
         Whether the next image may be loaded while the current one is computed; costs the memory of
         one image.
+    logic_bits : int
+        Read-only memories of at most so many bits are built from look-up tables, to spare block RAM.
 
     Raises
     ------
@@ -54,6 +56,7 @@ class ArrayConfig:
     drains: int = 0
     input_lanes: int = 0
     prefetch: bool = True
+    logic_bits: int = 1024
 
     def __post_init__(self) -> None:
         for name in ("rows", "cols", "lanes"):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
+from rowloom.hw.mapping.cost import Cost, estimate
 from rowloom.hw.mapping.cycles import HANDOVER
 from rowloom.hw.mapping.fold import Fold
 from rowloom.hw.parameters import Hardware
@@ -105,6 +106,11 @@ class Design:
     def utilization(self) -> float:
         """Multiply-accumulates against what the largest array could do in that time."""
         return self.macs / (self.cycles * self.config.peak)
+
+    @property
+    def cost(self) -> Cost:
+        """Estimated cells on ECP5."""
+        return estimate(self.hardware)
 
     @property
     def input_bits(self) -> int:

@@ -3,25 +3,33 @@
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 from amaranth.back import rtlil
 
+from rowloom.hw.accelerator import Accelerator
+from rowloom.hw.design import Design
 from rowloom.model.errors import RowloomError, ToolMissing
 
-__all__ = ["to_rtlil", "verilog"]
+__all__ = ["BUSES", "to_rtlil", "verilog", "without_collisions", "write"]
+
+#: Ways in and out of an emitted accelerator.
+BUSES = ("stream",)
 
 
-def to_rtlil(component, name: str, *, collisions: bool = True) -> str:
-    """RTLIL of a component, for Yosys; the same bytes for the same component.
+def to_rtlil(component, name: str) -> str:
+    """RTLIL of a component, for Yosys; the same bytes for the same component."""
+    return rtlil.convert(component, name=name, emit_src=False)
 
-    Without ``collisions`` a read of the word that is being written may return anything: the
-    schedule never reads a map before it is complete, and block RAMs need no bypass round them then.
+
+def without_collisions(text: str) -> str:
+    """RTLIL in which a read of the word that is being written may return anything.
+
+    For synthesis: the schedule never reads a map before it is complete, and block RAMs then need no
+    bypass round them.
     """
-    text = rtlil.convert(component, name=name, emit_src=False)
-    if not collisions:
-        text = text.replace("parameter \\COLLISION_X_MASK 1'0", "parameter \\COLLISION_X_MASK 1'1")
-    return text
+    return text.replace("parameter \\COLLISION_X_MASK 1'0", "parameter \\COLLISION_X_MASK 1'1")
 
 
 def verilog(component, name: str) -> str:
@@ -46,3 +54,79 @@ def verilog(component, name: str) -> str:
                 raise ToolMissing("pyosys", "is not installed", "pip install pyosys")
             raise RowloomError("yosys", f"cannot write Verilog: {done.stdout.strip().splitlines()[-1:]}")
         return target.read_text()
+
+
+def write(design: Design, folder: str | os.PathLike[str], *, bus: str = "stream") -> None:
+    """Write an accelerator as source: Verilog, memory images, a manifest and a FuseSoC core file.
+
+    Everything is written beside ``folder`` first and moved in at the end.
+
+    Raises
+    ------
+    RowloomError
+        If the bus is unknown or the folder cannot be written.
+    """
+    if bus not in BUSES:
+        raise RowloomError("bus", f"must be one of {', '.join(BUSES)}, not {bus!r}")
+    target = Path(folder)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as beside:
+            work = Path(beside)
+            (work / "accelerator.v").write_text(verilog(Accelerator(design), "accelerator"))
+            for name, words in memory_images(design).items():
+                digits = max(1, -(-max(word.bit_length() for word in words) // 4))
+                (work / f"{name}.hex").write_text("".join(f"{word:0{digits}x}\n" for word in words))
+            (work / "manifest.json").write_text(json.dumps(manifest(design, bus), indent=2) + "\n")
+            (work / "accelerator.core").write_text(_CORE.format(name=_identifier(design.network.name)))
+            target.mkdir(exist_ok=True)
+            for file in sorted(work.iterdir()):
+                file.replace(target / file.name)
+    except OSError as error:
+        raise RowloomError(str(folder), f"cannot be written ({error.strerror})") from None
+
+
+def memory_images(design: Design) -> dict[str, tuple[int, ...]]:
+    """Contents of every memory by its name."""
+    images = design.images
+    return {
+        "program": images.program,
+        **{f"weights_{a}_{p}": words for a, rows in enumerate(images.weights) for p, words in enumerate(rows)},
+        **{f"thresholds_{k}": words for k, words in enumerate(images.thresholds)},
+    }
+
+
+def manifest(design: Design, bus: str) -> dict[str, object]:
+    """What an emitted accelerator is, for programs."""
+    return {
+        "generator": "rowloom",
+        "network": design.network.name,
+        "bus": bus,
+        "config": design.config.to_json(),
+        "hardware": asdict(design.hardware),
+        "input": {"bits": design.input_bits, "beats": design.input_beats, "order": "y, x, c"},
+        "output": {"bits": design.output_bits, "beats": design.output_beats, "order": "y, x, c"},
+        "cycles": design.cycles,
+        "layers": [
+            {"name": layer.name, "op": layer.op, "unit": layer.unit, "macs": layer.macs, "cycles": layer.cycles}
+            for layer in design.layers
+        ],
+    }
+
+
+def _identifier(name: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in name)
+
+
+_CORE = """CAPI=2:
+name: rowloom:accelerators:{name}:0.1.0
+description: Row-stationary accelerator of {name}
+filesets:
+  rtl:
+    files: [accelerator.v]
+    file_type: verilogSource
+targets:
+  default:
+    filesets: [rtl]
+    toplevel: accelerator
+"""

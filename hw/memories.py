@@ -20,19 +20,25 @@ class Rom(wiring.Component):
         Bits of a word.
     init : sequence of int
         Contents, at least one word.
+    logic : bool
+        Build it from look-up tables instead of block RAM.
     """
 
     address: Signal
     data: Signal
 
-    def __init__(self, *, width, init):
+    def __init__(self, *, width, init, logic=False):
         self.width = width
         self.init = list(init)
+        self.logic = logic
         super().__init__({"address": In(max(1, (len(self.init) - 1).bit_length())), "data": Out(width)})
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.memory = store = memory.Memory(shape=unsigned(self.width), depth=len(self.init), init=self.init)
+        m.submodules.memory = store = memory.Memory(
+            shape=unsigned(self.width), depth=len(self.init), init=self.init,
+            attrs={"rom_style": "logic" if self.logic else "block"},
+        )
         port = store.read_port(domain="sync")
         m.d.comb += port.addr.eq(self.address)
         m.d.sync += self.data.eq(port.data)

@@ -73,6 +73,8 @@ class Hardware:
         Codes of an input word.
     layers : int
         Layer records of the program memory.
+    logic_bits : int
+        Read-only memories of at most so many bits are built from look-up tables.
     """
 
     cols: int
@@ -92,6 +94,7 @@ class Hardware:
     input_bits: int
     input_lanes: int
     layers: int
+    logic_bits: int
 
     @property
     def address_bits(self) -> int:

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 
 from rowloom.hw.parameters import Hardware
 
-__all__ = ["RECORD_WORD_BITS", "input_fields", "layer_fields", "pack", "record_words"]
+__all__ = ["MAX_STRIDE", "RECORD_WORD_BITS", "input_fields", "layer_fields", "pack", "record_words"]
 
 #: Bits of a word of the program memory.
 RECORD_WORD_BITS = 16
+
+#: Largest stride that a record can hold.
+MAX_STRIDE = 7
 
 Fields = dict[str, int]
 

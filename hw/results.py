@@ -68,7 +68,8 @@ class Results(wiring.Component):
         words = []
         for q in range(hw.result_cols):
             store = memory.Memory(
-                shape=data.ArrayLayout(signed(self.value_bits), hw.drains), depth=depth, init=[]
+                shape=data.ArrayLayout(signed(self.value_bits), hw.drains), depth=depth, init=[],
+                attrs={"ram_style": "logic"} if depth * hw.drains * self.value_bits <= hw.logic_bits else {},
             )
             m.submodules[f"column_{q}"] = store
             write, read = store.write_port(), store.read_port(domain="sync")

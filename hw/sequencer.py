@@ -66,8 +66,10 @@ class Sequencer(wiring.Component):
         input_words = record_words({str(i): f.width for i, (_, f) in enumerate(self.input_program.shape())})
         layer_words = record_words({str(i): f.width for i, (_, f) in enumerate(self.layer_program.shape())})
 
+        logic = len(self.init) * RECORD_WORD_BITS <= self.hardware.logic_bits
         m.submodules.program = store = memory.Memory(
-            shape=RECORD_WORD_BITS, depth=max(2, len(self.init)), init=self.init
+            shape=RECORD_WORD_BITS, depth=max(2, len(self.init)), init=self.init,
+            attrs={"rom_style": "logic" if logic else "block"},
         )
         port = store.read_port(domain="sync")
         address = Signal(range(max(2, len(self.init)) + 1))

@@ -13,7 +13,7 @@ from rowloom.hw.mapping.fold import Fold, Window, array_folds, pool_fold, window
 from rowloom.hw.mapping.place import place
 from rowloom.hw.mapping.weights import RowWeights, row_weights
 from rowloom.hw.parameters import ArrayParameters, Hardware
-from rowloom.hw.program import input_fields, layer_fields, pack, record_words
+from rowloom.hw.program import MAX_STRIDE, input_fields, layer_fields, pack, record_words
 from rowloom.hw.units import SPECS, UnitSpec, unit_for
 from rowloom.model.encodings import Binary
 from rowloom.model.errors import RowloomError
@@ -111,6 +111,8 @@ def _steps(network: Network, config: ArrayConfig, banks: int) -> list[_Step]:
         else:
             if isinstance(layer, Conv2d) and layer.groups != 1:
                 raise RowloomError(layer.name, f"has {layer.groups} groups", "the accelerator runs 1")
+            if isinstance(layer, Conv2d) and max(layer.stride) > MAX_STRIDE:
+                raise RowloomError(layer.name, f"has stride {layer.stride}", f"the accelerator takes up to {MAX_STRIDE}")
             if isinstance(layer, Conv2d) and layer.pad_value:
                 raise RowloomError(layer.name, f"pads with {layer.pad_value}", "the accelerator pads with 0")
             spec = unit_for(layer.weight_encoding, tensor.encoding)
@@ -282,7 +284,7 @@ def _hardware(network, config, banks, arrays, steps, layouts) -> tuple[Hardware,
         write_step=write_step, lanes=config.lanes, sum_bits=sum_bits, threshold_depth=max(1, depth),
         result_cols=min(final.strip, steps[-1].window.height),
         result_depth=final.strips * final.pixels * -(-steps[-1].window.filters // config.drains),
-        count_bits=max(counts).bit_length(), input_bits=source.bits, input_lanes=source.lanes, layers=len(steps),
+        count_bits=max(counts).bit_length(), input_bits=source.bits, input_lanes=source.lanes, layers=len(steps), logic_bits=config.logic_bits,
     )
     return hardware, words
 

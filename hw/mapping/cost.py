@@ -1,0 +1,141 @@
+"""What an accelerator costs in gates, estimated from its parameters."""
+
+from dataclasses import asdict, dataclass
+
+from rowloom.hw.parameters import ArrayParameters, Hardware
+from rowloom.hw.program import input_fields, layer_fields, record_words
+
+__all__ = ["BRAM_ECP5", "Bram", "Cost", "estimate", "memories"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bram:
+    """A block RAM: ``bits`` in all, at most ``width`` wide."""
+
+    bits: int
+    width: int
+
+    def blocks(self, width: int, depth: int) -> int:
+        """Blocks that a memory takes, in the best of the block's aspect ratios."""
+        best = -(-width // self.width) * -(-depth // (self.bits // self.width))
+        narrow = self.width
+        while narrow > 1:
+            narrow //= 2
+            rows = self.bits // self.width * (self.width // narrow)
+            best = min(best, -(-width // narrow) * -(-depth // rows))
+        return best
+
+
+#: DP16KD of ECP5.
+BRAM_ECP5 = Bram(bits=18432, width=36)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Cells of an accelerator; on ECP5 a carry cell (two bits) counts as two LUT4."""
+
+    lut4: int
+    ff: int
+    bram: int
+    dsp: int
+
+    def to_json(self) -> dict[str, int]:
+        return asdict(self)
+
+
+def memories(hardware: Hardware) -> dict[str, tuple[int, int, int]]:
+    """Count, width and depth of every kind of memory that is large enough for block RAM."""
+    words = record_words(input_fields(hardware)) + hardware.layers * record_words(layer_fields(hardware))
+    found = {
+        "activations": (hardware.banks, hardware.word_bits, hardware.bank_depth),
+        "program": (1, 16, words),
+        "thresholds": (hardware.drains, hardware.sum_bits + 1, hardware.threshold_depth),
+    }
+    for array in hardware.arrays:
+        found[f"weights of {array.unit}"] = (
+            array.rows, _products(hardware, array) * array.weight_bits, array.weight_depth
+        )
+    return {
+        name: (count, width, depth)
+        for name, (count, width, depth) in found.items()
+        if width * depth > hardware.logic_bits
+    }
+
+
+def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
+    """Estimate the cost of an accelerator.
+
+    The counts of the array follow the units' structure; those of the rest are fitted to synthesis
+    runs, see ``docs/engine.md`` for the error.
+    """
+    hw = hardware
+    streams = hw.cols * hw.group
+    lut = ff = 0
+    for array in hw.arrays:
+        products = _products(hw, array)
+        unit = _UNITS[array.unit](products, array)
+        lut += array.rows * hw.cols * (unit + _carry(array.sum_bits) + array.sum_bits + 1)
+        ff += array.rows * hw.cols * (unit * 0.62 + 2 * array.sum_bits)
+        ff += array.rows * products * array.weight_bits
+        lut += hw.drains * hw.cols * (_carry(array.sum_bits + 2) + 1)
+        ff += hw.drains * hw.cols * 2 * (array.sum_bits + 2)
+    # crossbar: a multiplexer over the banks for every bit of every stream
+    lut += streams * hw.word_bits * (hw.banks - 1)
+    ff += streams * hw.word_bits + hw.banks * hw.word_bits * 2
+    # thresholds, the choice between the arrays, pooling, packing
+    lut += hw.drains * hw.cols * (_carry(hw.sum_bits) + hw.sum_bits * (len(hw.arrays) - 1) + 2)
+    lut += hw.cols * hw.word_bits * ((hw.group + 1) // 2 + 1) + hw.cols * 20
+    ff += hw.cols * (hw.word_bits + hw.lanes + hw.drains * (hw.sum_bits + 1))
+    # bank writer and loader
+    lut += hw.banks * hw.word_bits * max(1, hw.cols // hw.write_step) + hw.banks * 2 * hw.address_bits
+    lut += hw.input_lanes * hw.input_bits * 4 + 12 * hw.count_bits + 80
+    # issue nest, retire nest, sequencer, results
+    lut += 40 * hw.count_bits + 12 * hw.address_bits + streams * 14 + 26 * hw.count_bits + 140
+    lut += hw.result_cols * hw.drains * hw.sum_bits + 8 * hw.count_bits + 40
+    ff += record_words(layer_fields(hw)) * 16 + record_words(input_fields(hw)) * 16
+    ff += 40 * hw.count_bits + 20 * hw.address_bits + 200
+    # small memories in logic
+    small = _small(hw)
+    lut += sum(count * width * -(-depth // 16) * 1.3 for count, width, depth in small)
+    blocks = sum(count * bram.blocks(width, depth) for count, width, depth in memories(hw).values())
+    return Cost(lut4=round(lut), ff=round(ff), bram=blocks, dsp=1)
+
+
+def _products(hardware: Hardware, array: ArrayParameters) -> int:
+    return array.lanes * (hardware.group if array.stacked else 1)
+
+
+def _small(hardware: Hardware) -> list[tuple[int, int, int]]:
+    large = memories(hardware)
+    return [
+        entry
+        for array in hardware.arrays
+        if f"weights of {array.unit}" not in large
+        for entry in [(array.rows, _products(hardware, array) * array.weight_bits, array.weight_depth)]
+    ] + ([] if "thresholds" in large else [(hardware.drains, hardware.sum_bits + 1, hardware.threshold_depth)])
+
+
+def _carry(bits: int) -> int:
+    """LUT4 of an adder; short ones are built without carry cells."""
+    return -(-bits // 2) * 2
+
+
+def _tree(terms: int, bits: int) -> int:
+    """LUT4 of an adder tree."""
+    total = 0
+    while terms > 1:
+        bits += 1
+        total += terms // 2 * (6 if bits <= 4 else _carry(bits))
+        terms = -(-terms // 2)
+    return total
+
+
+def _xnor(products: int, array: ArrayParameters) -> int:
+    return -(-products // 4) * 7 + _tree(-(-products // 4), 3)
+
+
+def _sign(products: int, array: ArrayParameters) -> int:
+    return products * (array.activation_bits + 1) + _tree(products, array.activation_bits + 1)
+
+
+_UNITS = {"xnor": _xnor, "sign": _sign}

@@ -1,0 +1,99 @@
+"""Chooses an array for a device."""
+
+from rowloom.hw.config import ArrayConfig, Budget
+from rowloom.hw.design import Design
+from rowloom.hw.mapping.compile import compile
+from rowloom.hw.mapping.cost import Bram, Cost, estimate, memories
+from rowloom.model.errors import DoesNotFit, RowloomError
+from rowloom.model.network import Network
+
+__all__ = ["GOALS", "fit"]
+
+#: What an array can be best at.
+GOALS = ("throughput", "latency", "size", "balanced")
+
+_ROWS = (1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 36, 48)
+_COLS = (1, 2, 4)
+_LANES = (8, 16, 32, 64)
+
+
+def fit(network: Network, budget: Budget, goal: str = "throughput") -> ArrayConfig:
+    """Choose the array that serves a goal best among those that fit.
+
+    Parameters
+    ----------
+    network : Network
+    budget : Budget
+    goal : {"throughput", "latency", "size", "balanced"}
+        Fewest cycles an image (the first two: layers run one after the other, so latency and
+        throughput go together), fewest LUTs, or the least product of both.
+
+    Raises
+    ------
+    RowloomError
+        If the goal is unknown.
+    DoesNotFit
+        If no array fits; says what is too large in the one that comes nearest.
+    """
+    if goal not in GOALS:
+        raise RowloomError("goal", f"must be one of {', '.join(GOALS)}, not {goal!r}")
+    bram = Bram(bits=budget.bram_block_bits, width=budget.bram_block_width)
+    best: tuple[float, ArrayConfig] | None = None
+    nearest: tuple[float, str] | None = None
+    for config in _candidates(budget):
+        design = compile(network, config)
+        cost = estimate(design.hardware, bram)
+        excess = _excess(cost, budget)
+        if excess:
+            over = max(used / there for used, there, _ in excess)
+            if nearest is None or over < nearest[0]:
+                nearest = (over, _tell(design, cost, excess, bram))
+            continue
+        score = _score(goal, design, cost)
+        if best is None or score < best[0]:
+            best = (score, config)
+    if best is None:
+        assert nearest is not None
+        raise DoesNotFit(network.name, nearest[1], "choose a smaller network or a larger device")
+    return best[1]
+
+
+def _candidates(budget: Budget) -> list[ArrayConfig]:
+    """Sizes whose products alone do not exceed the device, with and without the memory to prefetch."""
+    return [
+        ArrayConfig(rows=rows, cols=cols, lanes=lanes, prefetch=prefetch, logic_bits=logic_bits)
+        for rows in _ROWS
+        for cols in _COLS
+        for lanes in _LANES
+        if rows * cols * lanes * 3 <= budget.lut4
+        for prefetch, logic_bits in ((True, 1024), (False, 1024), (False, 2048))
+    ]
+
+
+def _excess(cost: Cost, budget: Budget) -> list[tuple[int, int, str]]:
+    pairs = (
+        (cost.lut4, budget.lut4, "LUT4"), (cost.ff, budget.ff, "flip-flops"),
+        (cost.bram, budget.bram_blocks, "block RAMs"), (cost.dsp, budget.dsp, "DSP blocks"),
+    )
+    return [pair for pair in pairs if pair[0] > pair[1]]
+
+
+def _tell(design: Design, cost: Cost, excess: list[tuple[int, int, str]], bram: Bram) -> str:
+    config = design.config
+    what = " and ".join(f"{used:,} of {there:,} {name}" for used, there, name in excess)
+    blocks = {
+        name: count * bram.blocks(width, depth) for name, (count, width, depth) in memories(design.hardware).items()
+    }
+    largest = ", ".join(f"{name} {n}" for name, n in sorted(blocks.items(), key=lambda item: -item[1])[:3])
+    return (
+        f"does not fit: even an array of {config.rows} x {config.cols} x {config.lanes} needs {what} "
+        f"(block RAMs: {largest})"
+    )
+
+
+def _score(goal: str, design: Design, cost: Cost) -> float:
+    if goal == "size":
+        return cost.lut4 + design.cycles / 1e9
+    if goal == "balanced":
+        return float(cost.lut4) * design.cycles
+    return design.cycles + cost.lut4 / 1e6
