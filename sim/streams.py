@@ -13,7 +13,10 @@ __all__ = ["Beat", "Pauses", "StreamSink", "StreamSource"]
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """One transfer: the payload's bits, and the number of the clock edge that took it."""
+    """One transfer: the payload's bits, and the number of the clock edge that took it.
+
+    A payload with unknown bits (``x``) is -1.
+    """
 
     payload: int
     cycle: int
@@ -135,7 +138,8 @@ class StreamSink:
             while self.valid.value != 1:
                 await valid
                 await clock
-            taken.append(Beat(int(self.payload.value), self._cycle()))
+            payload = self.payload.value
+            taken.append(Beat(int(payload) if payload.is_resolvable else -1, self._cycle()))
         self.ready.value = 0
         return taken
 

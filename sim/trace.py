@@ -46,7 +46,9 @@ class Trace:
     bank : int64 [n]
     address : int64 [n]
     word : uint64 or object [n]
-        Unsigned; Python integers where words are wider than 64 bits.
+        Unsigned; Python integers where words are wider than 64 bits. Unknown bits are read as 0.
+    unknown : bool [n]
+        Whether the word holds unknown bits (``x``), which Icarus knows and Verilator does not.
     layers : tuple of LayerDone
     """
 
@@ -54,6 +56,7 @@ class Trace:
     bank: NDArray[np.int64]
     address: NDArray[np.int64]
     word: NDArray
+    unknown: NDArray[np.bool_]
     layers: tuple[LayerDone, ...]
 
     def __iter__(self) -> Iterator[LayerDone]:
@@ -72,7 +75,7 @@ def read_trace(path: Path, data_bits: int) -> Trace:
     Raises
     ------
     ValueError
-        If the file holds anything but records; unknown bits (``x``) in a word are such a thing.
+        If the file holds anything but records.
     """
     digits = _CYCLE + _INDEX + _NUMBER + data_bits // 4
     raw = np.fromfile(path, dtype=np.uint8)
@@ -80,6 +83,7 @@ def read_trace(path: Path, data_bits: int) -> Trace:
         raw = raw[: len(raw) // (digits + 2) * (digits + 2)]  # a run that was cut short
     records = raw.reshape(-1, digits + 2)
     nibbles = _NIBBLE[records[:, 1:-1]]
+    nibbles, unknown = np.where(nibbles == _UNKNOWN, 0, nibbles), (nibbles == _UNKNOWN).any(axis=1)
     bad = np.flatnonzero((nibbles > 15).any(axis=1) | (records[:, -1] != ord("\n")))
     if len(bad):
         raise ValueError(f"line {bad[0] + 1} of the trace is not a record: {bytes(records[bad[0]])!r}")
@@ -104,7 +108,12 @@ def read_trace(path: Path, data_bits: int) -> Trace:
         )
     kept = records[:, 0] == ord("w")
     return Trace(
-        cycle=cycle[kept], bank=index[kept], address=number[kept], word=_words(octets[kept]), layers=tuple(layers)
+        cycle=cycle[kept],
+        bank=index[kept],
+        address=number[kept],
+        word=_words(octets[kept]),
+        unknown=unknown[kept],
+        layers=tuple(layers),
     )
 
 
@@ -126,6 +135,9 @@ def _words(octets: NDArray[np.uint8]) -> NDArray:
     return words
 
 
+_UNKNOWN = 16
 _NIBBLE = np.full(256, 255, dtype=np.uint8)
 for _value, _character in enumerate("0123456789abcdef"):
     _NIBBLE[ord(_character)] = _value
+for _character in "xXzZ":
+    _NIBBLE[ord(_character)] = _UNKNOWN

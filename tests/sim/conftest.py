@@ -37,8 +37,13 @@ class ToyNetwork:
 class ToyLayout:
     """Word {c1, c0, 64 zeros} of pixel (y, x) in bank y at address 4 + x."""
 
+    depth = 2
+
+    def __init__(self, base: int) -> None:
+        self.base = base
+
     def extract(self, banks: list[NDArray]) -> NDArray[np.int64]:
-        words = [[int(banks[y][4 + x]) >> 64 for x in range(2)] for y in range(2)]
+        words = [[int(banks[y][self.base + x]) >> 64 for x in range(2)] for y in range(2)]
         return np.array([[[word & 0xFF, word >> 8] for word in row] for row in words], dtype=np.int64)
 
 
@@ -56,11 +61,11 @@ class ToyDesign:
     hardware: Any = field(default_factory=lambda: SimpleNamespace(bank_depth=16))
     cycles: int = 22
     utilization: float = 0.5
+    input_beats: int = 8
     output_beats: int = 2
 
     def layout(self, tensor: str) -> ToyLayout:
-        assert tensor == "inverted"
-        return ToyLayout()
+        return ToyLayout({"image": 0, "inverted": 4}[tensor])
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ class Row:
     """A tensor [1, width, 1], a code an address of bank 0."""
 
     def __init__(self, first, width):
-        self.first, self.width = first, width
+        self.base, self.depth = first, width
 
     def extract(self, banks):
-        return banks[0][self.first : self.first + self.width].astype(np.int64).reshape(1, -1, 1)
+        return banks[0][self.base : self.base + self.depth].astype(np.int64).reshape(1, -1, 1)
 
 
 def record(letter, cycle, index, number, word=0, bits=16):
@@ -31,10 +31,11 @@ def compare(trace, golden, **changed):
     options = {
         "layers": ["first", "second"],
         "tensors": ["a", "b"],
-        "layouts": {"a": Row(0, 2), "b": Row(2, 2)},
+        "layouts": {"input": Row(4, 2), "a": Row(0, 2), "b": Row(2, 2)},
+        "source": "input",
         "golden": golden,
         "banks": 1,
-        "bank_depth": 4,
+        "bank_depth": 6,
     }
     return compare_layers(trace, **{**options, **changed})
 
@@ -77,9 +78,16 @@ def test_an_empty_trace_has_no_events(tmp_path):
     assert written(tmp_path).layers == ()
 
 
-def test_unknown_bits_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"^line 2 of the trace is not a record: .*xx"):
-        written(tmp_path, RIGHT[0], RIGHT[1][:-3] + "xx\n")
+def test_what_is_no_record_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"^line 2 of the trace is not a record: .*\?\?"):
+        written(tmp_path, RIGHT[0], RIGHT[1][:-3] + "??\n")
+
+
+def test_unknown_bits_are_a_problem(tmp_path):
+    _, problems = compare(written(tmp_path, RIGHT[0], RIGHT[1][:-3] + "X2\n", *RIGHT[2:]), GOLDEN)
+    assert problems == [
+        "layer first: 1 writes of words that are unknown bits, the first in cycle 11 to bank 0, address 1"
+    ]
 
 
 def test_the_last_write_to_an_address_counts(tmp_path):
@@ -106,9 +114,22 @@ def test_a_missing_layer_is_a_problem(tmp_path):
     assert problems == ["layer second: ended 0 times in 1 images"]
 
 
-def test_a_write_beyond_the_banks_is_a_problem(tmp_path):
-    _, problems = compare(written(tmp_path, record("w", 9, 0, 4, 1), *RIGHT), GOLDEN)
-    assert problems == ["layer first: 1 writes beyond the banks, the first to bank 0 address 4"]
+@pytest.mark.parametrize(
+    ("bank", "address"), [(0, 2), (0, 6), (1, 0)], ids=["another-tensor", "beyond-depth", "beyond-banks"]
+)
+def test_a_write_that_belongs_to_nothing_is_a_problem(tmp_path, bank, address):
+    _, problems = compare(written(tmp_path, record("w", 9, bank, address, 1), *RIGHT), GOLDEN)
+    assert problems == [
+        "layer first: 1 writes of words that are neither its tensor's nor the input's, "
+        f"the first in cycle 9 to bank {bank}, address {address}"
+    ]
+
+
+def test_the_input_may_be_written_while_any_layer_runs(tmp_path):
+    _, problems = compare(
+        written(tmp_path, record("w", 9, 0, 4, 1), *RIGHT[:4], record("w", 12, 0, 5, 1), *RIGHT[4:]), GOLDEN
+    )
+    assert problems == []
 
 
 def test_outputs_are_signed_and_last_closes_an_image():
