@@ -1,5 +1,7 @@
 """From gates to text."""
 
+import json
+import os
 import subprocess
 import sys
 import tempfile
