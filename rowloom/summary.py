@@ -1,9 +1,11 @@
 """What there is to say of a network and of a compiled design, layer by layer."""
 
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from rowloom.hw.design import Design
 from rowloom.hw.units import unit_for
+from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Conv2d, Layer, Linear
 from rowloom.model.network import Network
@@ -14,6 +16,16 @@ def _sum_bits(low: int, high: int) -> int:
     if low >= 0:
         return max(1, high.bit_length())
     return 1 + max(high.bit_length(), (-low - 1).bit_length())
+
+
+def _encoding_name(encoding: Encoding) -> str:
+    """Return an encoding as one would write it, without what is left at its default."""
+    given = [
+        f"{field.name}={getattr(encoding, field.name)}"
+        for field in (fields(encoding) if is_dataclass(encoding) else ())
+        if getattr(encoding, field.name) != field.default
+    ]
+    return type(encoding).__name__ + (f"({', '.join(given)})" if given else "")
 
 
 def _unit(net: Network, layer: Layer) -> str | None:
@@ -35,9 +47,11 @@ def describe_network(net: Network) -> dict[str, Any]:
             {
                 "name": layer.name,
                 "op": layer.op,
-                "weight_encoding": str(layer.weight_encoding) if isinstance(layer, Conv2d | Linear) else None,
-                "input_encoding": str(net.tensor(layer.input).encoding),
-                "output_encoding": str(net.tensor(layer.output).encoding),
+                "weight_encoding": _encoding_name(layer.weight_encoding)
+                if isinstance(layer, Conv2d | Linear)
+                else None,
+                "input_encoding": _encoding_name(net.tensor(layer.input).encoding),
+                "output_encoding": _encoding_name(net.tensor(layer.output).encoding),
                 "in_shape": list(net.tensor(layer.input).shape),
                 "out_shape": list(net.tensor(layer.output).shape),
                 "macs": net.macs(layer),

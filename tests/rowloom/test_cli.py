@@ -40,6 +40,7 @@ def test_info_json_has_every_promised_key(small, shell):
     assert all(list(layer) == keys.split() for layer in content["layers"])
     first, pool, second, dense = content["layers"]
     assert (first["unit"], pool["unit"], second["unit"], dense["unit"]) == ("sign", None, "xnor", "xnor")
+    assert (first["weight_encoding"], first["input_encoding"]) == ("Binary", "Uniform(bits=8, signed=False)")
     assert first["sum_bits"] == 13, "9 taps of up to 255, either sign: 2,295"
     assert dense["sum_bits"] == 10, "256 taps of +-1: -256 to 256"
 
@@ -69,6 +70,10 @@ def test_boards(shell):
     boards = {board["name"]: board for board in ran.json["boards"]}
     assert boards["ulx3s-85f"]["resources"]["lut4"] == 83_640
     assert boards["icebreaker"]["clock_mhz"] == 18.0
+
+
+def test_train_lists_recipes(shell):
+    assert "fashion-bnn" in shell("train", "--list", "--json", "-").json["recipes"]
 
 
 def test_compile_json_has_every_promised_key(small, shell):
