@@ -116,7 +116,10 @@ class Accelerator(wiring.Component):
             ]
         active, first, last, odd = Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
-            active.eq(issue.active_data), first.eq(issue.first_data), last.eq(issue.last_data), odd.eq(issue.odd_data)
+            active.eq(issue.active_data),
+            first.eq(issue.first_data),
+            last.eq(issue.last_data),
+            odd.eq(issue.odd_data),
         ]
 
         # Streams and weights -> arrays.
@@ -178,9 +181,7 @@ class Accelerator(wiring.Component):
                     shift = 0 if parameters.half else SPECS[parameters.unit].SHIFT
                     lane = DrainLane(shape=_widen(head.shape(), hw.group))
                     m.submodules[f"drain_{a}_{k}_{q}"] = lane
-                    m.d.comb += [
-                        lane.shift.eq(drain.shift), lane.shift_last.eq(drain.shift_last), lane.row.eq(head)
-                    ]
+                    m.d.comb += [lane.shift.eq(drain.shift), lane.shift_last.eq(drain.shift_last), lane.row.eq(head)]
                     wide = Signal(signed(hw.sum_bits), name=f"sum_{a}_{k}_{q}")
                     m.d.comb += wide.eq(lane.sum << shift)
                     sums.append(wide)

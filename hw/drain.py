@@ -35,10 +35,16 @@ class DrainControl(wiring.Component):
 
     def __init__(self, *, count_bits):
         self.count_bits = count_bits
-        super().__init__({
-            "captured": In(1), "steps": In(count_bits), "rows": In(count_bits),
-            "emit": Out(1), "shift": Out(1), "shift_last": Out(1),
-        })
+        super().__init__(
+            {
+                "captured": In(1),
+                "steps": In(count_bits),
+                "rows": In(count_bits),
+                "emit": Out(1),
+                "shift": Out(1),
+                "shift_last": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()

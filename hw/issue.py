@@ -224,9 +224,7 @@ class IssueNest(wiring.Component):
 
         # Cycle 3: the weights' address.
         with m.If(at_address["active"]):
-            m.d.sync += self.weight_address.eq(
-                Mux(at_address["pixel"], program["w_first"], self.weight_address + 1)
-            )
+            m.d.sync += self.weight_address.eq(Mux(at_address["pixel"], program["w_first"], self.weight_address + 1))
 
         # Cycle 4: the word that the banks deliver.
         m.d.comb += [

@@ -51,18 +51,20 @@ class Loader(wiring.Component):
 
     def __init__(self, *, hardware, program):
         self.hardware = hardware
-        super().__init__({
-            "program": In(program),
-            "start": In(1),
-            "input": In(stream.Signature(unsigned(hardware.input_bits))),
-            "free": In(1),
-            "loaded": Out(1),
-            "load_enable": Out(1),
-            "load_bank": Out(hardware.bank_bits),
-            "load_address": Out(hardware.address_bits),
-            "load_data": Out(hardware.word_bits),
-            "load_ready": In(1),
-        })
+        super().__init__(
+            {
+                "program": In(program),
+                "start": In(1),
+                "input": In(stream.Signature(unsigned(hardware.input_bits))),
+                "free": In(1),
+                "loaded": Out(1),
+                "load_enable": Out(1),
+                "load_bank": Out(hardware.bank_bits),
+                "load_address": Out(hardware.address_bits),
+                "load_data": Out(hardware.word_bits),
+                "load_ready": In(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -162,7 +164,13 @@ class Loader(wiring.Component):
             m.d.sync += started.eq(1)
         with m.If(started & self.free & ~filling):
             m.d.sync += [
-                filling.eq(1), pending.eq(0), window.eq(0), *open_row, *rows.restart(),
-                bank.eq(0), row.eq(program["a_first"]), address.eq(program["a_first"]),
+                filling.eq(1),
+                pending.eq(0),
+                window.eq(0),
+                *open_row,
+                *rows.restart(),
+                bank.eq(0),
+                row.eq(program["a_first"]),
+                address.eq(program["a_first"]),
             ]
         return m

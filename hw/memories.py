@@ -36,7 +36,9 @@ class Rom(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.memory = store = memory.Memory(
-            shape=unsigned(self.width), depth=len(self.init), init=self.init,
+            shape=unsigned(self.width),
+            depth=len(self.init),
+            init=self.init,
             attrs={"rom_style": "logic" if self.logic else "block"},
         )
         port = store.read_port(domain="sync")
@@ -64,13 +66,15 @@ class Bank(wiring.Component):
         self.width = width
         self.depth = depth
         bits = max(1, (depth - 1).bit_length())
-        super().__init__({
-            "read_address": In(bits),
-            "read_data": Out(width),
-            "write_enable": In(1),
-            "write_address": In(bits),
-            "write_data": In(width),
-        })
+        super().__init__(
+            {
+                "read_address": In(bits),
+                "read_data": Out(width),
+                "write_enable": In(1),
+                "write_address": In(bits),
+                "write_data": In(width),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()

@@ -35,13 +35,15 @@ class Packer(wiring.Component):
     def __init__(self, *, lanes, drains):
         self.lanes = lanes
         self.drains = drains
-        super().__init__({
-            "codes": In(drains),
-            "enable": In(1),
-            "first": In(1),
-            "slot": In(range(max(2, lanes // drains))),
-            "word": Out(lanes),
-        })
+        super().__init__(
+            {
+                "codes": In(drains),
+                "enable": In(1),
+                "first": In(1),
+                "slot": In(range(max(2, lanes // drains))),
+                "word": Out(lanes),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()

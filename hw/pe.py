@@ -63,17 +63,19 @@ class ProcessingElement(wiring.Component):
         )
         is_signed = self.unit.sum.shape().signed
         shape = signed(parameters.sum_bits) if is_signed else unsigned(parameters.sum_bits)
-        super().__init__({
-            "activations": In(self.unit.activations.shape()),
-            "weights": In(self.unit.weights.shape()),
-            "live": In(1),
-            "odd": In(1),
-            "accumulate": In(1),
-            "capture": In(1),
-            "shift": In(1),
-            "next_sum": In(shape),
-            "sum": Out(shape),
-        })
+        super().__init__(
+            {
+                "activations": In(self.unit.activations.shape()),
+                "weights": In(self.unit.weights.shape()),
+                "live": In(1),
+                "odd": In(1),
+                "accumulate": In(1),
+                "capture": In(1),
+                "shift": In(1),
+                "next_sum": In(shape),
+                "sum": Out(shape),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()

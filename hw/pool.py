@@ -39,12 +39,14 @@ class MaxPool(wiring.Component):
         self.group = group
         self.lanes = lanes
         self.code_bits = code_bits
-        super().__init__({
-            **{f"stream_{j}": In(lanes * code_bits) for j in range(group)},
-            "active": In(1),
-            "first": In(1),
-            "word": Out(lanes * code_bits),
-        })
+        super().__init__(
+            {
+                **{f"stream_{j}": In(lanes * code_bits) for j in range(group)},
+                "active": In(1),
+                "first": In(1),
+                "word": Out(lanes * code_bits),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -52,9 +54,7 @@ class MaxPool(wiring.Component):
         def maximum(a, b):
             if self.code_bits == 1:
                 return a | b
-            pairs = [
-                (a.word_select(i, self.code_bits), b.word_select(i, self.code_bits)) for i in range(self.lanes)
-            ]
+            pairs = [(a.word_select(i, self.code_bits), b.word_select(i, self.code_bits)) for i in range(self.lanes)]
             return Cat(Mux(x > y, x, y) for x, y in pairs)
 
         best = self.stream_0

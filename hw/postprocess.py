@@ -37,13 +37,15 @@ class ThresholdLane(wiring.Component):
 
     def __init__(self, *, sum_bits):
         self.sum_bits = sum_bits
-        super().__init__({
-            "sum": In(signed(sum_bits)),
-            "threshold": In(signed(sum_bits)),
-            "invert": In(1),
-            "code": Out(1),
-            "difference": Out(signed(sum_bits)),
-        })
+        super().__init__(
+            {
+                "sum": In(signed(sum_bits)),
+                "threshold": In(signed(sum_bits)),
+                "invert": In(1),
+                "code": Out(1),
+                "difference": Out(signed(sum_bits)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()

@@ -24,23 +24,53 @@ def layer_fields(hardware: Hardware) -> Fields:
     return {
         # which engine, and the loop nest, inner to outer
         "engine": max(1, (hardware.engines - 1).bit_length()),
-        "words": n, "taps": n, "chunks": n, "blocks": n, "pixels": n, "strips": n,
+        "words": n,
+        "taps": n,
+        "chunks": n,
+        "blocks": n,
+        "pixels": n,
+        "strips": n,
         "bubbles": n,
         # rows of the input
-        "y_first": n + 1, "y_strip": n, "y_chunk": n, "stride": 3,
-        "height": n, "kernel_rows": n, "sum_rows": 1,
+        "y_first": n + 1,
+        "y_strip": n,
+        "y_chunk": n,
+        "stride": 3,
+        "height": n,
+        "kernel_rows": n,
+        "sum_rows": 1,
         # columns of the input
-        "x_first": n + 1, "x_pixel": n, "x_tap": n, "width": n,
+        "x_first": n + 1,
+        "x_pixel": n,
+        "x_tap": n,
+        "width": n,
         # addresses in the banks
-        "a_first": a, "a_pixel": a, "a_tap": a, "a_block": 1, "a_row": a,
+        "a_first": a,
+        "a_pixel": a,
+        "a_tap": a,
+        "a_block": 1,
+        "a_row": a,
         # weights
-        "w_first": hardware.weight_address_bits, "odd": 1,
+        "w_first": hardware.weight_address_bits,
+        "odd": 1,
         # drain and post-processing
-        "steps": n, "rows": n, "emissions": n, "emissions_used": n, "word_emissions": n,
+        "steps": n,
+        "rows": n,
+        "emissions": n,
+        "emissions_used": n,
+        "word_emissions": n,
         "t_first": hardware.threshold_address_bits,
         # output
-        "o_first": a, "o_row": a, "o_height": n, "strip": n,
-        "to_results": 1, "raw": 1, "argmax": 1, "channels": n, "release_input": 1, "last": 1,
+        "o_first": a,
+        "o_row": a,
+        "o_height": n,
+        "strip": n,
+        "to_results": 1,
+        "raw": 1,
+        "argmax": 1,
+        "channels": n,
+        "release_input": 1,
+        "last": 1,
     }
 
 
@@ -48,8 +78,20 @@ def input_fields(hardware: Hardware) -> Fields:
     """Fields of the input record: how an image is laid into the banks. Counts are stored less one."""
     n, a = hardware.count_bits, hardware.address_bits
     return {
-        "height": n, "width": n, "words": n, "word_codes": n, "tail_codes": n, "place": n, "tail_place": n,
-        "packed": 1, "skip": n, "stride": n, "padded": 1, "pad": n, "a_first": a, "a_row": a,
+        "height": n,
+        "width": n,
+        "words": n,
+        "word_codes": n,
+        "tail_codes": n,
+        "place": n,
+        "tail_place": n,
+        "packed": 1,
+        "skip": n,
+        "stride": n,
+        "padded": 1,
+        "pad": n,
+        "a_first": a,
+        "a_row": a,
     }
 
 

@@ -44,8 +44,12 @@ class Results(wiring.Component):
         self.value_bits = hardware.sum_bits
         payload = data.StructLayout({"value": signed(self.value_bits), "last": 1})
         members = {
-            "program": In(program), "start": In(1), "done": In(1), "enable": In(1),
-            "output": Out(stream.Signature(payload)), "busy": Out(1),
+            "program": In(program),
+            "start": In(1),
+            "done": In(1),
+            "enable": In(1),
+            "output": Out(stream.Signature(payload)),
+            "busy": Out(1),
         }
         for q in range(hardware.result_cols):
             for k in range(hardware.drains):
@@ -68,7 +72,9 @@ class Results(wiring.Component):
         words = []
         for q in range(hw.result_cols):
             store = memory.Memory(
-                shape=data.ArrayLayout(signed(self.value_bits), hw.drains), depth=depth, init=[],
+                shape=data.ArrayLayout(signed(self.value_bits), hw.drains),
+                depth=depth,
+                init=[],
                 attrs={"ram_style": "logic"} if depth * hw.drains * self.value_bits <= hw.logic_bits else {},
             )
             m.submodules[f"column_{q}"] = store
@@ -101,8 +107,14 @@ class Results(wiring.Component):
             with m.State("idle"):
                 with m.If(self.done):
                     m.d.sync += [
-                        self.busy.eq(1), strip_base.eq(0), address.eq(0), column.eq(0), lane.eq(0),
-                        channel.eq(0), rows_left.eq(program["o_height"]), *pixels.restart(),
+                        self.busy.eq(1),
+                        strip_base.eq(0),
+                        address.eq(0),
+                        column.eq(0),
+                        lane.eq(0),
+                        channel.eq(0),
+                        rows_left.eq(program["o_height"]),
+                        *pixels.restart(),
                     ]
                     m.next = "fetch"
             with m.State("fetch"):

@@ -47,19 +47,21 @@ class Sequencer(wiring.Component):
     def __init__(self, *, hardware, input_program, layer_program, init):
         self.hardware = hardware
         self.init = list(init)
-        super().__init__({
-            "input_program": Out(input_program),
-            "layer_program": Out(layer_program),
-            "input_start": Out(1),
-            "start": Out(1),
-            "done": In(1),
-            "loaded": In(1),
-            "results_busy": In(1),
-            "free": Out(1, init=1),
-            "layer_done": Out(1),
-            "layer": Out(range(max(2, hardware.layers))),
-            "layer_cycles": Out(32),
-        })
+        super().__init__(
+            {
+                "input_program": Out(input_program),
+                "layer_program": Out(layer_program),
+                "input_start": Out(1),
+                "start": Out(1),
+                "done": In(1),
+                "loaded": In(1),
+                "results_busy": In(1),
+                "free": Out(1, init=1),
+                "layer_done": Out(1),
+                "layer": Out(range(max(2, hardware.layers))),
+                "layer_cycles": Out(32),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -68,7 +70,9 @@ class Sequencer(wiring.Component):
 
         logic = len(self.init) * RECORD_WORD_BITS <= self.hardware.logic_bits
         m.submodules.program = store = memory.Memory(
-            shape=RECORD_WORD_BITS, depth=max(2, len(self.init)), init=self.init,
+            shape=RECORD_WORD_BITS,
+            depth=max(2, len(self.init)),
+            init=self.init,
             attrs={"rom_style": "logic" if logic else "block"},
         )
         port = store.read_port(domain="sync")

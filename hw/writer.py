@@ -45,8 +45,14 @@ class BankWriter(wiring.Component):
         self.hardware = hardware
         a, w, n = hardware.address_bits, hardware.word_bits, hardware.bank_bits
         members = {
-            "enable": In(1), "bank": In(n), "address": In(a), "address_next": In(a),
-            "load_enable": In(1), "load_bank": In(n), "load_address": In(a), "load_data": In(w),
+            "enable": In(1),
+            "bank": In(n),
+            "address": In(a),
+            "address_next": In(a),
+            "load_enable": In(1),
+            "load_bank": In(n),
+            "load_address": In(a),
+            "load_data": In(w),
             "load_ready": Out(1),
         }
         for q in range(hardware.cols):

@@ -75,7 +75,11 @@ def compile(network: Network, config: ArrayConfig) -> Design:
         thresholds=thresholds,
     )
     return Design(
-        network=network, config=config, hardware=hardware, images=images, layouts=layouts,
+        network=network,
+        config=config,
+        hardware=hardware,
+        images=images,
+        layouts=layouts,
         layers=tuple(_plan(network, config, hardware, step, arrays, index) for step in steps),
     )
 
@@ -112,7 +116,9 @@ def _steps(network: Network, config: ArrayConfig, banks: int) -> list[_Step]:
             if isinstance(layer, Conv2d) and layer.groups != 1:
                 raise RowloomError(layer.name, f"has {layer.groups} groups", "the accelerator runs 1")
             if isinstance(layer, Conv2d) and max(layer.stride) > MAX_STRIDE:
-                raise RowloomError(layer.name, f"has stride {layer.stride}", f"the accelerator takes up to {MAX_STRIDE}")
+                raise RowloomError(
+                    layer.name, f"has stride {layer.stride}", f"the accelerator takes up to {MAX_STRIDE}"
+                )
             if isinstance(layer, Conv2d) and layer.pad_value:
                 raise RowloomError(layer.name, f"pads with {layer.pad_value}", "the accelerator pads with 0")
             spec = unit_for(layer.weight_encoding, tensor.encoding)
@@ -129,7 +135,10 @@ def _steps(network: Network, config: ArrayConfig, banks: int) -> list[_Step]:
         target = network.tensor(layer.output)
         steps.append(
             _Step(
-                layer=layer, spec=spec, source=source, window=window_of(layer, source, target.shape),
+                layer=layer,
+                spec=spec,
+                source=source,
+                window=window_of(layer, source, target.shape),
                 argmax=last and argmax is not None,
                 tensor=argmax.output if last and argmax is not None else layer.output,
             )
@@ -146,9 +155,7 @@ def _format(layer, shape, encoding, spec, config, banks, *, first) -> Layout:
     taps = layer.weights.shape[2]
     columns = layer.output_shape(shape)[1]
     if taps > 1 and taps * shape[2] <= lanes and layer.dilation[1] == 1 and layer.padding[2] < taps:
-        return replace(
-            plain, window=taps, stride=layer.stride[1], padding=layer.padding[2], columns=columns
-        )
+        return replace(plain, window=taps, stride=layer.stride[1], padding=layer.padding[2], columns=columns)
     return plain
 
 
@@ -163,9 +170,14 @@ def _arrays(steps: list[_Step], config: ArrayConfig) -> list[ArrayParameters]:
         bits = max(source.bits for source in sources)
         arrays.append(
             ArrayParameters(
-                unit=name, rows=config.drains if stacked else config.rows,
-                lanes=config.input_lanes if stacked else config.lanes, stacked=stacked,
-                activation_bits=bits, weight_bits=1, weight_depth=1, sum_bits=1,
+                unit=name,
+                rows=config.drains if stacked else config.rows,
+                lanes=config.input_lanes if stacked else config.lanes,
+                stacked=stacked,
+                activation_bits=bits,
+                weight_bits=1,
+                weight_depth=1,
+                sum_bits=1,
             )
         )
     return arrays
@@ -178,8 +190,12 @@ def _fold(step: _Step, config: ArrayConfig, banks: int, array: ArrayParameters |
         return
     folds = list(
         array_folds(
-            step.window, step.source, config,
-            chain=array.rows // config.drains, stacked=array.stacked, banks=banks,
+            step.window,
+            step.source,
+            config,
+            chain=array.rows // config.drains,
+            stacked=array.stacked,
+            banks=banks,
         )
     )
     if not folds:
@@ -269,22 +285,51 @@ def _hardware(network, config, banks, arrays, steps, layouts) -> tuple[Hardware,
     strips = {step.fold.strip for step in steps}
     write_step = gcd(banks, *strips)
     final = steps[-1].fold
-    counts = [2 * max(heights), *(layout.width for layout in layouts.values()), *(l.shape[1] for l in layouts.values())]
+    counts = [
+        2 * max(heights),
+        *(layout.width for layout in layouts.values()),
+        *(layout.shape[1] for layout in layouts.values()),
+    ]
     counts += [layout.channels for layout in layouts.values()]
     for step in steps:
         f, w = step.fold, step.window
         counts += [
-            f.words, f.taps, f.chunks, f.blocks, f.pixels, f.strips, f.bubbles, f.strip * w.stride_y, f.chunk_rows,
-            w.rows, f.blocks * f.groups, w.filters, config.lanes, f.steps, w.stride_x, w.dilation_x,
+            f.words,
+            f.taps,
+            f.chunks,
+            f.blocks,
+            f.pixels,
+            f.strips,
+            f.bubbles,
+            f.strip * w.stride_y,
+            f.chunk_rows,
+            w.rows,
+            f.blocks * f.groups,
+            w.filters,
+            config.lanes,
+            f.steps,
+            w.stride_x,
+            w.dilation_x,
         ]
     hardware = Hardware(
-        cols=config.cols, group=config.group, drains=config.drains, arrays=tuple(arrays), banks=banks,
-        bank_depth=max(l.base + l.depth for l in layouts.values()),
-        word_bits=max(max(l.lanes * l.bits for l in layouts.values()), config.lanes),
-        write_step=write_step, lanes=config.lanes, sum_bits=sum_bits, threshold_depth=max(1, depth),
+        cols=config.cols,
+        group=config.group,
+        drains=config.drains,
+        arrays=tuple(arrays),
+        banks=banks,
+        bank_depth=max(layout.base + layout.depth for layout in layouts.values()),
+        word_bits=max(config.lanes, *(layout.lanes * layout.bits for layout in layouts.values())),
+        write_step=write_step,
+        lanes=config.lanes,
+        sum_bits=sum_bits,
+        threshold_depth=max(1, depth),
         result_cols=min(final.strip, steps[-1].window.height),
         result_depth=final.strips * final.pixels * -(-steps[-1].window.filters // config.drains),
-        count_bits=max(counts).bit_length(), input_bits=source.bits, input_lanes=source.lanes, layers=len(steps), logic_bits=config.logic_bits,
+        count_bits=max(counts).bit_length(),
+        input_bits=source.bits,
+        input_lanes=source.lanes,
+        layers=len(steps),
+        logic_bits=config.logic_bits,
     )
     return hardware, words
 
@@ -307,13 +352,25 @@ def _program(network, config, hardware, steps, layouts, index) -> list[int]:
     height, width, channels = source.shape
     right = (source.columns - 1) * source.stride - source.padding + source.window - width if source.packed else 0
     tail = source.channels - (source.words - 1) * source.lanes
-    words = pack(input_fields(hardware), {
-        "height": height - 1, "width": width - 1, "words": source.words - 1,
-        "word_codes": source.lanes - 1, "tail_codes": (channels if source.packed else tail) - 1,
-        "place": source.lanes - 1, "tail_place": tail - 1,
-        "packed": int(source.packed), "skip": max(0, source.window - 1 - source.padding), "stride": source.stride - 1,
-        "padded": int(right > 0), "pad": max(0, right - 1), "a_first": source.base, "a_row": source.row_words,
-    })
+    words = pack(
+        input_fields(hardware),
+        {
+            "height": height - 1,
+            "width": width - 1,
+            "words": source.words - 1,
+            "word_codes": source.lanes - 1,
+            "tail_codes": (channels if source.packed else tail) - 1,
+            "place": source.lanes - 1,
+            "tail_place": tail - 1,
+            "packed": int(source.packed),
+            "skip": max(0, source.window - 1 - source.padding),
+            "stride": source.stride - 1,
+            "padded": int(right > 0),
+            "pad": max(0, right - 1),
+            "a_first": source.base,
+            "a_row": source.row_words,
+        },
+    )
     last_input = max(i for i, step in enumerate(steps) if step.layer.input == network.input)
     for i, step in enumerate(steps):
         fold, window = step.fold, step.window
@@ -324,33 +381,53 @@ def _program(network, config, hardware, steps, layouts, index) -> list[int]:
         used = fold.blocks if pool else -(-filters // config.drains)
         address_mask = (1 << hardware.address_bits) - 1
         final = target is None
-        words += pack(layer_fields(hardware), {
-            "engine": hardware.pool if pool else index[step.spec.NAME],
-            "words": fold.words - 1, "taps": fold.taps - 1, "chunks": fold.chunks - 1,
-            "blocks": fold.blocks - 1, "pixels": fold.pixels - 1, "strips": fold.strips - 1,
-            "bubbles": fold.bubbles,
-            "y_first": -window.top, "y_strip": fold.strip * window.stride_y,
-            "y_chunk": fold.chunk_rows * window.dilation_y, "stride": window.stride_y,
-            "height": layout.shape[0], "kernel_rows": window.rows, "sum_rows": int(fold.sum_rows),
-            "x_first": -window.left, "x_pixel": window.stride_x, "x_tap": window.dilation_x,
-            "width": layout.width,
-            "a_first": (layout.base - window.left * layout.words) & address_mask,
-            "a_pixel": window.stride_x * layout.words & address_mask,
-            "a_tap": window.dilation_x * layout.words & address_mask,
-            "a_block": int(pool), "a_row": layout.row_words & address_mask,
-            "w_first": 0 if pool else step.weight_base,
-            "odd": 0 if pool else int(step.weights.odd),
-            "steps": fold.steps - 1, "rows": fold.rows_summed - 1,
-            "emissions": fold.blocks * fold.groups - 1, "emissions_used": used - 1,
-            "word_emissions": 0 if pool else config.lanes // config.drains - 1,
-            "t_first": 0 if pool else step.threshold_base,
-            "o_first": 0 if final else target.base, "o_row": 0 if final else target.row_words & address_mask,
-            "o_height": window.height, "strip": fold.strip,
-            "to_results": int(final), "raw": int(not pool and step.layer.post is None),
-            "argmax": int(step.argmax), "channels": filters - 1,
-            "release_input": int(i == (last_input if config.prefetch else len(steps) - 1)),
-            "last": int(i == len(steps) - 1),
-        })
+        words += pack(
+            layer_fields(hardware),
+            {
+                "engine": hardware.pool if pool else index[step.spec.NAME],
+                "words": fold.words - 1,
+                "taps": fold.taps - 1,
+                "chunks": fold.chunks - 1,
+                "blocks": fold.blocks - 1,
+                "pixels": fold.pixels - 1,
+                "strips": fold.strips - 1,
+                "bubbles": fold.bubbles,
+                "y_first": -window.top,
+                "y_strip": fold.strip * window.stride_y,
+                "y_chunk": fold.chunk_rows * window.dilation_y,
+                "stride": window.stride_y,
+                "height": layout.shape[0],
+                "kernel_rows": window.rows,
+                "sum_rows": int(fold.sum_rows),
+                "x_first": -window.left,
+                "x_pixel": window.stride_x,
+                "x_tap": window.dilation_x,
+                "width": layout.width,
+                "a_first": (layout.base - window.left * layout.words) & address_mask,
+                "a_pixel": window.stride_x * layout.words & address_mask,
+                "a_tap": window.dilation_x * layout.words & address_mask,
+                "a_block": int(pool),
+                "a_row": layout.row_words & address_mask,
+                "w_first": 0 if pool else step.weight_base,
+                "odd": 0 if pool else int(step.weights.odd),
+                "steps": fold.steps - 1,
+                "rows": fold.rows_summed - 1,
+                "emissions": fold.blocks * fold.groups - 1,
+                "emissions_used": used - 1,
+                "word_emissions": 0 if pool else config.lanes // config.drains - 1,
+                "t_first": 0 if pool else step.threshold_base,
+                "o_first": 0 if final else target.base,
+                "o_row": 0 if final else target.row_words & address_mask,
+                "o_height": window.height,
+                "strip": fold.strip,
+                "to_results": int(final),
+                "raw": int(not pool and step.layer.post is None),
+                "argmax": int(step.argmax),
+                "channels": filters - 1,
+                "release_input": int(i == (last_input if config.prefetch else len(steps) - 1)),
+                "last": int(i == len(steps) - 1),
+            },
+        )
     return words
 
 
@@ -358,7 +435,7 @@ def _weight_words(i: int, array: ArrayParameters, steps: list[_Step], index) -> 
     """Weight memories of an array, one tuple of words a row."""
     laid = [s.weights.words for s in steps if s.spec and index[s.spec.NAME] == i]
     codes = np.concatenate(laid, axis=1) & ((1 << array.weight_bits) - 1)
-    rows, depth, products = codes.shape
+    rows, depth = codes.shape[:2]
     bits = (codes[..., None] >> np.arange(array.weight_bits) & 1).astype(np.uint8).reshape(rows, depth, -1)
     packed = np.packbits(bits, axis=-1, bitorder="little")
     return tuple(tuple(int.from_bytes(word.tobytes(), "little") for word in row) for row in packed)
@@ -374,7 +451,13 @@ def _plan(network, config, hardware, step: _Step, arrays, index) -> LayerPlan:
         cycles = array_cycles(step.fold, latency=step.spec.latency(products), record_words=words)
         peak, unit = array.rows * config.cols * products, step.spec.NAME
     return LayerPlan(
-        name=step.layer.name, op=step.layer.op, tensor=step.tensor, unit=unit, fold=step.fold,
-        macs=network.macs(step.layer), cycles=cycles, peak=peak,
+        name=step.layer.name,
+        op=step.layer.op,
+        tensor=step.tensor,
+        unit=unit,
+        fold=step.fold,
+        macs=network.macs(step.layer),
+        cycles=cycles,
+        peak=peak,
         to_results=step.layer.output == network.layers[-1].output or step.argmax,
     )

@@ -66,7 +66,7 @@ def _candidates(budget: Budget) -> list[ArrayConfig]:
         for cols in _COLS
         for lanes in _LANES
         if rows * cols * lanes * 3 <= budget.lut4
-        for prefetch, logic_bits in ((True, 1024), (False, 1024), (False, 2048))
+        for prefetch, logic_bits in ((True, 1024), (False, 1024), (False, 4096))
     ]
 
 

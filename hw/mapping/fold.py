@@ -37,8 +37,18 @@ def window_of(layer: Conv2d | Linear | MaxPool2d, source: Layout, target: tuple[
     height, width, filters = target
     if isinstance(layer, Linear):
         return Window(
-            rows=source.shape[0], taps=source.shape[1], stride_y=1, stride_x=1, dilation_y=1, dilation_x=1,
-            top=0, left=0, padded=False, height=1, width=1, filters=filters,
+            rows=source.shape[0],
+            taps=source.shape[1],
+            stride_y=1,
+            stride_x=1,
+            dilation_y=1,
+            dilation_x=1,
+            top=0,
+            left=0,
+            padded=False,
+            height=1,
+            width=1,
+            filters=filters,
         )
     if isinstance(layer, Conv2d):
         rows, taps = layer.weights.shape[1:3]
@@ -141,10 +151,18 @@ def array_folds(
         strip = _strip(window, chunk_rows, config.cols, banks)
         if strip:
             yield Fold(
-                sum_rows=sum_rows, rows_summed=rows_summed, groups=groups,
-                strip=strip, strips=-(-window.height // strip), pixels=window.width,
-                blocks=-(-window.filters // filters), chunks=-(-window.rows // chunk_rows),
-                taps=window.taps, words=source.words, chunk_rows=chunk_rows, steps=groups * rows_summed,
+                sum_rows=sum_rows,
+                rows_summed=rows_summed,
+                groups=groups,
+                strip=strip,
+                strips=-(-window.height // strip),
+                pixels=window.width,
+                blocks=-(-window.filters // filters),
+                chunks=-(-window.rows // chunk_rows),
+                taps=window.taps,
+                words=source.words,
+                chunk_rows=chunk_rows,
+                steps=groups * rows_summed,
             )
 
 
@@ -152,7 +170,16 @@ def pool_fold(window: Window, source: Layout, config: ArrayConfig, *, banks: int
     """The fold of a pooling layer: a block is a channel word."""
     strip = _strip(window, config.group, config.cols, banks)
     return Fold(
-        sum_rows=True, rows_summed=1, groups=1, strip=strip, strips=-(-window.height // strip),
-        pixels=window.width, blocks=source.words, chunks=-(-window.rows // config.group),
-        taps=window.taps, words=1, chunk_rows=config.group, steps=1,
+        sum_rows=True,
+        rows_summed=1,
+        groups=1,
+        strip=strip,
+        strips=-(-window.height // strip),
+        pixels=window.width,
+        blocks=source.words,
+        chunks=-(-window.rows // config.group),
+        taps=window.taps,
+        words=1,
+        chunk_rows=config.group,
+        steps=1,
     )
