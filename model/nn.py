@@ -132,11 +132,9 @@ class Weighted(nn.Module, ABC):
         pool: MaxPool2d | None,
     ) -> None:
         super().__init__()
-        latent = torch.empty(shape).uniform_(-0.5, 0.5)
         # Channels last is what torch's convolutions are fastest with on a CPU.
-        self.latent = nn.Parameter(
-            latent.contiguous(memory_format=torch.channels_last) if latent.dim() == 4 else latent
-        )
+        layout = torch.channels_last if len(shape) == 4 else torch.contiguous_format
+        self.latent = nn.Parameter(torch.empty(shape, memory_format=layout).uniform_(-0.5, 0.5))
         self.weight = weight
         self.activation = activation
         self.pool = pool

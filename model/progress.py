@@ -41,15 +41,15 @@ class Silent:
 
 
 class Lines(Silent):
-    """Plain lines on standard error, and how far it is once a minute."""
+    """Plain lines on standard error, and how far it is twice a minute."""
 
-    EVERY = 60.0
+    EVERY = 30.0
 
     def __init__(self) -> None:
         self._last = time.monotonic()
 
     def step(self, done: int, total: int) -> None:
-        """Print how far it is, if a minute has passed."""
+        """Print how far it is, if half a minute has passed."""
         now = time.monotonic()
         if now - self._last >= self.EVERY:
             self._last = now

@@ -56,9 +56,9 @@ RECIPES: dict[str, Recipe] = {
         description="Fashion-MNIST, 4 binary convolutions and a dense layer, 8-bit pixels in",
         network=fashion_bnn,
         dataset=fashion_mnist,
-        epochs=30,
+        epochs=20,
         batch=100,
-        learning_rate=1e-2,
+        learning_rate=2e-2,
         loss_scale=1 / 17,
     ),
 }

@@ -36,7 +36,7 @@ class BinaryWeight(Quantizer):
 
 
 class BinaryActivation(Quantizer):
-    """+1 where the activation is at least 0, else -1; the gradient passes where its magnitude is at most 1.
+    """+1 where the activation is at least 0, else -1; the gradient passes where its magnitude is less than 1.
 
     References
     ----------
@@ -73,9 +73,11 @@ class _HardTanhSign(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return gradients[0] * (x.abs() <= 1)
+        # The gradient of clip(x, -1, 1).
+        gradient: Tensor = torch.ops.aten.hardtanh_backward(gradients[0], x, -1.0, 1.0)
+        return gradient
 
 
 def _sign(x: Tensor) -> Tensor:
-    one = x.new_ones(())
-    return torch.where(x >= 0, one, -one)
+    """Return +1.0 where x >= 0, else -1.0; this way is several times as fast as torch.where on a CPU."""
+    return torch.ge(x, 0, out=torch.empty_like(x)).mul_(2).sub_(1)

@@ -1,0 +1,308 @@
+"""Golden codes equal torch's, at every layer."""
+
+import numpy as np
+import pytest
+
+from rowloom.model import data
+from rowloom.model.encodings import Binary, Encoding, Uniform
+from rowloom.model.errors import RowloomError
+
+torch = pytest.importorskip("torch", reason="lowering starts from torch")
+nn = pytest.importorskip("rowloom.model.nn")
+binary = pytest.importorskip("rowloom.model.quant.binary")
+quantizer = pytest.importorskip("rowloom.model.quant.quantizer")
+fashion = pytest.importorskip("rowloom.model.nets.fashion")
+lowering = pytest.importorskip("rowloom.model.lowering")
+
+PIXELS = Uniform(bits=8, signed=False)
+
+
+class Levels(quantizer.Quantizer):
+    """Rounds and clips to signed integers: an activation of more than two levels, or weights."""
+
+    def __init__(self, bits):
+        super().__init__()
+        self.bits = bits
+
+    @property
+    def encoding(self):
+        return Uniform(bits=self.bits, signed=True)
+
+    def forward(self, x):
+        return torch.round(x).clamp(self.encoding.min, self.encoding.max)
+
+
+class Bump(Levels):
+    """Not monotone."""
+
+    def forward(self, x):
+        return super().forward(x * x)
+
+
+def conv(*args, **fields):
+    return nn.Conv2d(*args, **({"weight": binary.BinaryWeight(), "activation": binary.BinaryActivation()} | fields))
+
+
+def scramble(module, seed=0):
+    """Give every norm random statistics near what sums are, gammas of both signs and some of zero."""
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for norm in module.modules():
+            if isinstance(norm, nn.BatchNorm):
+                count = len(norm.gamma)
+                norm.gamma.copy_(torch.randn(count))
+                norm.gamma[2 :: max(count // 4, 3)] = 0
+                norm.beta.normal_(0, 0.3)
+                norm.mean.copy_(torch.randint(-6, 7, (count,)) + torch.tensor([0.0, 0.5]).repeat(count)[:count])
+                # Whole means and no offset: sums that fall exactly on the threshold.
+                norm.beta[1::3] = 0
+                norm.variance.uniform_(10, 60)
+    return module.eval()
+
+
+def torch_values(module, x):
+    """Return what every lowered layer puts out, in order: a block with a pool counts twice."""
+    outputs = []
+
+    def keep_output(_, __, y):
+        outputs.append(y)
+
+    handles = []
+    for layer in module.modules():
+        if isinstance(layer, nn.MaxPool2d) or (isinstance(layer, nn.Weighted) and layer.pool is None):
+            handles.append(layer.register_forward_hook(keep_output))
+        if isinstance(layer, nn.Weighted) and layer.pool is not None:
+            handles.append(layer.pool.register_forward_pre_hook(lambda _, args: outputs.append(args[0])))
+    with torch.no_grad():
+        module.eval()(x)
+    for handle in handles:
+        handle.remove()
+    return [y.numpy() if y.dim() == 4 else y.numpy()[:, :, None, None] for y in outputs]
+
+
+def assert_equal_at_every_layer(module, net, images):
+    kept = net.run(images, keep="all")
+    expected = torch_values(module, torch.from_numpy(images.astype(np.float32)).permute(0, 3, 1, 2) / 255)
+    assert len(expected) == len(net.layers)
+    for layer, values in zip(net.layers, expected, strict=True):
+        encoding = net.tensor(layer.output).encoding
+        np.testing.assert_array_equal(encoding.decode(kept[layer.output]), values.transpose(0, 2, 3, 1), layer.name)
+    return kept
+
+
+def images(count, *shape):
+    return np.random.default_rng(2).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def test_names_shapes_and_encodings_of_fashion_bnn():
+    net = lowering.lower(scramble(fashion.fashion_bnn()), torch.zeros(1, 1, 28, 28), name="n", about={"a": 1})
+    assert [layer.name for layer in net.layers] == [
+        "conv1", "conv2", "pool2", "conv3", "pool3", "conv4", "pool4", "fc5",
+    ]  # fmt: skip
+    assert all(layer.output == layer.name for layer in net.layers)
+    assert net.tensor("input").encoding == PIXELS
+    assert net.input_scale == 1 / 255
+    assert net.tensor("conv2").encoding == Binary()
+    assert net.tensor("fc5").encoding == Uniform(bits=10, signed=True)
+    assert net.tensor("pool4").shape == (3, 3, 32)
+    assert (net.name, dict(net.about)) == ("n", {"a": 1})
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_fashion_bnn_on_random_images(seed):
+    module = scramble(fashion.fashion_bnn(), seed)
+    net = lowering.lower(module, np.zeros((1, 1, 28, 28)))
+    kept = assert_equal_at_every_layer(module, net, images(16, 28, 28, 1))
+    assert 0.05 < kept["conv3"].mean() < 0.95
+
+
+def test_fashion_bnn_on_1000_test_images():
+    try:
+        dataset = data.fashion_mnist()
+    except RowloomError as error:
+        pytest.skip(f"the data set cannot be had: {error}")
+    module = fashion.fashion_bnn().train()
+    # A few passes give the norms the statistics of real sums.
+    with torch.no_grad():
+        for start in range(0, 400, 100):
+            batch = dataset.train_images[start : start + 100].astype(np.float32)
+            module(torch.from_numpy(batch).permute(0, 3, 1, 2) / 255)
+    net = lowering.lower(module, torch.zeros(1, 1, 28, 28))
+    kept = assert_equal_at_every_layer(module, net, dataset.test_images[:1000])
+    assert all(0.2 < kept[name].mean() < 0.8 for name in ("conv1", "conv3", "pool4"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"padding": 1},
+        {"stride": 2, "padding": 1},
+        {"padding": 2, "dilation": 2},
+        {"groups": 3},
+        {"padding": 1, "pool": (3, 2, 1)},
+    ],
+)
+def test_geometries(fields):
+    torch.manual_seed(3)
+    pool = fields.pop("pool", None) if "pool" in fields else None
+    if pool:
+        fields = fields | {"pool": nn.MaxPool2d(pool[0], stride=pool[1], padding=pool[2])}
+    module = scramble(
+        torch.nn.Sequential(
+            nn.Input(PIXELS, scale=1 / 255),
+            torch.nn.Sequential(conv(3, 9, 3, padding=1), torch.nn.Sequential(conv(9, 6, 3, **fields))),
+            nn.MaxPool2d(2),
+        )
+    )
+    net = lowering.lower(module, torch.zeros(1, 3, 11, 10))
+    assert_equal_at_every_layer(module, net, images(8, 11, 10, 3))
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_more_levels_and_wider_weights(bits):
+    torch.manual_seed(4)
+    module = torch.nn.Sequential(
+        nn.Input(PIXELS, scale=1 / 255),
+        conv(2, 5, 3, weight=Levels(3), activation=Levels(bits), padding=1),
+        nn.Linear(5 * 4 * 4, 6, weight=Levels(3), activation=Levels(bits)),
+        nn.Linear(6, 3, weight=binary.BinaryWeight()),
+    )
+    with torch.no_grad():
+        for layer in module:
+            if isinstance(layer, nn.Weighted):
+                layer.latent.mul_(6)
+    scramble(module)
+    # Sums of 8-bit pixels are large: most should not be clipped.
+    module[1].norm.variance.fill_(600.0**2)
+    net = lowering.lower(module, torch.zeros(1, 2, 4, 4))
+    kept = assert_equal_at_every_layer(module, net, images(50, 4, 4, 2))
+    assert len(np.unique(kept["conv1"])) > 3
+
+
+def function_of(gamma, beta, mean, variance):
+    layer = conv(1, len(gamma), 1).eval()
+    with torch.no_grad():
+        for tensor, values in zip(
+            (layer.norm.gamma, layer.norm.beta, layer.norm.mean, layer.norm.variance),
+            (gamma, beta, mean, variance),
+            strict=True,
+        ):
+            tensor.copy_(torch.tensor(values))
+    return layer.post
+
+
+def test_thresholds_at_exact_ties_and_for_every_sign_of_gamma():
+    # One channel each: tie at 3, tie at 3 falling, between 3 and 4, constant +1, constant -1, never, always.
+    function = function_of(
+        gamma=[1.0, -1.0, 1.0, 0.0, 0.0, 1.0, 1.0],
+        beta=[0.0, 0.0, 0.0, 0.5, -0.5, -50.0, 50.0],
+        mean=[3.0, 3.0, 3.5, 0.0, 0.0, 0.0, 0.0],
+        variance=[1.0] * 7,
+    )
+    with torch.no_grad():
+        found = lowering.find_thresholds("x", function, Binary(), [-20] * 7, [20] * 7)
+    assert found.direction.tolist()[:3] == [1, -1, 1]
+    assert found.values[:3, 0].tolist() == [3, -3, 4]
+    sums = np.arange(-20, 21)[:, None] * found.direction
+    codes = sums >= found.values[:, 0]
+    assert codes[:, 3].all()
+    assert not codes[:, 4].any()
+    assert not codes[:, 5].any()
+    assert codes[:, 6].all()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_thresholds_equal_the_function_on_every_sum(seed):
+    rng = np.random.default_rng(seed)
+    count = 64
+    function = function_of(
+        gamma=rng.normal(size=count).tolist(),
+        beta=rng.normal(size=count).tolist(),
+        mean=rng.normal(0, 100, count).tolist(),
+        variance=rng.uniform(1e-3, 1e4, count).tolist(),
+    )
+    low, high = (-rng.integers(1, 300, count)).tolist(), rng.integers(1, 300, count).tolist()
+    with torch.no_grad():
+        found = lowering.find_thresholds("x", function, Binary(), low, high)
+        sums = torch.arange(-300, 301.0)[:, None].repeat(1, count)
+        expected = function(sums[:, :, None, None])[:, :, 0, 0].numpy() > 0
+    integers = sums.numpy().astype(np.int64)
+    inside = (integers >= low) & (integers <= high)
+    np.testing.assert_array_equal((integers * found.direction >= found.values[:, 0])[inside], expected[inside])
+
+
+def test_modes_and_weights_are_left_as_they_were():
+    module = fashion.fashion_bnn().train()
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    lowering.lower(module, torch.zeros(1, 1, 28, 28))
+    assert all(each.training for each in module.modules())
+    for name, tensor in module.state_dict().items():
+        assert torch.equal(tensor, before[name])
+
+
+def test_a_quantizer_is_asked_for_its_encoding_only():
+    class Flipped(binary.BinaryWeight):
+        @property
+        def encoding(self) -> Encoding:
+            return Uniform(bits=2, signed=True)
+
+    module = torch.nn.Sequential(nn.Input(PIXELS, scale=1.0), nn.Linear(4, 2, weight=Flipped()))
+    net = lowering.lower(module, torch.zeros(1, 4, 1, 1))
+    assert net.layers[0].weight_encoding == Uniform(bits=2, signed=True)
+    assert set(np.unique(net.layers[0].weights)) <= {-1, 1}
+
+
+def sequential(*layers):
+    return torch.nn.Sequential(nn.Input(PIXELS, scale=1 / 255), *layers)
+
+
+@pytest.mark.parametrize(
+    ("module", "shape", "message"),
+    [
+        (
+            lambda: sequential(conv(1, 2, 3), torch.nn.Sequential(torch.nn.ReLU())),
+            (1, 1, 5, 5),
+            r"^layer 2\.0: ReLU cannot be lowered, must be one of Conv2d, Linear, MaxPool2d$",
+        ),
+        (
+            lambda: sequential(torch.nn.Conv2d(1, 2, 3)),
+            (1, 1, 5, 5),
+            r"^layer 1: Conv2d cannot be lowered, must be one of Conv2d, Linear, MaxPool2d$",
+        ),
+        (
+            lambda: torch.nn.Sequential(conv(1, 2, 3)),
+            (1, 1, 5, 5),
+            r"^network: its first layer must be rowloom\.model\.nn\.Input, not Conv2d$",
+        ),
+        (torch.nn.Sequential, (1, 1, 5, 5), r"^network: its first layer must be .*Input, but there is none$"),
+        (
+            lambda: sequential(conv(1, 2, 3)),
+            (5, 5, 1),
+            r"^example input: shape is \(5, 5, 1\), must be \(N, C, H, W\)$",
+        ),
+        (lambda: sequential(conv(1, 2, 3)), (1, 3, 5, 5), r"^conv1: has weights for 1 channels, but input has 3$"),
+        (
+            lambda: sequential(nn.Linear(9, 2, weight=binary.BinaryWeight())),
+            (1, 1, 5, 5),
+            r"^layer 1: Linear has 9 inputs, but its input is a map of \(5, 5, 1\)$",
+        ),
+        (
+            lambda: sequential(conv(1, 2, 3, activation=None, norm=True)),
+            (1, 1, 5, 5),
+            r"^layer 1: Conv2d has a norm but no activation, must have both or none$",
+        ),
+        (
+            lambda: sequential(conv(1, 2, 3, activation=Bump(4))),
+            (1, 1, 5, 5),
+            r"^layer 1: its activation is neither rising nor falling with the sum$",
+        ),
+        (
+            lambda: torch.nn.Sequential(nn.Input(Uniform(bits=24, signed=False), scale=1.0), conv(1, 2, 3)),
+            (1, 1, 5, 5),
+            r"^layer 1: sums of Conv2d may reach 2\^24, must be less to be exact in float32$",
+        ),
+    ],
+)
+def test_refuses(module, shape, message):
+    with pytest.raises(RowloomError, match=message):
+        lowering.lower(module(), torch.zeros(shape))

@@ -1,0 +1,98 @@
+import pytest
+
+from rowloom.model.encodings import Uniform
+
+torch = pytest.importorskip("torch", reason="layers to train with are torch modules")
+nn = pytest.importorskip("rowloom.model.nn")
+binary = pytest.importorskip("rowloom.model.quant.binary")
+
+
+def block(**fields):
+    torch.manual_seed(0)
+    return nn.Conv2d(3, 8, 3, **({"weight": binary.BinaryWeight(), "activation": binary.BinaryActivation()} | fields))
+
+
+def scramble(norm):
+    with torch.no_grad():
+        for tensor in (norm.gamma, norm.beta, norm.mean):
+            tensor.normal_()
+        norm.variance.uniform_(0.5, 2)
+
+
+def signs(*shape):
+    torch.manual_seed(1)
+    return torch.randint(0, 2, shape).float() * 2 - 1
+
+
+def test_input_rounds_half_to_even_and_clips():
+    layer = nn.Input(Uniform(bits=2, signed=False), scale=0.5)
+    x = torch.tensor([-1.0, 0.0, 0.25, 0.75, 1.0, 9.0])
+    assert layer(x).tolist() == [0, 0, 0, 2, 2, 3]
+    assert layer(x).dtype == torch.float32
+
+
+def test_norm_evaluates_as_torch_within_rounding_and_trains_as_torch():
+    norm, reference = nn.BatchNorm(5), torch.nn.BatchNorm2d(5)
+    x = torch.randn(4, 5, 3, 2) * 3 + 1
+    torch.testing.assert_close(norm(x), reference(x))
+    torch.testing.assert_close(norm.variance, reference.running_var)
+    norm.eval()
+    reference.eval()
+    torch.testing.assert_close(norm(x), reference(x))
+
+
+def test_norm_evaluates_the_same_in_every_shape_and_layout():
+    norm = nn.BatchNorm(7).eval()
+    scramble(norm)
+    x = torch.randint(-500, 500, (6, 7, 5, 3)).float()
+    with torch.no_grad():
+        whole = norm(x)
+        assert torch.equal(norm(x.contiguous(memory_format=torch.channels_last)), whole)
+        for y in range(5):
+            assert torch.equal(norm(x[:, :, y : y + 1, :1]), whole[:, :, y : y + 1, :1])
+        assert torch.equal(norm(x[:, :, 0, 0]), whole[:, :, 0, 0])
+
+
+def test_rising_norm_uses_the_magnitude_of_gamma():
+    norm = nn.BatchNorm(2, rising=True).eval()
+    with torch.no_grad():
+        norm.gamma.copy_(torch.tensor([-2.0, 2.0]))
+    y = norm(torch.tensor([[1.0, 1.0]]))
+    assert y[0, 0] == y[0, 1] > 0
+
+
+def test_pool_before_or_after_norm_is_the_same_function():
+    layer = block(pool=nn.MaxPool2d(2)).eval()
+    scramble(layer.norm)
+    x = signs(5, 3, 11, 10)
+    with torch.no_grad():
+        after = layer(x)
+        before = layer.post(layer.pool(layer.sums(x)))
+    assert 0.1 < (after > 0).float().mean() < 0.9
+    assert torch.equal(after, before)
+
+
+def test_convolution_pads_with_zero_and_sums_integers():
+    layer = block(activation=None, padding=1)
+    weights = torch.where(layer.latent >= 0, 1.0, -1.0).double()
+    x = signs(2, 3, 5, 4)
+    expected = torch.nn.functional.conv2d(x.double(), weights, padding=1)
+    assert torch.equal(layer(x).double(), expected)
+    assert layer.norm is None
+
+
+def test_linear_flattens_the_map():
+    layer = nn.Linear(12, 4, weight=binary.BinaryWeight())
+    x = signs(2, 3, 2, 2)
+    expected = x.flatten(1).double() @ torch.where(layer.latent >= 0, 1.0, -1.0).double().T
+    assert torch.equal(layer(x).double(), expected)
+
+
+def test_gradients_reach_every_parameter_and_constrain_clips():
+    layer = block(pool=nn.MaxPool2d(2))
+    layer(signs(4, 3, 8, 8)).sum().backward()
+    assert all(parameter.grad is not None for parameter in layer.parameters())
+    with torch.no_grad():
+        layer.latent.mul_(10)
+    layer.constrain()
+    assert layer.latent.abs().max() == 1
