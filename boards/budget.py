@@ -8,10 +8,10 @@ FILL = 0.9
 """Part of the look-up tables that place and route can fill without trouble."""
 
 SHELL_LUT4 = 600
-"""Look-up tables of clock, serial line and framing: 595 on ECP5, 596 on iCE40, placed round a small stand-in."""
+"""Look-up tables of clock, serial line and framing: 585 on ECP5, 588 on iCE40, placed round a small stand-in."""
 
 SHELL_FF = 300
-"""Flip-flops of the same: 259 and 270."""
+"""Flip-flops of the same: 253 and 271."""
 
 
 def budget(board: Board, clock_mhz: float | None = None) -> Budget:

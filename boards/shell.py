@@ -40,8 +40,8 @@ class Shell(wiring.Component):
         The serial line, idle high.
     """
 
-    FIFO_DEPTH = 16
-    """Bytes that may wait while the accelerator is busy."""
+    FIFO_DEPTH = 4
+    """Bytes that may wait while the accelerator is busy; so few that they take no block RAM."""
 
     rx: Signal
     tx: Signal

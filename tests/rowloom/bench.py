@@ -1,0 +1,79 @@
+"""`make bench`: measures and prints the figures that later work is compared with. Not a test: nothing here fails.
+
+Each figure stands beside what is aimed at. LUT4 as nextpnr counts them, where a carry cell of ECP5 is two.
+"""
+
+import sys
+import time
+
+import numpy as np
+
+import rowloom
+from rowloom.boards import BOARDS
+from rowloom.model.errors import RowloomError
+
+NETWORK = "fashion-bnn"
+
+
+def say(figure, value, aim=""):
+    """Print a figure, and what is aimed at."""
+    sys.stdout.write(f"{figure:<64} {value:>14}   {aim}\n")
+    sys.stdout.flush()
+
+
+def golden(net):
+    """Print how fast the golden model is."""
+    x = np.tile(rowloom.images(net), (32, 1, 1, 1))
+    net.run(x[:32])
+    start = time.perf_counter()
+    net.run(x)
+    say("golden model, images a second", f"{len(x) / (time.perf_counter() - start):,.0f}", ">= 1,000")
+
+
+def co_simulation(net, config):
+    """Print what a co-simulation of every shipped image finds; return the design."""
+    design = rowloom.compile(net, config)
+    result = rowloom.simulate(design, rowloom.images(net))
+    shape = f"{config.rows} x {config.cols} x {config.lanes}"
+    say(f"utilization at {shape}", f"{result.utilization:.3f}", ">= 0.75 at >= 512 MAC a cycle")
+    say(f"mismatches over {result.images} images, {result.compared:,} values", f"{result.mismatches:,}", "0")
+    off = sum(abs(layer.cycles_measured - layer.cycles_predicted) for layer in result.layers)
+    say("cycle model error, cycles", f"{off:,}", "0")
+    say("co-simulation, cycles a second", f"{result.cycles_per_second:,.0f}", ">= 15,000")
+    return design
+
+
+def bitstream(net, design, board, clock):
+    """Print what a build takes and reaches."""
+    lines = {"ulx3s-85f": ">= 80", "icebreaker": ">= 18"}
+    config = design.config
+    try:
+        image = rowloom.build(design, board)
+    except RowloomError as error:
+        say(f"{board}", "none", str(error))
+        return
+    shape = f"{config.rows} x {config.cols} x {config.lanes}"
+    used = image.resources
+    say(f"{board}, array {shape}: Fmax, MHz", f"{image.fmax_mhz:.1f}", lines.get(board, ""))
+    say(f"{board}, array {shape}: LUT4", f"{used.lut4:,}")
+    say(f"{board}, array {shape}: LUT4 per MAC and cycle", f"{used.lut4 / config.peak:.2f}")
+    say(f"{board}, array {shape}: LUT4 x cycles per MAC", f"{used.lut4 * design.cycles / design.macs:.2f}")
+    say(f"{board}, array {shape}: block RAMs / DSPs", f"{used.bram} / {used.dsp}")
+    say(f"{board}, array {shape}: images a second at {clock:g} MHz", f"{clock * 1e6 / design.cycles:,.0f}")
+
+
+def main():
+    """Print every figure."""
+    from rowloom.hw.config import DEFAULT
+
+    net = rowloom.load(NETWORK)
+    golden(net)
+    design = co_simulation(net, DEFAULT)
+    bitstream(net, design, "ulx3s-85f", BOARDS["ulx3s-85f"].core_mhz)
+    for name, board in BOARDS.items():
+        fitted = rowloom.compile(net, rowloom.fit(net, name))
+        bitstream(net, fitted, name, board.core_mhz)
+
+
+if __name__ == "__main__":
+    main()
