@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from rowloom.model.arith import count_thresholds, requantize
+from rowloom.model.blas import one_blas_thread
 from rowloom.model.bounds import magnitude_bound
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
@@ -69,7 +70,7 @@ def run(network: "Network", x: ArrayLike, keep: Literal["all"] | None = None) ->
     evaluate = partial(_run_slice, network.input, steps, codes, results)
     starts = range(0, len(codes), IMAGES_AT_ONCE)
     # numpy leaves the interpreter's lock while it copies, multiplies and compares.
-    with ThreadPoolExecutor(min(len(starts), os.cpu_count() or 1) or 1) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(min(len(starts), os.cpu_count() or 1) or 1) as pool:
         for _ in pool.map(evaluate, starts):
             pass
     if keep == "all":
