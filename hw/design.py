@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.cost import Cost, estimate
-from rowloom.hw.mapping.cycles import HANDOVER
+from rowloom.hw.mapping.cycles import handover_cycles, load_cycles
 from rowloom.hw.mapping.fold import Fold
 from rowloom.hw.parameters import Hardware
 from rowloom.model.network import Network
@@ -20,8 +20,8 @@ class LayerPlan:
 
     Parameters
     ----------
-    name, op, tensor : str
-        Name and operator of the layer; name of the tensor that it writes.
+    name, op, source, tensor : str
+        Name and operator of the layer; names of the tensors that it reads and writes.
     unit : str
         Unit or path that runs it.
     fold : Fold
@@ -37,6 +37,7 @@ class LayerPlan:
 
     name: str
     op: str
+    source: str
     tensor: str
     unit: str
     fold: Fold
@@ -96,7 +97,30 @@ class Design:
     @property
     def cycles(self) -> int:
         """Cycles from one image to the next, when neither stream makes the accelerator wait."""
-        return sum(layer.cycles for layer in self.layers) + HANDOVER
+        source = self.network.input
+        released = len(self.layers)
+        if self.config.prefetch:
+            released = 1 + max(i for i, layer in enumerate(self.layers) if layer.source == source)
+        load = load_cycles(self.layouts[source])
+        return sum(layer.cycles for layer in self.layers) + handover_cycles(
+            load, sum(layer.cycles for layer in self.layers[released:])
+        )
+
+    @property
+    def hides_streams(self) -> bool:
+        """Whether the next image surely comes, and the last one's results surely leave, while layers run.
+
+        True only with room to spare: loading takes a cycle a code and a few a row, a value of the results
+        at most two.
+        """
+        source = self.layout(self.network.input)
+        overhang = (source.columns - 1) * source.stride - source.padding + source.window - source.shape[1]
+        row = (source.shape[1] + max(0, overhang)) * source.shape[2] + 2
+        ends = [layer.cycles for layer in self.layers]
+        readers = [i for i, layer in enumerate(self.network.layers) if self.network.input in layer.inputs]
+        free = sum(ends[max(readers) + 1 :]) if self.config.prefetch else 0
+        height, width, channels = self.network.tensor(self.network.layer(self.layers[-1].name).output).shape
+        return 2 * source.shape[0] * row <= free and 4 * height * width * channels <= sum(ends[:-1])
 
     @property
     def macs(self) -> int:

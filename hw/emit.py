@@ -43,7 +43,7 @@ def verilog(component, name: str) -> str:
             f"read_rtlil {source}",
             "proc -nomux",  # plain proc makes functions that Icarus 11 rejects
             "memory_collect",
-            f"write_verilog -norename -noattr {target}",
+            f"write_verilog -sv -norename -noattr {target}",  # Icarus 11 leaves always @* unevaluated at time 0
         ]
         script = "from pyosys import libyosys as ys\nd = ys.Design()\n" + "".join(
             f"ys.run_pass({p!r}, d)\n" for p in passes

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rowloom.hw.loops import Loop
+from rowloom.hw.program import MAX_STRIDE
 
 __all__ = ["IssueNest"]
 
@@ -175,7 +176,7 @@ class IssueNest(wiring.Component):
             x_live.eq((x >= 0) & (x < program["width"])),
         ]
         # A stream's row is at most `reach` below y: it suffices to know how far y is from either edge of the map.
-        reach = 7 * (hw.cols - 1) + hw.group
+        reach = MAX_STRIDE * (hw.cols - 1) + hw.group
         above, below, kernel_left = (Signal(range(reach + 2), name=n) for n in ("above", "below", "kernel_left"))
         m.d.comb += [
             above.eq(_saturate(-y, reach + 1)),  # rows that lie above the map

@@ -9,7 +9,7 @@ __all__ = ["MAX_STRIDE", "RECORD_WORD_BITS", "input_fields", "layer_fields", "pa
 #: Bits of a word of the program memory.
 RECORD_WORD_BITS = 16
 
-#: Largest stride that a record can hold.
+#: Greatest distance in rows between the columns of a strip.
 MAX_STRIDE = 7
 
 Fields = dict[str, int]
@@ -35,7 +35,7 @@ def layer_fields(hardware: Hardware) -> Fields:
         "y_first": n + 1,
         "y_strip": n,
         "y_chunk": n,
-        "stride": 3,
+        "stride": MAX_STRIDE.bit_length(),
         "height": n,
         "kernel_rows": n,
         "sum_rows": 1,

@@ -13,7 +13,7 @@ from rowloom.hw.mapping.fold import Fold, Window, array_folds, pool_fold, window
 from rowloom.hw.mapping.place import place
 from rowloom.hw.mapping.weights import RowWeights, row_weights
 from rowloom.hw.parameters import ArrayParameters, Hardware
-from rowloom.hw.program import MAX_STRIDE, input_fields, layer_fields, pack, record_words
+from rowloom.hw.program import input_fields, layer_fields, pack, record_words
 from rowloom.hw.units import SPECS, UnitSpec, unit_for
 from rowloom.model.encodings import Binary
 from rowloom.model.errors import RowloomError
@@ -101,6 +101,12 @@ def _steps(network: Network, config: ArrayConfig, banks: int) -> list[_Step]:
             raise RowloomError(argmax.name, "argmax must follow a convolution or linear layer")
     if not layers or isinstance(layers[-1], MaxPool2d):
         raise RowloomError(network.layers[-1].name, "the last layer must be a convolution or linear layer")
+    if network.outputs[0] != network.layers[-1].output:
+        raise RowloomError(network.name, f"gives {network.outputs[0]}", "the accelerator gives the last layer's output")
+    read = {name for layer in network.layers for name in layer.inputs}
+    for layer in network.layers[:-1]:
+        if layer.output not in read:
+            raise RowloomError(layer.name, f"writes {layer.output}, which no layer reads")
     formats: dict[str, Layout] = {}
     steps = []
     for layer in layers:
@@ -115,10 +121,6 @@ def _steps(network: Network, config: ArrayConfig, banks: int) -> list[_Step]:
         else:
             if isinstance(layer, Conv2d) and layer.groups != 1:
                 raise RowloomError(layer.name, f"has {layer.groups} groups", "the accelerator runs 1")
-            if isinstance(layer, Conv2d) and max(layer.stride) > MAX_STRIDE:
-                raise RowloomError(
-                    layer.name, f"has stride {layer.stride}", f"the accelerator takes up to {MAX_STRIDE}"
-                )
             if isinstance(layer, Conv2d) and layer.pad_value:
                 raise RowloomError(layer.name, f"pads with {layer.pad_value}", "the accelerator pads with 0")
             spec = unit_for(layer.weight_encoding, tensor.encoding)
@@ -308,8 +310,8 @@ def _hardware(network, config, banks, arrays, steps, layouts) -> tuple[Hardware,
             w.filters,
             config.lanes,
             f.steps,
-            w.stride_x,
-            w.dilation_x,
+            w.stride_y * w.height + w.dilation_y * w.rows,
+            w.stride_x * w.width + w.dilation_x * w.taps,
         ]
     hardware = Hardware(
         cols=config.cols,
@@ -352,6 +354,8 @@ def _program(network, config, hardware, steps, layouts, index) -> list[int]:
     height, width, channels = source.shape
     right = (source.columns - 1) * source.stride - source.padding + source.window - width if source.packed else 0
     tail = source.channels - (source.words - 1) * source.lanes
+    # Addresses are modulo the depth of a bank: a map of one row of banks takes no step to a next one.
+    address_mask = (1 << hardware.address_bits) - 1
     words = pack(
         input_fields(hardware),
         {
@@ -368,7 +372,7 @@ def _program(network, config, hardware, steps, layouts, index) -> list[int]:
             "padded": int(right > 0),
             "pad": max(0, right - 1),
             "a_first": source.base,
-            "a_row": source.row_words,
+            "a_row": source.row_words & address_mask,
         },
     )
     last_input = max(i for i, step in enumerate(steps) if step.layer.input == network.input)
@@ -379,7 +383,6 @@ def _program(network, config, hardware, steps, layouts, index) -> list[int]:
         pool = step.spec is None
         filters = window.filters
         used = fold.blocks if pool else -(-filters // config.drains)
-        address_mask = (1 << hardware.address_bits) - 1
         final = target is None
         words += pack(
             layer_fields(hardware),
@@ -395,7 +398,7 @@ def _program(network, config, hardware, steps, layouts, index) -> list[int]:
                 "y_first": -window.top,
                 "y_strip": fold.strip * window.stride_y,
                 "y_chunk": fold.chunk_rows * window.dilation_y,
-                "stride": window.stride_y,
+                "stride": window.stride_y if fold.strip > 1 else 0,
                 "height": layout.shape[0],
                 "kernel_rows": window.rows,
                 "sum_rows": int(fold.sum_rows),
@@ -453,6 +456,7 @@ def _plan(network, config, hardware, step: _Step, arrays, index) -> LayerPlan:
     return LayerPlan(
         name=step.layer.name,
         op=step.layer.op,
+        source=step.layer.input,
         tensor=step.tensor,
         unit=unit,
         fold=step.fold,

@@ -79,6 +79,8 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
         ff += array.rows * products * array.weight_bits
         lut += hw.drains * hw.cols * (_carry(array.sum_bits + 2) + 1)
         ff += hw.drains * hw.cols * 2 * (array.sum_bits + 2)
+        if array.unit == "sign":  # the pairs' sums and differences, once a column
+            lut += hw.cols * -(-products // 2) * 2 * _carry(array.activation_bits + 1)
     # crossbar: a multiplexer over the banks for every bit of every stream
     lut += streams * hw.word_bits * (hw.banks - 1)
     ff += streams * hw.word_bits + hw.banks * hw.word_bits * 2
@@ -135,7 +137,8 @@ def _xnor(products: int, array: ArrayParameters) -> int:
 
 
 def _sign(products: int, array: ArrayParameters) -> int:
-    return products * (array.activation_bits + 1) + _tree(products, array.activation_bits + 1)
+    pairs = -(-products // 2)
+    return pairs * (array.activation_bits + 2) + _tree(pairs, array.activation_bits + 2)
 
 
 _UNITS = {"xnor": _xnor, "sign": _sign}

@@ -1,11 +1,9 @@
 """The cycle model: exactly what the gates take."""
 
+from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.fold import Fold
 
-__all__ = ["HANDOVER", "array_cycles", "pool_cycles"]
-
-#: Cycles between the last layer of an image and the first of the next, if that is loaded.
-HANDOVER = 1
+__all__ = ["array_cycles", "handover_cycles", "load_cycles", "pool_cycles"]
 
 #: From a word's turn in the loop nest to the arrays: address, bank, its register, crossbar.
 _TO_ARRAY = 5
@@ -30,3 +28,28 @@ def array_cycles(fold: Fold, *, latency: int, record_words: int) -> int:
 def pool_cycles(fold: Fold, *, record_words: int) -> int:
     """Cycles of a layer in the pooling path, which needs no drain."""
     return record_words + _START + fold.issue_cycles + 2 + _TO_BANK
+
+
+def load_cycles(source: Layout) -> int:
+    """Cycles in which an image comes in at one code a cycle, the writer never being busy.
+
+    Every row takes its codes, the zeros that pad a packed row at its right, and a cycle to end.
+    """
+    height, width, channels = source.shape
+    padded = 0
+    if source.packed:
+        padded = max(0, (source.columns - 1) * source.stride - source.padding + source.window - width)
+    return height * ((width + padded) * channels + 1)
+
+
+def handover_cycles(load: int, meanwhile: int) -> int:
+    """Cycles between the last layer of an image and the first of the next.
+
+    Parameters
+    ----------
+    load : int
+        :func:`load_cycles`.
+    meanwhile : int
+        Cycles of the layers that run after the input's memory is free again.
+    """
+    return max(1, load + 2 - meanwhile)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
+from rowloom.hw.program import MAX_STRIDE
 from rowloom.model.layers import Conv2d, Linear, MaxPool2d
 
 __all__ = ["Fold", "Window", "array_folds", "pool_fold", "window_of"]
@@ -63,7 +64,7 @@ def window_of(layer: Conv2d | Linear | MaxPool2d, source: Layout, target: tuple[
         taps=1 if packed else taps,
         stride_y=layer.stride[0],
         stride_x=1 if packed else layer.stride[1],
-        dilation_y=dilation[0],
+        dilation_y=dilation[0] if rows > 1 else 1,
         dilation_x=1 if packed else dilation[1],
         top=top,
         left=0 if packed else left,
@@ -129,6 +130,8 @@ class Fold:
 def _strip(window: Window, rows: int, cols: int, banks: int) -> int:
     """Columns that can work side by side without two input rows in one bank."""
     span = min(rows, window.rows)
+    if window.stride_y > MAX_STRIDE:
+        cols = 1
     return max((q for q in range(1, cols + 1) if window.stride_y * (q - 1) + span <= banks), default=0)
 
 

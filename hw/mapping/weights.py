@@ -65,6 +65,10 @@ def row_weights(
     absent = np.zeros((fold.chunks, fold.chunk_rows, taps, words), np.int64)
     absent[..., -1] = absent_last
     live = (np.arange(tall) < rows).reshape(fold.chunks, fold.chunk_rows, 1, 1)
+    if array.stacked:  # the rows of a chunk stand side by side in one word
+        filled = filled.transpose(0, 1, 3, 4, 2, 5).reshape(filters, fold.chunks, 1, taps, words, -1)
+        absent = absent.sum(1, keepdims=True)
+        live = live.any(1, keepdims=True)
 
     offsets = spec.offset(filled, absent, half=array.half)
     dead = spec.dead_offset(filled, absent, half=array.half)
@@ -72,21 +76,14 @@ def row_weights(
     total = np.where(live, offsets, dead).reshape(filters, -1).sum(1)
 
     # Filter m = (block * groups + sum) * drains + chain; row of the chain = sum * rows_summed + j.
+    # [block, group, chain, chunk, j, tap, word, product] -> [(group, j, chain) = row, time, product]
     count = fold.blocks * fold.groups * config.drains
     padded = np.zeros((count, *filled.shape[1:]), np.int64)
     padded[:filters] = filled
-    padded = padded.reshape(fold.blocks, fold.groups, config.drains, fold.chunks, fold.chunk_rows, taps, words, lanes)
-    if array.stacked:  # [block, group, chain, chunk, tap, word, (j, lane)]
-        padded = padded.transpose(0, 1, 2, 3, 5, 6, 4, 7).reshape(
-            fold.blocks, fold.groups, 1, config.drains, fold.chunks, taps, words, fold.chunk_rows * lanes
-        )
-        summed = 1
-    else:
-        padded = padded.transpose(0, 1, 4, 2, 3, 5, 6, 7)
-        summed = fold.rows_summed
-    # [block, group, j, chain, chunk, tap, word, product] -> [(group, j, chain) = row, time, product]
+    in_space = padded.shape[2]
+    padded = padded.reshape(fold.blocks, fold.groups, config.drains, *padded.shape[1:])
     time = fold.blocks * fold.accumulation
-    by_row = padded.transpose(1, 2, 3, 0, 4, 5, 6, 7).reshape(fold.groups * summed * config.drains, time, -1)
+    by_row = padded.transpose(1, 4, 2, 0, 3, 5, 6, 7).reshape(fold.groups * in_space * config.drains, time, -1)
     laid = np.zeros((array.rows, time, by_row.shape[-1]), np.int64)
     laid[: len(by_row)] = by_row
     return RowWeights(words=laid, offsets=total, odd=bool(absent_last % 2), needs_half=bool(needs_half))

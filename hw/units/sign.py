@@ -1,37 +1,55 @@
 """Binary weights times unsigned activations: pass or negate."""
 
-from amaranth import Cat, Module
+from amaranth import Const, Module, Mux, Signal, signed
 
 from rowloom.hw.units.base import Unit
 from rowloom.hw.units.spec import SignSpec
-from rowloom.hw.units.tree import tree_level
+from rowloom.hw.units.tree import registered, tree_level
 
 __all__ = ["SignUnit"]
 
 
 class SignUnit(Unit):
-    """Sum of activations that the weights pass or complement, in the form of :class:`SignSpec`.
+    """Sum of activations that the weights pass or negate, in the form of :class:`SignSpec`.
 
-    A padded tap needs no gating of its own: its activations are zero, and the complement of zero
-    is owed one like any other.
+    The units of a column all see the same activations, so synthesis merges their pairs' sums and
+    differences; what remains of a filter is a LUT for each bit of a pair, and an adder tree over
+    half of the lanes. A padded tap needs no gating of its own: its activations are zero.
 
     Latency
     -------
-    ``max(1, ceil(log2(lanes)))`` cycles.
+    ``1 + max(1, ceil(log2(lanes / 2)))`` cycles.
     """
 
     SPEC = SignSpec
 
     def elaborate(self, platform):
+        """Return the gates."""
         m = Module()
-        low, high = self.SPEC.word_range(1, self.activation_bits, half=False)
+        bits = self.activation_bits
+        top = (1 << bits) - 1
+
+        # Cycle 1: the sum and the difference of each pair, the same in every row of a column.
+        weights = registered(m, self.weights, name="weights_q")
+        pairs = []
+        for lane in range(0, self.lanes, 2):
+            first = self.activations.word_select(lane, bits)
+            second = self.activations.word_select(lane + 1, bits) if lane + 1 < self.lanes else Const(0, bits)
+            total = Signal(signed(bits + 2), name=f"sum_{lane}", reset_less=True)
+            difference = Signal(signed(bits + 2), name=f"difference_{lane}", reset_less=True)
+            m.d.sync += [total.eq(first + second), difference.eq(first - second)]
+            pairs.append((total, difference))
+
+        # Further cycles: pick, negate, add.
         terms = []
-        for lane in range(self.lanes):
-            code = self.activations.word_select(lane, self.activation_bits)
-            negate = ~self.weights[lane]
-            terms.append((Cat(code ^ negate.replicate(self.activation_bits), negate).as_signed(), low, high))
-        terms = tree_level(m, terms, name="sum_q1")
-        depth = 1
+        for i, (total, difference) in enumerate(pairs):
+            plus, also = weights[2 * i], weights[2 * i + 1] if 2 * i + 1 < self.lanes else Const(1, 1)
+            size = 2 if 2 * i + 1 < self.lanes else 1
+            term = Signal(signed(bits + 2), name=f"pair_{i}")
+            m.d.comb += term.eq(Mux(plus == also, total, difference) ^ (~plus).replicate(bits + 2))
+            terms.append((term, -size * top - 1, size * top))
+        terms = tree_level(m, terms, name="sum_q2")
+        depth = 2
         while len(terms) > 1:
             depth += 1
             terms = tree_level(m, terms, name=f"sum_q{depth}")

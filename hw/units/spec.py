@@ -107,15 +107,18 @@ class XnorSpec(UnitSpec):
 
 
 class SignSpec(UnitSpec):
-    """Binary weights, unsigned activations: pass, or complement and owe one.
+    """Binary weights, unsigned activations: neighbours in pairs, each pair added or subtracted.
 
-    ``-a == ~a + 1``: the ones owed by a word are its count of -1 weights.
+    The sum and the difference of two activations are the same for every filter, so a column forms
+    them once; a filter picks one and may negate it. ``-v == ~v + 1``: a word is owed one for each
+    pair whose first weight is -1.
     """
 
     NAME = "sign"
 
     @staticmethod
     def accepts(weights: Encoding, activations: Encoding) -> bool:
+        """Whether the weights are binary and the activations unsigned without a zero point."""
         return (
             isinstance(weights, Binary)
             and isinstance(activations, Uniform)
@@ -125,17 +128,21 @@ class SignSpec(UnitSpec):
 
     @staticmethod
     def latency(lanes: int) -> int:
-        return max(1, (lanes - 1).bit_length())
+        """Pairs, then an adder tree over them."""
+        return 1 + max(1, (-(-lanes // 2) - 1).bit_length())
 
     @staticmethod
     def fill(absent: int) -> np.ndarray:
+        """All +1: nothing is owed."""
         return np.ones(absent, np.int64)
 
     @staticmethod
     def offset(words: np.ndarray, absent: np.ndarray, *, half: bool) -> np.ndarray:
-        return -(words == 0).sum(-1)
+        """Less one for each pair that is negated."""
+        return -(words[..., ::2] == 0).sum(-1)
 
     @staticmethod
     def word_range(lanes: int, activation_bits: int, *, half: bool) -> tuple[int, int]:
+        """All activations at their greatest, negated or not."""
         top = (1 << activation_bits) - 1
-        return -lanes * (top + 1), lanes * top
+        return -lanes * top - -(-lanes // 2), lanes * top
