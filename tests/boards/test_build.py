@@ -54,8 +54,8 @@ def test_a_missed_clock_says_by_how_much_and_leaves_nothing(tmp_path):
 @pytest.mark.pnr
 def test_what_is_too_large_is_told_and_leaves_nothing(tmp_path):
     board = get("icebreaker")
-    small = replace(board, resources=replace(board.resources, lut4=100, bram=0))
-    message = r"needs [\d,]+ LUT4 of 100 \(\d+ % too many\) and 1 block RAMs of 0; largest memories: \S+ \(1\)"
+    small = replace(board, resources=replace(board.resources, lut4=100, ff=10))
+    message = r"^fake on icebreaker: needs [\d,]+ LUT4 of 100 \(\d+ % too many\) and [\d,]+ flip-flops of 10 \("
     with pytest.raises(DoesNotFit, match=message):
         make(small, tmp_path)
     assert list(tmp_path.iterdir()) == []
