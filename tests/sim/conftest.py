@@ -63,6 +63,7 @@ class ToyDesign:
     utilization: float = 0.5
     input_beats: int = 8
     output_beats: int = 2
+    hides_streams: bool = True
 
     def layout(self, tensor: str) -> ToyLayout:
         return ToyLayout({"image": 0, "inverted": 4}[tensor])
