@@ -1,8 +1,8 @@
-"""Encodings: what a stored code means as an integer."""
+"""What every encoding tells."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -128,79 +128,3 @@ class Encoding(ABC):
             return Encoding._kinds[kind](**arguments)
         except TypeError:
             raise RowloomError(f"encoding {kind}", f"wrong fields {sorted(arguments)}") from None
-
-
-@dataclass(frozen=True, slots=True)
-class Binary(Encoding):
-    """-1 and +1, stored as 0 and 1."""
-
-    kind = "binary"
-
-    @property
-    def bits(self) -> int:
-        """Width of a code: 1."""
-        return 1
-
-    @property
-    def signed(self) -> bool:
-        """Codes are unsigned."""
-        return False
-
-    def decode(self, codes: ArrayLike) -> NDArray[np.int64]:
-        """Return 2 * code - 1."""
-        return 2 * np.asarray(codes, dtype=np.int64) - 1
-
-    def encode(self, values: ArrayLike) -> NDArray[Any]:
-        """Return (value + 1) / 2 of values that are all -1 or +1."""
-        array = np.asarray(values)
-        wrong = array[(array != -1) & (array != 1)]
-        if wrong.size:
-            raise RowloomError("Binary()", f"value must be -1 or +1, not {wrong.flat[0]}")
-        return (array > 0).astype(self.dtype)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uniform(Encoding):
-    """Equally spaced integers: value = code - zero_point.
-
-    Parameters
-    ----------
-    bits : int
-        Width of a code, 1 to 48.
-    signed : bool
-        Whether a code is two's complement.
-    zero_point : int
-        The code that means 0; need not be a code itself.
-    """
-
-    kind = "uniform"
-
-    bits: int = field()
-    signed: bool = field()
-    zero_point: int = 0
-
-    def __post_init__(self) -> None:
-        if type(self.bits) is not int or not 1 <= self.bits <= MAX_BITS:
-            raise RowloomError("Uniform", f"bits must be 1 to {MAX_BITS}, not {self.bits!r}")
-        if type(self.signed) is not bool:
-            raise RowloomError("Uniform", f"signed must be True or False, not {self.signed!r}")
-        if type(self.zero_point) is not int or abs(self.zero_point) >= 1 << MAX_BITS:
-            raise RowloomError(
-                "Uniform",
-                f"zero_point must be an integer of at most {MAX_BITS} bits, not {self.zero_point!r}",
-            )
-
-    def decode(self, codes: ArrayLike) -> NDArray[np.int64]:
-        """Return code - zero_point."""
-        return np.asarray(codes, dtype=np.int64) - self.zero_point
-
-    def encode(self, values: ArrayLike) -> NDArray[Any]:
-        """Return value + zero_point of integer values in ``min`` to ``max``."""
-        array = np.asarray(values)
-        wrong = array[~((array >= self.min) & (array <= self.max) & (array == np.rint(array)))]
-        if wrong.size:
-            raise RowloomError(
-                str(self),
-                f"value must be an integer in {self.min} to {self.max}, not {wrong.flat[0]}",
-            )
-        return (array.astype(np.int64) + self.zero_point).astype(self.dtype)
