@@ -17,7 +17,6 @@ from rowloom.hw.program import input_fields, layer_fields
 from rowloom.hw.results import Results
 from rowloom.hw.retire import RetireNest
 from rowloom.hw.sequencer import Sequencer
-from rowloom.hw.units import SPECS
 from rowloom.hw.writer import BankWriter
 
 __all__ = ["Accelerator"]
@@ -172,27 +171,40 @@ class Accelerator(wiring.Component):
             m.d.comb += array.shift.eq(drain.shift)
         codes = {}
         for k in range(hw.drains):
-            m.submodules[f"thresholds_{k}"] = rom = _rom(hw, hw.sum_bits + 1, images.thresholds[k])
+            opening, *others = images.thresholds[k]
+            m.submodules[f"thresholds_{k}"] = rom = _rom(hw, hw.sum_bits + 1, opening)
             m.d.comb += rom.address.eq(retire.threshold_address)
+            filter_address = Signal(hw.threshold_address_bits, name=f"filter_{k}", reset_less=True)
+            filter_address_q = Signal.like(filter_address, name=f"filter_{k}_q", reset_less=True)
+            m.d.sync += [filter_address.eq(retire.threshold_address), filter_address_q.eq(filter_address)]
             for q in range(hw.cols):
                 sums = []
                 for a, (array, parameters) in enumerate(zip(arrays, hw.arrays, strict=True)):
                     head = getattr(array, f"sum_{k}_{q}")
-                    shift = 0 if parameters.half else SPECS[parameters.unit].SHIFT
+                    shift = parameters.spec.shift
                     lane = DrainLane(shape=_widen(head.shape(), hw.group))
                     m.submodules[f"drain_{a}_{k}_{q}"] = lane
                     m.d.comb += [lane.shift.eq(drain.shift), lane.shift_last.eq(drain.shift_last), lane.row.eq(head)]
                     wide = Signal(signed(hw.sum_bits), name=f"sum_{a}_{k}_{q}")
                     m.d.comb += wide.eq(lane.sum << shift)
                     sums.append(wide)
-                m.submodules[f"threshold_{k}_{q}"] = lane = ThresholdLane(sum_bits=hw.sum_bits)
+                m.submodules[f"threshold_{k}_{q}"] = lane = ThresholdLane(
+                    sum_bits=hw.sum_bits,
+                    address_bits=hw.threshold_address_bits,
+                    levels=hw.levels,
+                    tables=others,
+                    logic_bits=hw.logic_bits,
+                )
                 m.d.comb += [
+                    lane.address.eq(filter_address_q),
+                    lane.base.eq(program.code_base),
                     lane.sum.eq(sums[0] if len(sums) == 1 else Array(sums)[program.engine]),
                     lane.threshold.eq(rom.data[: hw.sum_bits].as_signed()),
                     lane.invert.eq(rom.data[-1]),
                 ]
+                code = lane.code.as_signed() if hw.result_signed else lane.code
                 if q < hw.result_cols:
-                    m.d.comb += getattr(results, f"value_{k}_{q}").eq(Mux(program.raw, lane.difference, lane.code))
+                    m.d.comb += getattr(results, f"value_{k}_{q}").eq(Mux(program.raw, lane.difference, code))
                 codes[k, q] = lane.code
 
         # Codes and pooled words -> banks.
@@ -204,22 +216,33 @@ class Accelerator(wiring.Component):
             writer.address_next.eq(retire.word_address_next),
         ]
         for q in range(hw.cols):
-            m.submodules[f"packer_{q}"] = packer = Packer(lanes=hw.lanes, drains=hw.drains)
-            m.submodules[f"pool_{q}"] = pool = MaxPool(group=hw.group, lanes=hw.word_bits, code_bits=1)
-            m.d.comb += [
-                packer.codes.eq(Cat(codes[k, q] for k in range(hw.drains))),
-                packer.enable.eq(retire.code_enable),
-                packer.first.eq(retire.code_first),
-                packer.slot.eq(retire.code_slot),
-                pool.active.eq(active),
-                pool.first.eq(first),
-                getattr(writer, f"column_{q}").eq(getattr(retire, f"column_{q}")),
-                getattr(writer, f"word_{q}").eq(packer.word),
-            ]
-            for j in range(hw.group):
-                m.d.comb += getattr(pool, f"stream_{j}").eq(getattr(crossbar, f"stream_{j}_{q}"))
+            packed, pooled = [], []
+            for i, bits in enumerate(hw.code_bits):
+                m.submodules[f"packer_{i}_{q}"] = packer = Packer(lanes=hw.lanes, drains=hw.drains, code_bits=bits)
+                m.d.comb += [
+                    packer.codes.eq(Cat(codes[k, q][:bits] for k in range(hw.drains))),
+                    packer.enable.eq(retire.code_enable),
+                    packer.first.eq(retire.code_first),
+                    packer.slot.eq(retire.code_slot),
+                ]
+                packed.append(packer.word)
+            for i, (bits, is_signed) in enumerate(hw.pooled):
+                m.submodules[f"pool_{i}_{q}"] = pool = MaxPool(
+                    group=hw.group, lanes=hw.lanes, code_bits=bits, is_signed=is_signed
+                )
+                m.d.comb += [pool.active.eq(active), pool.first.eq(first)]
+                for j in range(hw.group):
+                    m.d.comb += [
+                        getattr(pool, f"stream_{j}").eq(getattr(crossbar, f"stream_{j}_{q}")),
+                        getattr(pool, f"live_{j}").eq(getattr(crossbar, f"stream_live_{j}_{q}")),
+                    ]
+                pooled.append(pool.word)
+            word = getattr(writer, f"word_{q}")
+            m.d.comb += getattr(writer, f"column_{q}").eq(getattr(retire, f"column_{q}"))
             with m.If(engine[hw.pool]):
-                m.d.comb += getattr(writer, f"word_{q}").eq(pool.word)
+                m.d.comb += word.eq(_choose(pooled, program.format))
+            with m.Else():
+                m.d.comb += word.eq(_choose(packed, program.format))
 
         # Images -> banks; results -> host.
         m.submodules.loader = loader = Loader(hardware=hw, program=input_program)
@@ -260,3 +283,10 @@ def _widen(shape, rows):
 def _rom(hardware, width, init):
     """A read-only memory, in logic if it is small."""
     return Rom(width=width, init=init, logic=width * len(init) <= hardware.logic_bits)
+
+
+def _choose(values, index):
+    """The value at ``index``; no multiplexer where there is one."""
+    if not values:
+        return 0
+    return values[0] if len(values) == 1 else Array(values)[index]

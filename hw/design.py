@@ -56,12 +56,12 @@ class LayerPlan:
 class Images:
     """Contents of the memories, words as integers.
 
-    ``program`` words; ``weights[array][row]`` words; ``thresholds[lane]`` words.
+    ``program`` words; ``weights[array][row]`` words; ``thresholds[lane][level]`` words.
     """
 
     program: tuple[int, ...]
     weights: tuple[tuple[tuple[int, ...], ...], ...]
-    thresholds: tuple[tuple[int, ...], ...]
+    thresholds: tuple[tuple[tuple[int, ...], ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

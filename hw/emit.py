@@ -94,7 +94,7 @@ def memory_images(design: Design) -> dict[str, tuple[int, ...]]:
     return {
         "program": images.program,
         **{f"weights_{a}_{p}": words for a, rows in enumerate(images.weights) for p, words in enumerate(rows)},
-        **{f"thresholds_{k}": words for k, words in enumerate(images.thresholds)},
+        **{f"thresholds_{k}_{i}": words for k, lane in enumerate(images.thresholds) for i, words in enumerate(lane)},
     }
 
 

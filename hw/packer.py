@@ -16,14 +16,21 @@ class Packer(wiring.Component):
     -------
     ``word`` holds an emission's codes one cycle after ``enable``.
 
+    Parameters
+    ----------
+    lanes, code_bits : int
+        Codes of a word, and their width.
+    drains : int
+        Codes that come together.
+
     Members
     -------
-    codes : In(drains)
+    codes : In(drains * code_bits)
     enable, first : In(1)
         There are codes; they open a word.
     slot : In
         Their place in the word, in units of ``drains`` lanes.
-    word : Out(lanes)
+    word : Out(lanes * code_bits)
     """
 
     codes: Signal
@@ -32,22 +39,23 @@ class Packer(wiring.Component):
     slot: Signal
     word: Signal
 
-    def __init__(self, *, lanes, drains):
+    def __init__(self, *, lanes, drains, code_bits):
         self.lanes = lanes
+        self.code_bits = code_bits
         self.drains = drains
         super().__init__(
             {
-                "codes": In(drains),
+                "codes": In(drains * code_bits),
                 "enable": In(1),
                 "first": In(1),
                 "slot": In(range(max(2, lanes // drains))),
-                "word": Out(lanes),
+                "word": Out(lanes * code_bits),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        slots = [Signal(self.drains, name=f"slot_{i}", reset_less=True) for i in range(self.lanes // self.drains)]
+        slots = [Signal(self.drains * self.code_bits, name=f"slot_{i}", reset_less=True) for i in range(self.lanes // self.drains)]
         for i, slot in enumerate(slots):
             if i:
                 with m.If(self.enable & self.first):

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from rowloom.hw.units import SPECS, UnitSpec
+from rowloom.model.encodings import Encoding
+
 __all__ = ["ArrayParameters", "Hardware"]
 
 
@@ -21,8 +24,8 @@ class ArrayParameters:
         If set, the ``group`` input rows of a column stand side by side in the lanes of one
         processing element (``group * lanes`` products); otherwise each row of processing elements
         takes one input row.
-    activation_bits, weight_bits : int
-        Bits of a code.
+    weights, activations : Encoding
+        What the codes mean.
     weight_depth : int
         Words of each row's weight memory.
     sum_bits : int
@@ -35,11 +38,26 @@ class ArrayParameters:
     rows: int
     lanes: int
     stacked: bool
-    activation_bits: int
-    weight_bits: int
+    weights: Encoding
+    activations: Encoding
     weight_depth: int
     sum_bits: int
     half: bool = False
+
+    @property
+    def spec(self) -> UnitSpec:
+        """Facts of the array's units."""
+        return SPECS[self.unit](weights=self.weights, activations=self.activations, half=self.half)
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of a weight code."""
+        return self.weights.bits
+
+    @property
+    def activation_bits(self) -> int:
+        """Bits of an activation code."""
+        return self.activations.bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +76,15 @@ class Hardware:
     write_step : int
         Divides every strip height: bank b is only ever written by columns q = b (mod write_step).
     lanes : int
-        Binary codes of a packed output word.
+        Codes of a packed output word.
+    code_bits : tuple of int
+        Widths of the codes that layers write into the banks.
+    pooled : tuple of (int, bool)
+        Width and sign of the codes that are pooled.
+    levels : int
+        Bits of a code that post-processing finds, one comparison each.
+    result_signed : bool
+        Whether a final layer's codes are two's complement.
     sum_bits : int
         Bits of a sum in post-processing.
     threshold_depth : int
@@ -86,6 +112,10 @@ class Hardware:
     word_bits: int
     write_step: int
     lanes: int
+    code_bits: tuple[int, ...]
+    pooled: tuple[tuple[int, bool], ...]
+    levels: int
+    result_signed: bool
     sum_bits: int
     threshold_depth: int
     result_cols: int

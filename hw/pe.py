@@ -54,13 +54,7 @@ class ProcessingElement(wiring.Component):
 
     def __init__(self, *, parameters, products):
         self.parameters = parameters
-        self.unit = make_unit(
-            parameters.unit,
-            lanes=products,
-            activation_bits=parameters.activation_bits,
-            weight_bits=parameters.weight_bits,
-            half=parameters.half,
-        )
+        self.unit = make_unit(parameters.spec, lanes=products)
         is_signed = self.unit.sum.shape().signed
         shape = signed(parameters.sum_bits) if is_signed else unsigned(parameters.sum_bits)
         super().__init__(

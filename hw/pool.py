@@ -1,6 +1,6 @@
 """The vector path: pooling of whole words."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,7 +10,8 @@ __all__ = ["MaxPool"]
 class MaxPool(wiring.Component):
     """Lane by lane maximum over the kernel rows in space and the taps in time, one column.
 
-    Dead words are zero, the least code, so padding never wins.
+    Dead words are zero and so never exceed unsigned codes; signed codes are compared with their
+    sign inverted, and dead words replaced by the least code.
 
     Latency
     -------
@@ -21,11 +22,15 @@ class MaxPool(wiring.Component):
     group : int
         Streams of the column.
     lanes, code_bits : int
-        Unsigned codes of a word.
+        Codes of a word, and their width.
+    is_signed : bool
+        Codes are two's complement.
 
     Members
     -------
     stream_{j} : In(lanes * code_bits)
+    live_{j} : In(1)
+        Low for a dead word.
     active, first : In(1)
         The streams hold words; they are the first of a block.
     word : Out(lanes * code_bits)
@@ -35,13 +40,15 @@ class MaxPool(wiring.Component):
     first: Signal
     word: Signal
 
-    def __init__(self, *, group, lanes, code_bits):
+    def __init__(self, *, group, lanes, code_bits, is_signed=False):
         self.group = group
         self.lanes = lanes
         self.code_bits = code_bits
+        self.is_signed = is_signed
         super().__init__(
             {
                 **{f"stream_{j}": In(lanes * code_bits) for j in range(group)},
+                **{f"live_{j}": In(1) for j in range(group)},
                 "active": In(1),
                 "first": In(1),
                 "word": Out(lanes * code_bits),
@@ -57,11 +64,17 @@ class MaxPool(wiring.Component):
             pairs = [(a.word_select(i, self.code_bits), b.word_select(i, self.code_bits)) for i in range(self.lanes)]
             return Cat(Mux(x > y, x, y) for x, y in pairs)
 
-        best = self.stream_0
-        for j in range(1, self.group):
-            best = maximum(best, getattr(self, f"stream_{j}"))
-        word = Signal(self.word.shape(), reset_less=True)
+        # Offset binary: greater codes are greater words, and zero is the least.
+        flip = Const(sum(1 << (lane * self.code_bits + self.code_bits - 1) for lane in range(self.lanes)))
+        words = []
+        for j in range(self.group):
+            stream = getattr(self, f"stream_{j}")
+            words.append(Mux(getattr(self, f"live_{j}"), stream ^ flip, 0) if self.is_signed else stream)
+        best = words[0]
+        for word in words[1:]:
+            best = maximum(best, word)
+        word = Signal(self.word.shape(), name="best", reset_less=True)
         with m.If(self.active):
             m.d.sync += word.eq(Mux(self.first, best, maximum(word, best)))
-        m.d.comb += self.word.eq(word)
+        m.d.comb += self.word.eq(word ^ flip if self.is_signed else word)
         return m

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rowloom.hw.loops import Loop
+from rowloom.hw.postprocess import STAGE
 
 __all__ = ["RetireNest"]
 
@@ -19,7 +20,8 @@ class RetireNest(wiring.Component):
     Latency
     -------
     ``threshold_address`` belongs to the emission announced by ``emit`` in the same cycle.
-    ``code_*`` follow ``emit`` by 3 cycles, ``word_*`` by 4, ``done`` by 6.
+    ``code_*`` follow ``emit`` by ``3 * levels`` cycles, ``word_*`` by one more, ``done`` by three more;
+    in the pooling engine ``word_*`` follow by 4 and ``done`` by 6.
 
     Members
     -------
@@ -132,16 +134,27 @@ class RetireNest(wiring.Component):
 
         used_emission, slot_now, first_now = Signal(), Signal.like(slot), Signal()
         m.d.comb += [used_emission.eq(self.emit & used), slot_now.eq(slot), first_now.eq(word_first)]
+        to_code = STAGE * hw.levels
         m.d.comb += [
-            self.code_enable.eq(later(used_emission, 3, "code_enable")),
-            self.code_slot.eq(later(slot_now, 3, "code_slot")),
-            self.code_first.eq(later(first_now, 3, "code_first")),
-            self.word_enable.eq(later(word_end, 4, "word_enable")),
-            self.done.eq(later(layer_end, 6, "done")),
+            self.code_enable.eq(later(used_emission, to_code, "code_enable")),
+            self.code_slot.eq(later(slot_now, to_code, "code_slot")),
+            self.code_first.eq(later(first_now, to_code, "code_first")),
         ]
-        next_strip = later(strip_end, 4, "strip_end")
 
-        # Cycle 4: where its word goes.
+        # Pooled words need no thresholds.
+        pooling = program["engine"] == hw.pool
+        next_strip, done = Signal(), Signal()
+        for target, flag, name in (
+            (self.word_enable, word_end, "word_enable"),
+            (next_strip, strip_end, "strip_end"),
+            (done, layer_end, "layer_end"),
+        ):
+            pooled = later(flag, STAGE + 1, name)
+            code = later(pooled, to_code - STAGE, f"{name}_code")
+            m.d.comb += target.eq(Mux(pooling, pooled, code))
+        m.d.comb += self.done.eq(later(done, 2, "done"))
+
+        # Where its word goes.
         row, word = Signal(hw.address_bits, reset_less=True), Signal(hw.address_bits, reset_less=True)
         bank = Signal(hw.bank_bits, reset_less=True)
         rows_left = Signal(program["o_height"].shape(), reset_less=True)

@@ -8,26 +8,27 @@ __all__ = ["array_cycles", "handover_cycles", "load_cycles", "pool_cycles"]
 #: From a word's turn in the loop nest to the arrays: address, bank, its register, crossbar.
 _TO_ARRAY = 5
 
-#: From the announcement of an emission to the banks: chain, sum, threshold, packer, writer, bank.
-_TO_BANK = 6
+#: From a completed word to the banks: packer, writer, bank.
+_TO_BANK = 3
 
 #: Record fetch and start of the sequencer.
 _START = 2
 
 
-def array_cycles(fold: Fold, *, latency: int, record_words: int) -> int:
+def array_cycles(fold: Fold, *, latency: int, levels: int, record_words: int) -> int:
     """Cycles of a layer on an array whose units have that latency.
 
     From the fetch of the layer's record to its last word: the record, the loop nest without the
-    idle cycles after its last block, the pipeline, and the last block's drain.
+    idle cycles after its last block, the pipeline, the last block's drain, and three cycles for each
+    bit of a code.
     """
     issue = fold.issue_cycles - fold.bubbles
-    return record_words + _START + issue + _TO_ARRAY + latency + (fold.steps - 1) + _TO_BANK
+    return record_words + _START + issue + _TO_ARRAY + latency + (fold.steps - 1) + 3 * levels + _TO_BANK
 
 
 def pool_cycles(fold: Fold, *, record_words: int) -> int:
     """Cycles of a layer in the pooling path, which needs no drain."""
-    return record_words + _START + fold.issue_cycles + 2 + _TO_BANK
+    return record_words + _START + fold.issue_cycles + 2 + 3 + _TO_BANK
 
 
 def load_cycles(source: Layout) -> int:

@@ -8,7 +8,6 @@ from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.fold import Fold, Window
 from rowloom.hw.parameters import ArrayParameters
-from rowloom.hw.units import UnitSpec
 from rowloom.model.layers import Conv2d, Linear
 
 __all__ = ["RowWeights", "row_weights"]
@@ -42,10 +41,10 @@ def row_weights(
     window: Window,
     fold: Fold,
     array: ArrayParameters,
-    spec: type[UnitSpec],
     config: ArrayConfig,
 ) -> RowWeights:
     """Lay the weights of a layer into the rows of an array, for its fold."""
+    spec = array.spec
     codes = np.asarray(layer.weights, np.int64)  # [M, R, S, C]
     if source.packed:
         codes = codes.reshape(*codes.shape[:2], 1, -1)
@@ -70,8 +69,8 @@ def row_weights(
         absent = absent.sum(1, keepdims=True)
         live = live.any(1, keepdims=True)
 
-    offsets = spec.offset(filled, absent, half=array.half)
-    dead = spec.dead_offset(filled, absent, half=array.half)
+    offsets = spec.offset(filled, absent)
+    dead = spec.dead_offset(filled, absent)
     needs_half = window.padded and not np.array_equal(offsets, np.broadcast_to(dead, offsets.shape))
     total = np.where(live, offsets, dead).reshape(filters, -1).sum(1)
 

@@ -1,13 +1,19 @@
 """Arithmetic units: one file each, one interface, one table."""
 
-from rowloom.hw.units.spec import SignSpec, UnitSpec, XnorSpec
+from rowloom.hw.units.sign_spec import SignSpec
+from rowloom.hw.units.spec import UnitSpec
+from rowloom.hw.units.term_spec import LutSpec, MultiplySpec, QuinarySpec, ShiftSpec, TernarySpec
+from rowloom.hw.units.xnor_spec import XnorSpec
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 
 __all__ = ["SPECS", "UnitSpec", "make_unit", "unit_for"]
 
 #: Every unit, in the order of preference.
-SPECS: dict[str, type[UnitSpec]] = {spec.NAME: spec for spec in (XnorSpec, SignSpec)}
+SPECS: dict[str, type[UnitSpec]] = {
+    spec.NAME: spec
+    for spec in (XnorSpec, SignSpec, TernarySpec, QuinarySpec, ShiftSpec, LutSpec, MultiplySpec)
+}
 
 
 def unit_for(weights: Encoding, activations: Encoding) -> type[UnitSpec]:
@@ -16,7 +22,7 @@ def unit_for(weights: Encoding, activations: Encoding) -> type[UnitSpec]:
     Raises
     ------
     RowloomError
-        If there is none.
+        If there is none; names both encodings and what the units take.
     """
     for spec in SPECS.values():
         if spec.accepts(weights, activations):
@@ -24,13 +30,22 @@ def unit_for(weights: Encoding, activations: Encoding) -> type[UnitSpec]:
     raise RowloomError(
         f"{weights} weights x {activations} activations",
         "no arithmetic unit multiplies them",
-        "units exist for Binary x Binary and Binary x Uniform(unsigned, zero_point=0)",
+        "units exist for " + "; ".join(spec.TAKES for spec in SPECS.values()),
     )
 
 
-def make_unit(name, **parameters):
-    """The gates of the unit of that name; imports them only now."""
+def make_unit(spec, *, lanes):
+    """The gates of a unit; imports them only now."""
+    from rowloom.hw.units.lut import LutUnit
+    from rowloom.hw.units.multiply import MultiplyUnit
+    from rowloom.hw.units.quinary import QuinaryUnit
+    from rowloom.hw.units.shift import ShiftUnit
     from rowloom.hw.units.sign import SignUnit
+    from rowloom.hw.units.ternary import TernaryUnit
     from rowloom.hw.units.xnor import XnorUnit
 
-    return {unit.SPEC.NAME: unit for unit in (XnorUnit, SignUnit)}[name](**parameters)
+    units = {
+        "xnor": XnorUnit, "sign": SignUnit, "ternary": TernaryUnit, "quinary": QuinaryUnit,
+        "shift": ShiftUnit, "lut": LutUnit, "multiply": MultiplyUnit,
+    }
+    return units[spec.NAME](lanes=lanes, spec=spec)

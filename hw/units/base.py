@@ -1,12 +1,8 @@
 """The one interface of every arithmetic unit."""
 
-from typing import ClassVar
-
 from amaranth import Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-
-from rowloom.hw.units.spec import UnitSpec
 
 __all__ = ["Unit"]
 
@@ -25,16 +21,14 @@ class Unit(wiring.Component):
     ----------
     lanes : int
         Products a word, at least 1.
-    activation_bits, weight_bits : int
-        Bits of a code.
-    half : bool
-        Whether the sum carries the half bit (see :class:`rowloom.hw.units.spec.XnorSpec`).
+    spec : UnitSpec
+        Encodings of both sides.
 
     Members
     -------
-    activations : In(lanes * activation_bits)
+    activations : In(lanes * activation bits)
         Activation codes, lane 0 in the low bits; all zero where ``live`` is low.
-    weights : In(lanes * weight_bits)
+    weights : In(lanes * weight bits)
         Weight codes, lane 0 in the low bits.
     live : In(1)
         Low for a padded tap, whose products are all zero.
@@ -46,7 +40,7 @@ class Unit(wiring.Component):
     Raises
     ------
     ValueError
-        If a parameter is not a positive integer.
+        If ``lanes`` is not a positive integer.
     """
 
     activations: Signal
@@ -55,25 +49,31 @@ class Unit(wiring.Component):
     odd: Signal
     sum: Signal
 
-    SPEC: ClassVar[type[UnitSpec]]
-
-    def __init__(self, *, lanes, activation_bits=1, weight_bits=1, half=False):
-        for name, value in (("lanes", lanes), ("activation_bits", activation_bits), ("weight_bits", weight_bits)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a positive integer, not {value!r}")
+    def __init__(self, *, lanes, spec):
+        if not isinstance(lanes, int) or lanes < 1:
+            raise ValueError(f"lanes must be a positive integer, not {lanes!r}")
         self.lanes = lanes
-        self.activation_bits = activation_bits
-        self.weight_bits = weight_bits
-        self.half = half
-        low, high = self.SPEC.word_range(lanes, activation_bits, half=half)
-        super().__init__({
-            "activations": In(unsigned(lanes * activation_bits)),
-            "weights": In(unsigned(lanes * weight_bits)),
-            "live": In(1),
-            "odd": In(1),
-            "sum": Out(range(low, high + 1)),
-        })
+        self.spec = spec
+        low, high = spec.word_range(lanes)
+        super().__init__(
+            {
+                "activations": In(unsigned(lanes * spec.activations.bits)),
+                "weights": In(unsigned(lanes * spec.weights.bits)),
+                "live": In(1),
+                "odd": In(1),
+                "sum": Out(range(low, high + 1)),
+            }
+        )
 
     @property
     def latency(self):
-        return self.SPEC.latency(self.lanes)
+        """Cycles from a word to its sum."""
+        return self.spec.latency(self.lanes)
+
+    def activation(self, lane):
+        """Code of an activation."""
+        return self.activations.word_select(lane, self.spec.activations.bits)
+
+    def weight(self, lane):
+        """Code of a weight."""
+        return self.weights.word_select(lane, self.spec.weights.bits)

@@ -3,14 +3,13 @@
 from amaranth import Const, Module, Mux, Signal, signed
 
 from rowloom.hw.units.base import Unit
-from rowloom.hw.units.spec import SignSpec
 from rowloom.hw.units.tree import registered, tree_level
 
 __all__ = ["SignUnit"]
 
 
 class SignUnit(Unit):
-    """Sum of activations that the weights pass or negate, in the form of :class:`SignSpec`.
+    """Sum of activations that the weights pass or negate, in the form of :class:`rowloom.hw.units.sign_spec.SignSpec`.
 
     The units of a column all see the same activations, so synthesis merges their pairs' sums and
     differences; what remains of a filter is a LUT for each bit of a pair, and an adder tree over
@@ -21,20 +20,19 @@ class SignUnit(Unit):
     ``1 + max(1, ceil(log2(lanes / 2)))`` cycles.
     """
 
-    SPEC = SignSpec
-
     def elaborate(self, platform):
         """Return the gates."""
         m = Module()
-        bits = self.activation_bits
-        top = (1 << bits) - 1
+        spec = self.spec.activations
+        bits = spec.bits
+        top = max(spec.max, -spec.min)
 
         # Cycle 1: the sum and the difference of each pair, the same in every row of a column.
         weights = registered(m, self.weights, name="weights_q")
         pairs = []
         for lane in range(0, self.lanes, 2):
-            first = self.activations.word_select(lane, bits)
-            second = self.activations.word_select(lane + 1, bits) if lane + 1 < self.lanes else Const(0, bits)
+            first = self._value(lane)
+            second = self._value(lane + 1) if lane + 1 < self.lanes else Const(0, bits)
             total = Signal(signed(bits + 2), name=f"sum_{lane}", reset_less=True)
             difference = Signal(signed(bits + 2), name=f"difference_{lane}", reset_less=True)
             m.d.sync += [total.eq(first + second), difference.eq(first - second)]
@@ -55,3 +53,7 @@ class SignUnit(Unit):
             terms = tree_level(m, terms, name=f"sum_q{depth}")
         m.d.comb += self.sum.eq(terms[0][0])
         return m
+
+    def _value(self, lane):
+        code = self.activation(lane)
+        return code.as_signed() if self.spec.activations.signed else code

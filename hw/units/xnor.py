@@ -3,14 +3,13 @@
 from amaranth import Cat, Const, Module, Mux, Signal
 
 from rowloom.hw.units.base import Unit
-from rowloom.hw.units.spec import XnorSpec
 from rowloom.hw.units.tree import registered, tree_level
 
 __all__ = ["XnorUnit"]
 
 
 class XnorUnit(Unit):
-    """Population count of the XNOR of two words, in the form of :class:`XnorSpec`.
+    """Population count of the XNOR of two words, in the form of :class:`rowloom.hw.units.xnor_spec.XnorSpec`.
 
     Four products become a 3-bit count in seven LUT4s: a half adder takes two products with their
     XNORs inside its two LUTs, and the sum of two 2-bit numbers has four inputs. Adders add the
@@ -20,8 +19,6 @@ class XnorUnit(Unit):
     -------
     ``1 + ceil(log2(ceil(lanes / 4)))`` cycles.
     """
-
-    SPEC = XnorSpec
 
     def elaborate(self, platform):
         m = Module()
@@ -43,7 +40,7 @@ class XnorUnit(Unit):
         # Last cycle: a padded tap counts as half of its lanes.
         count = Signal(range(self.lanes + 1), reset_less=True)
         m.d.sync += count.eq(Mux(live, sum(t[0] for t in terms), self.lanes // 2))
-        if self.half:
+        if self.spec.half:
             half = Signal(reset_less=True)
             m.d.sync += half.eq(Mux(live, odd, self.lanes % 2))
             m.d.comb += self.sum.eq(Cat(half, count))

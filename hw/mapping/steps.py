@@ -1,0 +1,208 @@
+"""The layers of a network as steps of the accelerator: which array runs each, on which layout."""
+
+from dataclasses import dataclass, replace
+
+from rowloom.hw.config import ArrayConfig
+from rowloom.hw.layout import Layout
+from rowloom.hw.mapping.fold import Fold, Window, window_of
+from rowloom.hw.mapping.weights import RowWeights
+from rowloom.hw.parameters import ArrayParameters
+from rowloom.hw.program import MAX_STRIDE
+from rowloom.hw.units import UnitSpec, unit_for
+from rowloom.model.encodings import Encoding
+from rowloom.model.errors import RowloomError
+from rowloom.model.layers import ArgMax, Conv2d, Layer, Linear, MaxPool2d
+from rowloom.model.network import Network
+from rowloom.model.post import Thresholds
+
+__all__ = ["MAX_LEVELS", "Step", "steps_of"]
+
+#: Widest code that post-processing finds by thresholds.
+MAX_LEVELS = 8
+
+ArrayKey = tuple[str, Encoding, Encoding]
+
+
+@dataclass(kw_only=True)
+class Step:
+    """A layer while it is being compiled.
+
+    Parameters
+    ----------
+    layer : Conv2d, Linear or MaxPool2d
+    spec : type of UnitSpec or None
+        Unit that runs it, None for pooling.
+    source, target : Encoding
+        Of its input and output.
+    layout : Layout
+        Of its input.
+    window : Window
+    argmax : bool
+        The last layer's results leave as the place of the greatest.
+    tensor : str
+        What leaves, or stays in the banks.
+    """
+
+    layer: Conv2d | Linear | MaxPool2d
+    spec: type[UnitSpec] | None
+    source: Encoding
+    target: Encoding
+    layout: Layout
+    window: Window
+    argmax: bool
+    tensor: str
+    array: ArrayParameters | None = None
+    fold: Fold | None = None
+    weights: RowWeights | None = None
+    weight_base: int = 0
+    threshold_base: int = 0
+
+    @property
+    def key(self) -> ArrayKey | None:
+        """Steps of equal keys share an array."""
+        return _key(self.layer, self.spec, self.source)
+
+    @property
+    def levels(self) -> int:
+        """Comparisons that find an output code."""
+        return (self.target.code_max - self.target.code_min).bit_length() if self.layer_post is not None else 1
+
+    @property
+    def layer_post(self) -> Thresholds | None:
+        """The layer's thresholds, if it has any."""
+        return None if isinstance(self.layer, MaxPool2d) else self.layer.post
+
+
+def _key(layer: Layer, spec: type[UnitSpec] | None, source: Encoding) -> ArrayKey | None:
+    return None if spec is None else (spec.NAME, layer.weight_encoding, source)
+
+
+def steps_of(network: Network, config: ArrayConfig, banks: int) -> tuple[list[Step], list[ArrayParameters]]:
+    """The steps of a network and the arrays that they need, still without widths and depths.
+
+    Each unit that is used, for each pair of encodings, gets an array of the configured size. Only
+    the first layer's, where no other layer shares it, is a small one whose elements take all input
+    rows of a column at once (*stacked*).
+
+    Raises
+    ------
+    RowloomError
+        Naming the layer that the accelerator cannot run, and why.
+    """
+    layers, argmax = _without_argmax(network)
+    specs = [_unit_of(layer, network, last=layer is layers[-1]) for layer in layers]
+    keys = [
+        _key(layer, spec, network.tensor(layer.input).encoding) for layer, spec in zip(layers, specs, strict=True)
+    ]
+    inputs = {layer.input for layer in layers}
+    stacked = _stacked_key(network, layers, specs, keys)
+    arrays: dict[ArrayKey, ArrayParameters] = {}
+    for layer, key in zip(layers, keys, strict=True):
+        if key is not None and key not in arrays:
+            small = key == stacked
+            arrays[key] = ArrayParameters(
+                unit=key[0],
+                rows=config.drains if small else config.rows,
+                lanes=config.input_lanes if small else config.lanes,
+                stacked=small,
+                weights=key[1],
+                activations=key[2],
+                weight_depth=1,
+                sum_bits=1,
+            )
+    layouts: dict[str, Layout] = {}
+    steps = []
+    for layer, spec, key in zip(layers, specs, keys, strict=True):
+        tensor, target = network.tensor(layer.input), network.tensor(layer.output)
+        lanes = arrays[key].lanes if key else config.lanes
+        layout = _layout(layer, tensor, lanes, banks, first=layer.input == network.input and key is not None)
+        if layouts.setdefault(layer.input, layout) != layout:
+            raise RowloomError(layer.name, f"needs {layer.input} in another layout than an earlier layer")
+        last = layer is layers[-1]
+        if not last and target.name not in inputs:
+            raise RowloomError(layer.name, f"writes {layer.output}, which no layer reads")
+        steps.append(
+            Step(
+                layer=layer,
+                spec=spec,
+                source=tensor.encoding,
+                target=target.encoding,
+                layout=layout,
+                window=window_of(layer, layout, target.shape),
+                argmax=last and argmax is not None,
+                tensor=argmax.output if last and argmax is not None else layer.output,
+                array=arrays[key] if key else None,
+            )
+        )
+    return steps, list(arrays.values())
+
+
+def _without_argmax(network: Network) -> tuple[list[Layer], ArgMax | None]:
+    """The layers that engines run, and the argmax of the results if the network ends in one."""
+    if len(network.outputs) != 1:
+        raise RowloomError(network.name, f"has {len(network.outputs)} outputs", "the accelerator takes one")
+    layers = list(network.layers)
+    if network.outputs[0] != layers[-1].output:
+        raise RowloomError(network.name, f"gives {network.outputs[0]}", "the accelerator gives the last layer's output")
+    argmax = None
+    if isinstance(layers[-1], ArgMax):
+        argmax = layers.pop()
+        if not layers or layers[-1].output != argmax.input:
+            raise RowloomError(argmax.name, "argmax must follow a convolution or linear layer")
+    if not layers or isinstance(layers[-1], MaxPool2d):
+        raise RowloomError(network.layers[-1].name, "the last layer must be a convolution or linear layer")
+    return layers, argmax
+
+
+def _unit_of(layer: Layer, network: Network, *, last: bool) -> type[UnitSpec] | None:
+    """The unit that runs a layer, None for pooling; RowloomError if nothing does."""
+    source, target = network.tensor(layer.input).encoding, network.tensor(layer.output).encoding
+    if isinstance(layer, MaxPool2d):
+        return None
+    if not isinstance(layer, Conv2d | Linear):
+        raise RowloomError(layer.name, f"the accelerator does not run {layer.op} here")
+    if isinstance(layer, Conv2d):
+        if layer.groups != 1:
+            raise RowloomError(layer.name, f"has {layer.groups} groups", "the accelerator runs 1")
+        if max(layer.stride) > MAX_STRIDE:
+            raise RowloomError(layer.name, f"has stride {layer.stride}", f"the accelerator takes up to {MAX_STRIDE}")
+        if layer.pad_value:
+            raise RowloomError(layer.name, f"pads with {layer.pad_value}", "the accelerator pads with 0")
+    try:
+        spec = unit_for(layer.weight_encoding, source)
+    except RowloomError as error:
+        raise RowloomError(layer.name, str(error)) from None
+    if layer.post is None:
+        if not last:
+            raise RowloomError(layer.name, "gives raw sums", "only the last layer may")
+    elif not isinstance(layer.post, Thresholds):
+        raise RowloomError(layer.name, "requantizes", "the accelerator takes thresholds or raw sums")
+    elif target.bits > MAX_LEVELS:
+        raise RowloomError(layer.name, f"gives {target}", f"the accelerator gives codes of up to {MAX_LEVELS} bits")
+    return spec
+
+
+def _stacked_key(network, layers, specs, keys) -> ArrayKey | None:
+    """The key of the array that may be a small stacked one: the input's alone, beside others."""
+    first = {key for layer, key in zip(layers, keys, strict=True) if layer.input == network.input}
+    others = {key for layer, key in zip(layers, keys, strict=True) if layer.input != network.input and key}
+    if len(first) != 1 or not others or first & others:
+        return None
+    key = first.pop()
+    # Rows that are padding stand beside rows that are not: their zeros must mean 0.
+    if key is None or key[0] == "xnor" or int(key[2].decode(0)) != 0:
+        return None
+    return key
+
+
+def _layout(layer, tensor, lanes: int, banks: int, *, first: bool) -> Layout:
+    """The layout in which a layer reads its input; the windows of the network's input are packed if they fit."""
+    encoding = tensor.encoding
+    plain = Layout(shape=tensor.shape, bits=encoding.bits, lanes=lanes, banks=banks, signed=encoding.signed)
+    if not first or not isinstance(layer, Conv2d) or int(encoding.decode(0)) != 0:
+        return plain
+    taps, channels = layer.weights.shape[2], tensor.shape[2]
+    if 1 < taps * channels <= lanes and taps > 1 and layer.dilation[1] == 1 and layer.padding[2] < taps:
+        columns = layer.output_shape(tensor.shape)[1]
+        return replace(plain, window=taps, stride=layer.stride[1], padding=layer.padding[2], columns=columns)
+    return plain

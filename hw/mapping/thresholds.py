@@ -1,0 +1,78 @@
+"""Threshold memories: where the codes of every filter begin, over the units' offset sums."""
+
+import numpy as np
+
+from rowloom.hw.config import ArrayConfig
+from rowloom.hw.mapping.steps import Step
+
+__all__ = ["sum_span", "threshold_tables", "threshold_words"]
+
+
+def sum_span(step: Step, group: int) -> tuple[int, int]:
+    """Least and greatest sum of a filter as it leaves the drain, in the units' offset form."""
+    array = step.array
+    low, high = array.spec.word_range(array.lanes * (group if array.stacked else 1))
+    scale = step.fold.accumulation * step.fold.rows_summed << array.spec.shift
+    return low * scale, high * scale
+
+
+def threshold_tables(step: Step, config: ArrayConfig, levels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Thresholds and inversions of a layer's emissions.
+
+    Returns
+    -------
+    int64 [emissions, drains, 2^levels - 1]
+        Ascending thresholds of the filter that each drain lane gives at each emission. Those that
+        the layer lacks are never reached; in falling filters, whose count is inverted, always.
+        For raw sums every entry is what must be taken off the sum.
+    int64 [emissions, drains]
+        Whether the filter falls.
+    """
+    low, high = sum_span(step, config.group)
+    emissions = step.fold.blocks * step.fold.groups
+    count = emissions * config.drains
+    table = np.full((count, (1 << levels) - 1), high + 1, np.int64)
+    falls = np.zeros(count, np.int64)
+    offsets = step.weights.offsets - (0 if step.layer.bias is None else step.layer.bias)
+    filters = len(offsets)
+    post = step.layer_post
+    if post is None:
+        table[:filters] = offsets[:, None]
+    else:
+        values = np.asarray(post.values, np.int64)
+        falling = np.asarray(post.direction) < 0
+        # -sum >= v is the contrary of sum >= 1 - v: the order of falling thresholds turns round
+        rising = np.where(falling[:, None], 1 - values[:, ::-1], values)
+        rising = np.clip(rising + offsets[:, None], low, high + 1)
+        given = rising.shape[1]
+        table[:filters, :given] = rising
+        for m in np.flatnonzero(falling):
+            table[m] = low
+            table[m, table.shape[1] - given :] = rising[m]
+        falls[:filters] = falling
+        # filters that the layer does not have give code 0, whatever the least code
+        if step.target.code_min:
+            table[filters:, : -step.target.code_min] = low
+    return table.reshape(emissions, config.drains, -1), falls.reshape(emissions, config.drains)
+
+
+def threshold_words(
+    tables: list[tuple[np.ndarray, np.ndarray]], config: ArrayConfig, levels: int, sum_bits: int
+) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """Memory words ``[lane][level]``: level i holds ``2^i`` thresholds a filter, the first with its inversion."""
+    mask = (1 << sum_bits) - 1
+    table = np.concatenate([t for t, _ in tables])  # [emissions, drains, thresholds]
+    falls = np.concatenate([f for _, f in tables])
+    lanes = []
+    for k in range(config.drains):
+        of_levels = []
+        for level in range(levels):
+            # after the prefix p the next question is whether the count reaches the middle of what is left
+            step = 1 << (levels - level)
+            middle = [p * step + step // 2 - 1 for p in range(1 << level)]
+            words = table[:, k, middle] & mask
+            if level == 0:
+                words = words | falls[:, k, None] << sum_bits
+            of_levels.append(tuple(int(word) for word in words.reshape(-1)))
+        lanes.append(tuple(of_levels))
+    return tuple(lanes)

@@ -1,0 +1,38 @@
+"""Small codes: the product is read from a table."""
+
+from amaranth import Cat
+
+from rowloom.hw.units.terms import TermUnit
+from rowloom.hw.units.value import table
+
+__all__ = ["LutUnit"]
+
+
+class LutUnit(TermUnit):
+    """Sum of products that a table holds for every pair of codes, in the form of its spec.
+
+    There is no multiplier and no adder in a product, only look-up tables of both codes' bits.
+    """
+
+    def term(self, m, lane):
+        """The table's entry for both codes."""
+        weights, activations = self.spec.weights, self.spec.activations
+        products = []
+        for w in range(1 << weights.bits):
+            for a in range(1 << activations.bits):
+                known = _known(w, weights) and _known(a, activations)
+                products.append(_value(w, weights) * _value(a, activations) if known else 0)
+        return table(m, Cat(self.activation(lane), self.weight(lane)), products, name=f"product_{lane}")
+
+
+def _code(bits, encoding):
+    """The code that these bits are."""
+    return bits - (1 << encoding.bits) if encoding.signed and bits >> (encoding.bits - 1) else bits
+
+
+def _known(bits, encoding):
+    return encoding.code_min <= _code(bits, encoding) <= encoding.code_max
+
+
+def _value(bits, encoding):
+    return int(encoding.decode(_code(bits, encoding)))
