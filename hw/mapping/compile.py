@@ -292,7 +292,7 @@ def _hardware(network, config, banks, arrays, steps, layouts) -> tuple[Hardware,
         *(layout.width for layout in layouts.values()),
         *(layout.shape[1] for layout in layouts.values()),
     ]
-    counts += [layout.channels for layout in layouts.values()]
+    counts += [max(layout.channels, layout.lanes) for layout in layouts.values()]
     for step in steps:
         f, w = step.fold, step.window
         counts += [
