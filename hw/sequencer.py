@@ -14,7 +14,7 @@ class Sequencer(wiring.Component):
 
     Latency
     -------
-    ``record_words + 3`` cycles from the end of a layer to the start of the next.
+    ``record_words + 2`` cycles from the end of a layer to the start of the next.
 
     Members
     -------

@@ -139,9 +139,11 @@ def unpack_deb(deb: Path, folder: Path) -> None:
                     base = Path(member.name).name
                     stream = tar.extractfile(member) if base in wanted else None
                     if stream is not None:
-                        temporary = folder / f".{base}"
-                        temporary.write_bytes(stream.read())
-                        temporary.replace(folder / base)
+                        # Beside and renamed, in a folder of its own: another process may do the same now.
+                        with tempfile.TemporaryDirectory(dir=folder) as beside:
+                            temporary = Path(beside) / base
+                            temporary.write_bytes(stream.read())
+                            temporary.replace(folder / base)
                         wanted.remove(base)
     except (tarfile.TarError, ValueError, EOFError, OSError) as error:
         raise RowloomError(str(deb), f"is not a Debian package that can be read ({error})", "remove it") from None

@@ -36,7 +36,7 @@ def test_accuracy_on_the_whole_test_split():
     net = zoo.load("fashion-bnn")
     accuracy = float(np.mean(net.run(dataset.test_images).argmax(axis=1) == dataset.test_labels))
     assert accuracy >= 0.88
-    assert net.about["test_accuracy"] == accuracy
+    assert net.about["test accuracy"] == accuracy
     np.testing.assert_array_equal(zoo.images("fashion-bnn"), dataset.test_images[:32])
 
 
