@@ -149,9 +149,11 @@ class RetireNest(wiring.Component):
             (next_strip, strip_end, "strip_end"),
             (done, layer_end, "layer_end"),
         ):
-            pooled = later(flag, STAGE + 1, name)
-            code = later(pooled, to_code - STAGE, f"{name}_code")
-            m.d.comb += target.eq(Mux(pooling, pooled, code))
+            pooled, code = Signal(name=f"{name}_pooled"), Signal(name=f"{name}_code")
+            m.d.comb += [pooled.eq(flag & pooling), code.eq(flag & ~pooling)]
+            m.d.comb += target.eq(
+                later(pooled, STAGE + 1, f"{name}_pooled") | later(code, to_code + 1, f"{name}_code")
+            )
         m.d.comb += self.done.eq(later(done, 2, "done"))
 
         # Where its word goes.

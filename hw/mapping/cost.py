@@ -51,6 +51,12 @@ def memories(hardware: Hardware) -> dict[str, tuple[int, int, int]]:
         "program": (1, 16, words),
         "thresholds": (hardware.drains, hardware.sum_bits + 1, hardware.threshold_depth),
     }
+    for level in range(1, hardware.levels):
+        found[f"thresholds of bit {level}"] = (
+            hardware.drains * hardware.cols,
+            hardware.sum_bits,
+            hardware.threshold_depth << level,
+        )
     for array in hardware.arrays:
         found[f"weights of {array.unit}"] = (
             array.rows, _products(hardware, array) * array.weight_bits, array.weight_depth
@@ -71,9 +77,12 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
     hw = hardware
     streams = hw.cols * hw.group
     lut = ff = 0
+    dsp = 1  # the row's address
     for array in hw.arrays:
         products = _products(hw, array)
         unit = _UNITS[array.unit](products, array)
+        if array.unit == "multiply":
+            dsp += array.rows * hw.cols * products
         lut += array.rows * hw.cols * (unit + _carry(array.sum_bits) + array.sum_bits + 1)
         ff += array.rows * hw.cols * (unit * 0.62 + 2 * array.sum_bits)
         ff += array.rows * products * array.weight_bits
@@ -85,7 +94,8 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
     lut += streams * hw.word_bits * (hw.banks - 1)
     ff += streams * hw.word_bits + hw.banks * hw.word_bits * 2
     # thresholds, the choice between the arrays, pooling, packing
-    lut += hw.drains * hw.cols * (_carry(hw.sum_bits) + hw.sum_bits * (len(hw.arrays) - 1) + 2)
+    lut += hw.drains * hw.cols * (_carry(hw.sum_bits) * hw.levels + hw.sum_bits * (len(hw.arrays) - 1) + 2)
+    ff += hw.drains * hw.cols * 3 * (hw.levels - 1) * (2 * hw.sum_bits + hw.threshold_address_bits)
     lut += hw.cols * hw.word_bits * ((hw.group + 1) // 2 + 1) + hw.cols * 20
     ff += hw.cols * (hw.word_bits + hw.lanes + hw.drains * (hw.sum_bits + 1))
     # bank writer and loader
@@ -100,7 +110,7 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
     small = _small(hw)
     lut += sum(count * width * -(-depth // 16) * 1.3 for count, width, depth in small)
     blocks = sum(count * bram.blocks(width, depth) for count, width, depth in memories(hw).values())
-    return Cost(lut4=round(lut), ff=round(ff), bram=blocks, dsp=1)
+    return Cost(lut4=round(lut), ff=round(ff), bram=blocks, dsp=dsp)
 
 
 def _products(hardware: Hardware, array: ArrayParameters) -> int:
@@ -141,4 +151,27 @@ def _sign(products: int, array: ArrayParameters) -> int:
     return pairs * (array.activation_bits + 2) + _tree(pairs, array.activation_bits + 2)
 
 
-_UNITS = {"xnor": _xnor, "sign": _sign}
+def _terms(products: int, array: ArrayParameters) -> int:
+    """Terms of the unit's own kind, and the tree that adds them."""
+    low, high = array.spec.term_range()
+    width = max((-low - 1).bit_length() if low < 0 else 0, high.bit_length()) + (low < 0)
+    both = array.weight_bits + array.activation_bits
+    term = {
+        "ternary": width,
+        "quinary": 2 * width,
+        "shift": width * (array.weight_bits + 1),
+        "lut": width * max(1, 1 << max(0, both - 4)),
+        "multiply": array.weight_bits * array.activation_bits * 1.2,
+    }[array.unit]
+    return round(products * term) + _tree(products, width)
+
+
+_UNITS = {
+    "xnor": _xnor,
+    "sign": _sign,
+    "ternary": _terms,
+    "quinary": _terms,
+    "shift": _terms,
+    "lut": _terms,
+    "multiply": _terms,
+}
