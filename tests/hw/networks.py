@@ -199,3 +199,48 @@ def _random_pool(rng, side):
     pads = [int(rng.integers(0, k)) if rng.random() < 0.3 else 0 for k in kernel for _ in range(2)]
     out = tuple((side[i] + pads[2 * i] + pads[2 * i + 1] - kernel[i]) // stride[i] + 1 for i in range(2))
     return Pool(kernel=kernel, stride=stride, padding=tuple(pads)), out
+
+
+def constant_layers(case: Case) -> list[str]:
+    """Layers whose output is the same everywhere in all images: they show little."""
+    kept = case.network.run(case.images, keep="all")
+    return [layer.name for layer in case.network.layers if kept[layer.output].min() == kept[layer.output].max()]
+
+
+def features(case: Case, design) -> set[str]:
+    """What of the engine a case uses."""
+    found = set()
+    for plan, layer in zip(design.layers, case.network.layers, strict=False):
+        fold = plan.fold
+        source = design.layout(layer.input)
+        found.add(f"unit {plan.unit}")
+        found |= {name for name, used in {
+            "several strips": fold.strips > 1,
+            "several blocks": fold.blocks > 1,
+            "several chunks": fold.chunks > 1,
+            "several words": source.words > 1,
+            "rows summed in the chain": fold.rows_summed > 1,
+            "several sums a chain": fold.groups > 1,
+            "idle cycles": fold.bubbles > 0,
+            "packed windows": source.packed,
+            "wide input in plain words": plan.unit == "sign" and not source.packed,
+            "padding": any(getattr(layer, "padding", ())) and plan.unit != "pool",
+            "padded pool": plan.unit == "pool" and any(layer.padding),
+            "stride": max(getattr(layer, "stride", (1,))) > 1 and plan.unit != "pool",
+            "dilation": max(getattr(layer, "dilation", (1,))) > 1,
+            "rows folded in time and space": fold.chunks > 1 and fold.chunk_rows > 1,
+            "raw sums": plan.to_results and layer.post is None,
+            "codes out": plan.to_results and layer.post is not None,
+            "large map out": plan.to_results and design.output_beats > 20,
+        }.items() if used}  # fmt: skip
+    found |= {name for name, used in {
+        "argmax": case.network.layers[-1].op == "argmax",
+        "half bit": any(array.half for array in design.hardware.arrays),
+        "two arrays": len(design.hardware.arrays) == 2,
+        "no prefetch": not case.config.prefetch,
+        "several chains": case.config.drains > 1,
+        "binary input": design.input_bits == 1,
+        "one row": case.config.rows == 1,
+        "many columns": case.config.cols > 4,
+    }.items() if used}  # fmt: skip
+    return found

@@ -1,0 +1,215 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rowloom.hw import DEFAULT, ArrayConfig
+from rowloom.hw import compile as compile_network
+from rowloom.model.encodings import Binary, Uniform
+from rowloom.model.errors import RowloomError
+from rowloom.model.layers import Conv2d, MaxPool2d
+from rowloom.model.network import Network, Tensor
+from rowloom.model.post import Requantize, Thresholds
+from tests.hw.machines import records
+from tests.hw.networks import BYTES, SUMS, Conv, Dense, Pool, make_network
+
+SMALL = ArrayConfig(rows=6, cols=2, lanes=8)
+
+
+def one_layer(layer, *, source=BYTES, target=SUMS, shape=(6, 6, 2)):
+    """A network of one layer from tensor ``input`` to ``output``."""
+    tensors = (
+        Tensor(name="input", shape=shape, encoding=source),
+        Tensor(name="output", shape=layer.output_shape(shape), encoding=target),
+    )
+    return Network(name="one", tensors=tensors, layers=(layer,), input="input", outputs=("output",))
+
+
+def conv(filters=2, channels=2, **options):
+    given = {
+        "name": "conv", "input": "input", "output": "output", "weights": np.ones((filters, 3, 3, channels), int),
+        "weight_encoding": Binary(),
+    }  # fmt: skip
+    return Conv2d(**given | options)
+
+
+def thresholds(filters, levels):
+    return Thresholds(values=np.arange(levels)[None].repeat(filters, 0), direction=np.ones(filters, np.int8))
+
+
+REFUSED = {
+    "groups": (one_layer(conv(channels=1, groups=2)), r"^conv: has 2 groups, the accelerator runs 1$"),
+    "pad-value": (
+        one_layer(conv(padding=(1, 1, 1, 1), pad_value=3)),
+        r"^conv: pads with 3, the accelerator pads with 0$",
+    ),
+    "requantize": (
+        one_layer(conv(post=Requantize(multiplier=[1 << 30] * 2, shift=[0, 0])), target=BYTES),
+        r"^conv: requantizes, the accelerator takes thresholds or raw sums$",
+    ),
+    "many-levels": (
+        one_layer(conv(post=thresholds(2, 3)), target=Uniform(bits=2, signed=False)),
+        r"^conv: gives Uniform\(.*bits=2.*\), the accelerator gives Binary or raw sums$",
+    ),
+    "signed-input": (
+        one_layer(conv(), source=Uniform(bits=8, signed=True)),
+        r"^Binary\(\) weights x Uniform\(.*\) activations: no arithmetic unit multiplies them",
+    ),
+    "dilated-first-layer": (
+        one_layer(conv(dilation=(2, 1)), shape=(8, 8, 2)),
+        r"^conv: a 3 x 3 window with dilation 2 and stride 1 does not map onto 2 columns and 4 banks$",
+    ),
+    "pool-at-the-end": (
+        one_layer(
+            MaxPool2d(name="pool", input="input", output="output", kernel=(2, 2)), source=Binary(), target=Binary()
+        ),
+        r"^pool: the last layer must be a convolution or linear layer$",
+    ),
+    "pool-of-codes": (
+        make_network([Pool(), Conv(filters=3)], shape=(8, 8, 1), encoding=BYTES),
+        r"^pool0: pools Uniform\(.*\), the accelerator pools Binary$",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_run_is_refused_by_name(case):
+    network, message = REFUSED[case]
+    with pytest.raises(RowloomError, match=message):
+        compile_network(network, SMALL)
+
+
+def chain(**changed):
+    """Two convolutions; tensors a and b behind them."""
+    network = make_network([Conv(filters=3), Conv(filters=2)], shape=(8, 8, 1))
+    given = {
+        "name": network.name, "tensors": network.tensors, "layers": network.layers, "input": "input",
+        "outputs": network.outputs,
+    }  # fmt: skip
+    return Network(**given | changed)
+
+
+def test_two_outputs_are_refused():
+    with pytest.raises(RowloomError, match=r"^random: has 2 outputs, the accelerator takes one$"):
+        compile_network(chain(outputs=("conv0", "conv1")), SMALL)
+
+
+def test_an_output_in_the_middle_is_refused():
+    with pytest.raises(RowloomError, match=r"^random: gives conv0, the accelerator gives the last layer's output$"):
+        compile_network(chain(outputs=("conv0",)), SMALL)
+
+
+def test_a_layer_that_nobody_reads_is_refused():
+    network = chain()
+    spare = replace(network.layers[0], name="spare", output="spare")
+    tensor = replace(network.tensor("conv0"), name="spare")
+    network = chain(tensors=(*network.tensors, tensor), layers=(network.layers[0], spare, network.layers[1]))
+    with pytest.raises(RowloomError, match=r"^spare: writes spare, which no layer reads$"):
+        compile_network(network, SMALL)
+
+
+def test_raw_sums_in_the_middle_are_refused():
+    first = conv(output="a")
+    second = Conv2d(
+        name="second", input="a", output="output", weights=np.ones((2, 1, 1, 2), int), weight_encoding=Binary()
+    )
+    tensors = (
+        Tensor(name="input", shape=(6, 6, 2), encoding=BYTES),
+        Tensor(name="a", shape=(4, 4, 2), encoding=Uniform(bits=16, signed=True)),
+        Tensor(name="output", shape=(4, 4, 2), encoding=SUMS),
+    )
+    network = Network(name="two", tensors=tensors, layers=(first, second), input="input", outputs=("output",))
+    with pytest.raises(RowloomError, match=r"^conv: gives raw sums, only the last layer may$"):
+        compile_network(network, SMALL)
+
+
+NETWORK = make_network(
+    [Conv(filters=9, padding=(1, 1, 1, 1)), Pool(), Conv(filters=12), Dense(filters=10, bias=True)],
+    shape=(12, 10, 1),
+    argmax=True,
+)
+
+
+def test_a_plan_for_every_layer():
+    design = compile_network(NETWORK, SMALL)
+    assert [plan.name for plan in design.layers] == ["conv0", "pool1", "conv2", "dense3"]
+    assert [plan.unit for plan in design.layers] == ["sign", "pool", "xnor", "xnor"]
+    assert [plan.tensor for plan in design.layers] == ["conv0", "pool1", "conv2", "argmax"]
+    assert [plan.to_results for plan in design.layers] == [False, False, False, True]
+    assert design.macs == NETWORK.macs() == sum(plan.macs for plan in design.layers)
+    assert design.cycles > sum(plan.cycles for plan in design.layers)
+    assert 0 < design.utilization < 1
+    assert (design.input_beats, design.output_beats, design.input_bits) == (120, 1, 8)
+    assert design.hardware.pool == len(design.hardware.arrays) == design.hardware.engines - 1
+
+
+def test_maps_that_live_together_lie_apart():
+    design = compile_network(NETWORK, SMALL)
+    spans = {name: (layout.base, layout.base + layout.depth) for name, layout in design.layouts.items()}
+    for first, second in [("input", "conv0"), ("conv0", "pool1"), ("pool1", "conv2"), ("input", "conv2")]:
+        a, b = sorted((spans[first], spans[second]))
+        assert a[1] <= b[0], (first, second)
+    assert max(end for _, end in spans.values()) == design.hardware.bank_depth
+
+
+def test_without_prefetch_the_input_is_overwritten():
+    kept, shared = (
+        compile_network(NETWORK, ArrayConfig(rows=6, cols=2, lanes=8, prefetch=prefetch)) for prefetch in (True, False)
+    )
+    assert shared.hardware.bank_depth < kept.hardware.bank_depth
+    assert [record["release_input"] for record in records(kept)[1]] == [1, 0, 0, 0]
+    assert [record["release_input"] for record in records(shared)[1]] == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "config", [SMALL, DEFAULT, ArrayConfig(rows=1, cols=1, lanes=1)], ids=["small", "default", "1"]
+)
+def test_the_program_says_what_the_plan_does(config):
+    design = compile_network(NETWORK, config)
+    for plan, record in zip(design.layers, records(design)[1], strict=True):
+        fold = plan.fold
+        for name in ("words", "taps", "chunks", "blocks", "pixels", "strips", "steps"):
+            assert record[name] + 1 == getattr(fold, name)
+        assert record["bubbles"] == fold.bubbles
+        assert record["strip"] == fold.strip
+    assert [record["last"] for record in records(design)[1]] == [0, 0, 0, 1]
+    assert records(design)[1][3]["argmax"] == 1
+
+
+def test_images_have_the_size_that_the_hardware_says():
+    design = compile_network(NETWORK, SMALL)
+    for words, array in zip(design.images.weights, design.hardware.arrays, strict=True):
+        assert len(words) == array.rows
+        products = array.lanes * (design.hardware.group if array.stacked else 1)
+        for row in words:
+            assert len(row) == array.weight_depth
+            assert all(0 <= word < 1 << products for word in row)
+    assert len(design.images.thresholds) == design.hardware.drains
+    for table in design.images.thresholds:
+        assert len(table) == design.hardware.threshold_depth
+        assert all(0 <= word < 1 << design.hardware.sum_bits + 1 for word in table)
+
+
+def test_the_cheaper_fold_is_chosen():
+    """1 x 1 kernels have one row to a filter; 3 x 3 kernels on chains of three rows give it three."""
+    design = compile_network(
+        make_network([Conv(filters=4), Conv(filters=4), Conv(filters=9, kernel=(1, 1))], shape=(9, 9, 1)),
+        ArrayConfig(rows=3, cols=1, lanes=8),
+    )
+    assert [plan.fold.sum_rows for plan in design.layers[1:]] == [True, False]
+
+
+@pytest.mark.parametrize("height", [1, 2, 4])
+def test_maps_of_one_row_of_banks_compile(height):
+    """Their step to a next row of banks is as large as a bank is deep."""
+    network = make_network([Conv(filters=3, kernel=(1, 1))], shape=(height, 4, 1))
+    design = compile_network(network, ArrayConfig(rows=3, cols=2, lanes=8))
+    assert design.hardware.bank_depth == 4
+
+
+@pytest.mark.parametrize("spread", [7, 30])
+def test_padding_and_dilation_may_exceed_the_map(spread):
+    specs = [Conv(filters=3, kernel=(1, 1)), Conv(filters=2, dilation=(spread, spread), padding=(2 * spread,) * 4)]
+    design = compile_network(make_network(specs, shape=(2, 3, 1)), ArrayConfig(rows=3, cols=2, lanes=4))
+    record = records(design)[1][1]
+    assert (record["x_first"], record["y_first"]) == (-2 * spread, -2 * spread)

@@ -1,0 +1,41 @@
+from dataclasses import replace
+
+import pytest
+
+from rowloom.hw.layout import Layout
+from rowloom.hw.mapping.cycles import array_cycles, load_cycles, pool_cycles
+from rowloom.hw.mapping.fold import Fold
+
+FOLD = Fold(
+    sum_rows=True, rows_summed=3, groups=1, strip=2, strips=4, pixels=6, blocks=5, chunks=1, taps=3, words=3,
+    chunk_rows=3, steps=3,
+)  # fmt: skip
+
+
+def test_an_array_takes_its_record_its_nest_and_its_pipeline():
+    assert FOLD.issue_cycles == 4 * 6 * 5 * 9
+    assert array_cycles(FOLD, latency=4, record_words=30) == 30 + 2 + 1080 + 5 + 4 + 2 + 6
+
+
+def test_the_idle_cycles_after_the_last_block_are_not_waited_for():
+    short = replace(FOLD, taps=1, words=1)
+    assert (short.accumulation, short.bubbles) == (1, 2)
+    assert array_cycles(short, latency=1, record_words=0) == 2 + (4 * 6 * 5 * 3 - 2) + 5 + 1 + 2 + 6
+
+
+def test_a_pool_has_no_drain():
+    fold = replace(FOLD, rows_summed=1, steps=1, words=1)
+    assert pool_cycles(fold, record_words=30) == 30 + 2 + 4 * 6 * 5 * 3 + 2 + 6
+
+
+@pytest.mark.parametrize(
+    ("layout", "cycles"),
+    [
+        (Layout(shape=(3, 5, 2), bits=8, lanes=4, banks=4), 3 * (5 * 2 + 1)),
+        (Layout(shape=(3, 5, 1), bits=8, lanes=4, banks=4, window=3, padding=1, columns=5), 3 * (5 + 1 + 1)),
+        (Layout(shape=(3, 5, 2), bits=8, lanes=8, banks=4, window=3, stride=2, columns=2), 3 * (5 * 2 + 1)),
+    ],
+    ids=["plain", "padded-window", "window"],
+)
+def test_loading_takes_a_cycle_a_code_and_one_a_row(layout, cycles):
+    assert load_cycles(layout) == cycles
