@@ -2,6 +2,7 @@
 
 from rowloom.hw.parameters import ArrayParameters, Hardware
 from rowloom.hw.program import RECORD_WORD_BITS, input_fields, layer_fields, record_words
+from rowloom.model.encodings import Binary
 
 SIGNED = ("y_first", "x_first")
 
@@ -9,7 +10,7 @@ SIGNED = ("y_first", "x_first")
 def array_parameters(**changed):
     """Six rows of xnor units with five lanes."""
     given = {
-        "unit": "xnor", "rows": 6, "lanes": 5, "stacked": False, "activation_bits": 1, "weight_bits": 1,
+        "unit": "xnor", "rows": 6, "lanes": 5, "stacked": False, "weights": Binary(), "activations": Binary(),
         "weight_depth": 16, "sum_bits": 8,
     }  # fmt: skip
     return ArrayParameters(**given | changed)
@@ -19,7 +20,8 @@ def hardware(**changed):
     """An accelerator of three columns, four banks and two drain chains."""
     given = {
         "cols": 3, "group": 2, "drains": 2, "arrays": (array_parameters(),), "banks": 4, "bank_depth": 64,
-        "word_bits": 8, "write_step": 1, "lanes": 8, "sum_bits": 12, "threshold_depth": 16, "result_cols": 3,
+        "word_bits": 8, "write_step": 1, "lanes": 8, "code_bits": (1,), "pooled": ((1, False),), "levels": 1,
+        "result_signed": False, "sum_bits": 12, "threshold_depth": 16, "result_cols": 3,
         "result_depth": 64, "count_bits": 8, "input_bits": 4, "input_lanes": 2, "layers": 3,
         "logic_bits": 0,
     }  # fmt: skip

@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 
 from rowloom.hw.array import ProcessingArray
+from rowloom.model.encodings import Uniform
 from tests.hw.cycles import trace
 from tests.hw.machines import array_parameters
+
+TWO_BITS, THREE_BITS = (Uniform(bits=bits, signed=False) for bits in (2, 3))
 
 
 def pack(codes, bits=1):
@@ -16,8 +19,8 @@ def pack(codes, bits=1):
         ({"rows": 6, "lanes": 5}, 1, 3),
         ({"rows": 6, "lanes": 5}, 2, 2),
         ({"rows": 4, "lanes": 3}, 4, 1),
-        ({"rows": 2, "lanes": 3, "unit": "sign", "stacked": True, "activation_bits": 3, "sum_bits": 12}, 2, 2),
-        ({"rows": 3, "lanes": 2, "unit": "sign", "stacked": True, "activation_bits": 2, "sum_bits": 12}, 1, 3),
+        ({"rows": 2, "lanes": 3, "unit": "sign", "stacked": True, "activations": THREE_BITS, "sum_bits": 12}, 2, 2),
+        ({"rows": 3, "lanes": 2, "unit": "sign", "stacked": True, "activations": TWO_BITS, "sum_bits": 12}, 1, 3),
     ],
     ids=["one-chain", "two-chains", "a-chain-a-row", "stacked", "stacked-one-chain"],
 )

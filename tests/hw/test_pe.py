@@ -2,21 +2,24 @@ import numpy as np
 import pytest
 
 from rowloom.hw.pe import ProcessingElement
+from rowloom.model.encodings import Ternary, Uniform
 from tests.hw.cycles import trace
 from tests.hw.machines import array_parameters
+from tests.hw.units.words import codes_of, pack
 
-SIGN = {"unit": "sign", "activation_bits": 3, "sum_bits": 10}
+SIGN = {"unit": "sign", "activations": Uniform(bits=3, signed=False), "sum_bits": 10}
+TERNARY = {
+    "unit": "ternary", "weights": Ternary(), "activations": Uniform(bits=3, signed=True), "sum_bits": 9
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("unit", [{}, {"half": True, "sum_bits": 9}, SIGN], ids=["xnor", "xnor-half", "sign"])
+@pytest.mark.parametrize("unit", [{}, {"half": True, "sum_bits": 9}, SIGN, TERNARY], ids=["xnor", "xnor-half", "sign", "ternary"])
 def test_accumulates_captures_and_hands_down(unit):
     """Against integers, over random accumulations that follow each other at once or after idle cycles."""
     rng = np.random.default_rng(3)
     element = ProcessingElement(parameters=array_parameters(**unit), products=5)
-    spec, latency = element.unit.SPEC, element.unit.latency
-    bits = element.parameters.activation_bits
-    half = element.parameters.half
-    shift = 0 if half else spec.SHIFT
+    spec, latency = element.unit.spec, element.unit.latency
+    bits = spec.activations.bits
     inputs, finished = [], {}
     for _ in range(60):
         total = 0
@@ -24,15 +27,14 @@ def test_accumulates_captures_and_hands_down(unit):
         for step in range(length):
             while rng.random() < 0.2:  # nothing to add, while the inputs move on
                 inputs.append({"activations": int(rng.integers(1 << 5 * bits)), "live": 1})
-            codes, weights = rng.integers(0, 1 << bits, 5), rng.integers(0, 2, 5)
+            codes, weights = (rng.choice(codes_of(each), 5) for each in (spec.activations, spec.weights))
             inputs.append({
-                "activations": int(sum(int(c) << (i * bits) for i, c in enumerate(codes))),
-                "weights": int(sum(int(w) << i for i, w in enumerate(weights))),
+                "activations": pack(codes, bits),
+                "weights": pack(weights, spec.weights.bits),
                 "live": 1, "accumulate": 1, "capture": int(step == length - 1),
             })  # fmt: skip
-            values = codes if unit is SIGN else 2 * codes - 1
-            offset = int(spec.offset(weights[None], np.int64(0), half=half)[0])
-            total += int((values * (2 * weights - 1)).sum() + offset) >> shift
+            products = spec.activations.decode(codes) * spec.weights.decode(weights)
+            total += int(products.sum() + spec.offset(weights, np.int64(0))) >> spec.shift
         finished[len(inputs) - 1] = total
     # Tokens come with the unit's sum, a latency after its word.
     tokens = [{name: given.pop(name, 0) for name in ("accumulate", "capture")} for given in inputs]

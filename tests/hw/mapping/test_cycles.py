@@ -14,13 +14,19 @@ FOLD = Fold(
 
 def test_an_array_takes_its_record_its_nest_and_its_pipeline():
     assert FOLD.issue_cycles == 4 * 6 * 5 * 9
-    assert array_cycles(FOLD, latency=4, record_words=30) == 30 + 2 + 1080 + 5 + 4 + 2 + 6
+    assert array_cycles(FOLD, latency=4, levels=1, record_words=30) == 30 + 2 + 1080 + 5 + 4 + 2 + 3 + 3
 
 
 def test_the_idle_cycles_after_the_last_block_are_not_waited_for():
     short = replace(FOLD, taps=1, words=1)
     assert (short.accumulation, short.bubbles) == (1, 2)
-    assert array_cycles(short, latency=1, record_words=0) == 2 + (4 * 6 * 5 * 3 - 2) + 5 + 1 + 2 + 6
+    assert array_cycles(short, latency=1, levels=1, record_words=0) == 2 + (4 * 6 * 5 * 3 - 2) + 5 + 1 + 2 + 3 + 3
+
+
+@pytest.mark.parametrize("levels", range(1, 9))
+def test_each_bit_of_a_code_takes_three_cycles(levels):
+    one, more = (array_cycles(FOLD, latency=4, levels=n, record_words=30) for n in (1, levels))
+    assert more - one == 3 * (levels - 1)
 
 
 def test_a_pool_has_no_drain():

@@ -4,7 +4,6 @@ import pytest
 from rowloom.hw import ArrayConfig
 from rowloom.hw import compile as compile_network
 from rowloom.hw.mapping.weights import row_weights
-from rowloom.hw.units import SPECS
 from rowloom.model.encodings import Binary, Uniform
 from tests.hw.networks import Conv, Dense, make_network
 
@@ -20,8 +19,7 @@ def laid(specs, shape, config, encoding, half=False):
     layer, source, array = network.layers[0], design.layout("input"), replace(design.hardware.arrays[0], half=half)
     window = window_of(layer, source, network.tensor(layer.output).shape)
     fold = design.layers[0].fold
-    spec = SPECS[array.unit]
-    return row_weights(layer, source, window, fold, array, spec, config), layer, source, fold, spec
+    return row_weights(layer, source, window, fold, array, config), layer, source, fold, array.spec
 
 
 @pytest.mark.parametrize(

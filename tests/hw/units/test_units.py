@@ -1,24 +1,90 @@
+import re
+
 import pytest
 from amaranth.hdl import Fragment
 
 from rowloom.hw.units import SPECS, make_unit, unit_for
-from rowloom.model.encodings import Binary, Uniform
+from rowloom.model.encodings import Binary, Codebook, DoReFa, PowerOfTwo, Quinary, Ternary, Uniform
 from rowloom.model.errors import RowloomError
+from tests.hw.formats import ACTIVATIONS, WEIGHTS, pairs
+
+NARROW, WIDE = (Codebook(tuple(range(count))) for count in (16, 17))
 
 
-def test_the_table_names_a_unit_for_each_pair_of_encodings():
-    assert unit_for(Binary(), Binary()).NAME == "xnor"
-    assert unit_for(Binary(), Uniform(bits=8, signed=False)).NAME == "sign"
+def expected(weights, activations):
+    """The unit of a pair, from the rule in words: the first that fits."""
+    plain = (Binary, Ternary)
+    whole = tuple(
+        isinstance(each, plain) or (isinstance(each, Uniform) and each.zero_point == 0)
+        for each in (weights, activations)
+    )
+    power = tuple(isinstance(each, PowerOfTwo) for each in (weights, activations))
+    table = any(isinstance(each, DoReFa | Codebook) for each in (weights, activations))
+    if weights == activations == Binary():
+        return "xnor"
+    if weights == Binary() and isinstance(activations, Uniform) and whole[1]:
+        return "sign"
+    if weights in (Ternary(), Quinary()) and whole[1]:
+        return "ternary" if weights == Ternary() else "quinary"
+    if any(power) and all(w or p for w, p in zip(whole, power, strict=True)):
+        return "shift"
+    if table and max(weights.bits, activations.bits) <= 4:
+        return "lut"
+    return "multiply"
 
 
-def test_a_pair_without_a_unit_is_refused():
-    with pytest.raises(RowloomError, match=r"^Uniform\(.*\) weights x Binary\(\) activations: no arithmetic unit"):
-        unit_for(Uniform(bits=8, signed=True), Binary())
+@pytest.mark.parametrize("weights", WEIGHTS, ids=str)
+def test_every_pair_has_the_unit_of_the_rule(weights):
+    for activations in ACTIVATIONS:
+        assert unit_for(weights, activations).NAME == expected(weights, activations), activations
+
+
+@pytest.mark.parametrize(
+    ("weights", "activations", "unit"),
+    [
+        (Binary(), Binary(), "xnor"),
+        (Binary(), Uniform(bits=8, signed=False), "sign"),
+        (Binary(), Uniform(bits=4, signed=True), "sign"),
+        (Binary(), Uniform(bits=4, signed=False, zero_point=1), "multiply"),
+        (Binary(), Ternary(), "multiply"),
+        (Ternary(), Binary(), "ternary"),
+        (Ternary(), Ternary(), "ternary"),
+        (Ternary(), Uniform(bits=8, signed=False, zero_point=3), "multiply"),
+        (Quinary(), Uniform(bits=8, signed=False), "quinary"),
+        (Quinary(), Quinary(), "multiply"),
+        (PowerOfTwo(bits=3, e_min=0, e_max=2), Uniform(bits=8, signed=True), "shift"),
+        (PowerOfTwo(bits=3, e_min=0, e_max=2), PowerOfTwo(bits=3, e_min=0, e_max=2), "shift"),
+        (Uniform(bits=8, signed=True), PowerOfTwo(bits=3, e_min=0, e_max=2), "shift"),
+        (DoReFa(4), Uniform(bits=4, signed=False), "lut"),
+        (DoReFa(4), Uniform(bits=5, signed=False), "multiply"),
+        (DoReFa(5), Uniform(bits=4, signed=False), "multiply"),
+        (NARROW, NARROW, "lut"),
+        (WIDE, NARROW, "multiply"),
+        (Uniform(bits=16, signed=True), Uniform(bits=16, signed=False), "multiply"),
+    ],
+)
+def test_the_table_names_a_unit(weights, activations, unit):
+    assert unit_for(weights, activations).NAME == unit
+
+
+@pytest.mark.parametrize(
+    ("weights", "activations"),
+    [
+        (Uniform(bits=17, signed=True), Binary()),
+        (DoReFa(2), Uniform(bits=17, signed=False)),
+        (Uniform(bits=20, signed=False, zero_point=1), Uniform(bits=32, signed=True)),
+    ],
+)
+def test_a_pair_without_a_unit_is_refused_by_both_names(weights, activations):
+    message = re.escape(f"{weights} weights x {activations} activations: no arithmetic unit multiplies them, units exist")
+    with pytest.raises(RowloomError, match=rf"^{message} for Binary x Binary; .*; any two encodings of up to 16 bits$"):
+        unit_for(weights, activations)
 
 
 @pytest.mark.parametrize("name", SPECS)
 def test_every_unit_of_the_table_can_be_made(name):
-    unit = make_unit(name, lanes=3, activation_bits=2 if name == "sign" else 1)
+    spec = pairs(name)[0]
+    unit = make_unit(spec, lanes=3)
     Fragment.get(unit, None)
-    assert unit.SPEC is SPECS[name]
-    assert unit.latency == SPECS[name].latency(3)
+    assert unit.spec is spec
+    assert unit.latency == spec.latency(3)
