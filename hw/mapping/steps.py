@@ -7,7 +7,6 @@ from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.fold import Fold, Window, window_of
 from rowloom.hw.mapping.weights import RowWeights
 from rowloom.hw.parameters import ArrayParameters
-from rowloom.hw.program import MAX_STRIDE
 from rowloom.hw.units import UnitSpec, unit_for
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
@@ -65,7 +64,7 @@ class Step:
     @property
     def levels(self) -> int:
         """Comparisons that find an output code."""
-        return (self.target.code_max - self.target.code_min).bit_length() if self.layer_post is not None else 1
+        return self.target.bits if self.layer_post is not None else 1
 
     @property
     def layer_post(self) -> Thresholds | None:
@@ -164,8 +163,6 @@ def _unit_of(layer: Layer, network: Network, *, last: bool) -> type[UnitSpec] | 
     if isinstance(layer, Conv2d):
         if layer.groups != 1:
             raise RowloomError(layer.name, f"has {layer.groups} groups", "the accelerator runs 1")
-        if max(layer.stride) > MAX_STRIDE:
-            raise RowloomError(layer.name, f"has stride {layer.stride}", f"the accelerator takes up to {MAX_STRIDE}")
         if layer.pad_value:
             raise RowloomError(layer.name, f"pads with {layer.pad_value}", "the accelerator pads with 0")
     try:
