@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from math import gcd
 
+from rowloom.hw.units import SPECS
 from rowloom.model.errors import RowloomError
 
 __all__ = ["DEFAULT", "ArrayConfig", "Budget"]
@@ -39,6 +40,9 @@ class ArrayConfig:
     prefetch : bool
         Whether the next image may be loaded while the current one is computed; costs the memory of
         one image.
+    units : tuple of str
+        Units to prefer to the usual ones, such as ``("bitplane",)`` or ``("multiply",)``, wherever they
+        accept a layer's encodings.
     logic_bits : int
         Read-only memories of at most so many bits are built from look-up tables, to spare block RAM.
 
@@ -57,6 +61,7 @@ class ArrayConfig:
     input_lanes: int = 0
     prefetch: bool = True
     logic_bits: int = 1024
+    units: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("rows", "cols", "lanes"):
@@ -69,6 +74,9 @@ class ArrayConfig:
             object.__setattr__(self, "input_lanes", max(1, self.lanes // 8))
         for name in ("group", "drains", "input_lanes"):
             _positive(name, getattr(self, name))
+        for unit in self.units:
+            if unit not in SPECS:
+                raise RowloomError("units", f"must be some of {', '.join(SPECS)}, not {unit!r}")
         if self.group > self.rows:
             raise RowloomError("group", f"must be at most rows ({self.rows}), not {self.group}")
         if self.rows % self.drains or self.lanes % self.drains:

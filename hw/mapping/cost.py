@@ -161,12 +161,19 @@ def _terms(products: int, array: ArrayParameters) -> int:
         "quinary": 2 * width,
         "shift": width * (array.weight_bits + 1),
         "lut": width * max(1, 1 << max(0, both - 4)),
-        "multiply": array.weight_bits * array.activation_bits * 1.2,
+        "multiply": 0,  # in DSP blocks
     }[array.unit]
     return round(products * term) + _tree(products, width)
 
 
+def _bitplane(products: int, array: ArrayParameters) -> int:
+    planes = array.weight_bits * array.activation_bits
+    count = _xnor(products, array)
+    return planes * count + _tree(planes, products.bit_length() + array.weight_bits)
+
+
 _UNITS = {
+    "bitplane": _bitplane,
     "xnor": _xnor,
     "sign": _sign,
     "ternary": _terms,

@@ -89,7 +89,7 @@ def steps_of(network: Network, config: ArrayConfig, banks: int) -> tuple[list[St
         Naming the layer that the accelerator cannot run, and why.
     """
     layers, argmax = _without_argmax(network)
-    specs = [_unit_of(layer, network, last=layer is layers[-1]) for layer in layers]
+    specs = [_unit_of(layer, network, config, last=layer is layers[-1]) for layer in layers]
     keys = [
         _key(layer, spec, network.tensor(layer.input).encoding) for layer, spec in zip(layers, specs, strict=True)
     ]
@@ -153,7 +153,7 @@ def _without_argmax(network: Network) -> tuple[list[Layer], ArgMax | None]:
     return layers, argmax
 
 
-def _unit_of(layer: Layer, network: Network, *, last: bool) -> type[UnitSpec] | None:
+def _unit_of(layer: Layer, network: Network, config: ArrayConfig, *, last: bool) -> type[UnitSpec] | None:
     """The unit that runs a layer, None for pooling; RowloomError if nothing does."""
     source, target = network.tensor(layer.input).encoding, network.tensor(layer.output).encoding
     if isinstance(layer, MaxPool2d):
@@ -166,7 +166,7 @@ def _unit_of(layer: Layer, network: Network, *, last: bool) -> type[UnitSpec] | 
         if layer.pad_value:
             raise RowloomError(layer.name, f"pads with {layer.pad_value}", "the accelerator pads with 0")
     try:
-        spec = unit_for(layer.weight_encoding, source)
+        spec = unit_for(layer.weight_encoding, source, config.units)
     except RowloomError as error:
         raise RowloomError(layer.name, str(error)) from None
     if layer.post is None:

@@ -1,5 +1,8 @@
 """Arithmetic units: one file each, one interface, one table."""
 
+from collections.abc import Sequence
+
+from rowloom.hw.units.bitplane_spec import BitplaneSpec
 from rowloom.hw.units.sign_spec import SignSpec
 from rowloom.hw.units.spec import UnitSpec
 from rowloom.hw.units.term_spec import LutSpec, MultiplySpec, QuinarySpec, ShiftSpec, TernarySpec
@@ -12,19 +15,25 @@ __all__ = ["SPECS", "UnitSpec", "make_unit", "unit_for"]
 #: Every unit, in the order of preference.
 SPECS: dict[str, type[UnitSpec]] = {
     spec.NAME: spec
-    for spec in (XnorSpec, SignSpec, TernarySpec, QuinarySpec, ShiftSpec, LutSpec, MultiplySpec)
+    for spec in (XnorSpec, SignSpec, TernarySpec, QuinarySpec, ShiftSpec, LutSpec, MultiplySpec, BitplaneSpec)
 }
 
 
-def unit_for(weights: Encoding, activations: Encoding) -> type[UnitSpec]:
+def unit_for(weights: Encoding, activations: Encoding, prefer: Sequence[str] = ()) -> type[UnitSpec]:
     """The unit that multiplies weights and activations of these encodings.
+
+    Parameters
+    ----------
+    weights, activations : Encoding
+    prefer : sequence of str
+        Units to take before all others, where they accept the encodings.
 
     Raises
     ------
     RowloomError
         If there is none; names both encodings and what the units take.
     """
-    for spec in SPECS.values():
+    for spec in (*(SPECS[name] for name in prefer), *SPECS.values()):
         if spec.accepts(weights, activations):
             return spec
     raise RowloomError(
@@ -36,6 +45,7 @@ def unit_for(weights: Encoding, activations: Encoding) -> type[UnitSpec]:
 
 def make_unit(spec, *, lanes):
     """The gates of a unit; imports them only now."""
+    from rowloom.hw.units.bitplane import BitplaneUnit
     from rowloom.hw.units.lut import LutUnit
     from rowloom.hw.units.multiply import MultiplyUnit
     from rowloom.hw.units.quinary import QuinaryUnit
@@ -46,6 +56,6 @@ def make_unit(spec, *, lanes):
 
     units = {
         "xnor": XnorUnit, "sign": SignUnit, "ternary": TernaryUnit, "quinary": QuinaryUnit,
-        "shift": ShiftUnit, "lut": LutUnit, "multiply": MultiplyUnit,
+        "shift": ShiftUnit, "lut": LutUnit, "multiply": MultiplyUnit, "bitplane": BitplaneUnit,
     }
     return units[spec.NAME](lanes=lanes, spec=spec)

@@ -1,9 +1,10 @@
 """Binary times binary: XNOR and population count."""
 
-from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 
 from rowloom.hw.units.base import Unit
-from rowloom.hw.units.tree import registered, tree_level
+from rowloom.hw.units.popcount import population_count
+from rowloom.hw.units.tree import registered
 
 __all__ = ["XnorUnit"]
 
@@ -27,15 +28,9 @@ class XnorUnit(Unit):
         live, odd = self.live, self.odd
 
         # Cycle 1: count by fours. Further cycles: add the counts.
-        terms = [(_count_four(products[at : at + 4]), 0, min(4, self.lanes - at)) for at in range(0, self.lanes, 4)]
-        if len(terms) > 1:
-            terms = [(registered(m, t, name=f"count_{i}"), low, high) for i, (t, low, high) in enumerate(terms)]
-            live, odd = registered(m, live, name="live_q1"), registered(m, odd, name="odd_q1")
-        depth = 1
-        while len(terms) > 2:
-            depth += 1
-            terms = tree_level(m, terms, name=f"count_q{depth}")
-            live, odd = registered(m, live, name=f"live_q{depth}"), registered(m, odd, name=f"odd_q{depth}")
+        terms, depth = population_count(m, products, name="count")
+        for stage in range(depth):
+            live, odd = registered(m, live, name=f"live_q{stage}"), registered(m, odd, name=f"odd_q{stage}")
 
         # Last cycle: a padded tap counts as half of its lanes.
         count = Signal(range(self.lanes + 1), reset_less=True)
@@ -47,12 +42,3 @@ class XnorUnit(Unit):
         else:
             m.d.comb += self.sum.eq(count)
         return m
-
-
-def _count_four(products):
-    """Population count of up to four bits as logic, so that no carry chain is spent on it."""
-    bits = [products[i] if i < len(products) else Const(0, 1) for i in range(4)]
-    low0, high0 = bits[0] ^ bits[1], bits[0] & bits[1]
-    low1, high1 = bits[2] ^ bits[3], bits[2] & bits[3]
-    carry = low0 & low1
-    return Cat(low0 ^ low1, high0 ^ high1 ^ carry, (high0 & high1) | (carry & (high0 | high1)))
