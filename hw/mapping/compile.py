@@ -186,12 +186,14 @@ def _hardware(
 
 
 def _sum_bits(steps: Sequence[Step], tables: Sequence[tuple[np.ndarray, np.ndarray]], group: int) -> int:
-    """Bits that hold every sum, every threshold, and every difference of the two."""
+    """Bits that hold every sum, every threshold, every difference of the two, and every code that leaves."""
     values = []
     for step, (table, _) in zip(steps, tables, strict=True):
         low, high = sum_span(step, group)
         least, greatest = int(table.min()), int(table.max())
         values += [low, high, least, greatest, low - greatest, high - least]
+        if step.layer_post is not None:
+            values += [step.target.code_min, step.target.code_max]
     return max((value if value >= 0 else ~value).bit_length() + 1 for value in values)
 
 
