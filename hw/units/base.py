@@ -66,13 +66,15 @@ class Unit(wiring.Component):
         self.weight_bits = weight_bits
         self.half = half
         low, high = self.SPEC.word_range(lanes, activation_bits, half=half)
-        super().__init__({
-            "activations": In(unsigned(lanes * activation_bits)),
-            "weights": In(unsigned(lanes * weight_bits)),
-            "live": In(1),
-            "odd": In(1),
-            "sum": Out(range(low, high + 1)),
-        })
+        super().__init__(
+            {
+                "activations": In(unsigned(lanes * activation_bits)),
+                "weights": In(unsigned(lanes * weight_bits)),
+                "live": In(1),
+                "odd": In(1),
+                "sum": Out(range(low, high + 1)),
+            }
+        )
 
     @property
     def latency(self):
