@@ -1,7 +1,8 @@
 """Compiles a network for an array: fold every layer, place every tensor, fill every memory."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import gcd
+from typing import Any
 
 import numpy as np
 
@@ -26,16 +27,16 @@ __all__ = ["compile"]
 
 @dataclass(kw_only=True)
 class _Step:
-    """A layer while it is being compiled."""
+    """A layer while it is being compiled; ``fold`` and ``weights`` follow, the latter only with a ``spec``."""
 
-    layer: Conv2d | Linear | MaxPool2d
+    layer: Any  # Conv2d or Linear, with a spec, else MaxPool2d
     spec: type[UnitSpec] | None
     window: Window
     source: Layout
     argmax: bool = False
     tensor: str = ""
-    fold: Fold | None = None
-    weights: RowWeights | None = None
+    fold: Fold = field(init=False)
+    weights: RowWeights = field(init=False)
     weight_base: int = 0
     threshold_base: int = 0
 

@@ -72,7 +72,7 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
     """
     hw = hardware
     streams = hw.cols * hw.group
-    lut = ff = 0
+    lut = ff = 0.0
     for array in hw.arrays:
         products = _products(hw, array)
         unit = _UNITS[array.unit](products, array)
