@@ -17,11 +17,10 @@ class Bram:
 
     def blocks(self, width: int, depth: int) -> int:
         """Blocks that a memory takes, in the best of the block's aspect ratios."""
-        best = -(-width // self.width) * -(-depth // (self.bits // self.width))
-        narrow = self.width
-        while narrow > 1:
-            narrow //= 2
-            rows = self.bits // self.width * (self.width // narrow)
+        narrow, rows = self.width, self.bits // self.width
+        best = -(-width // narrow) * -(-depth // rows)
+        while narrow > 1:  # 9 bits halve to 4: parity bits are then lost
+            narrow, rows = narrow // 2, rows * 2
             best = min(best, -(-width // narrow) * -(-depth // rows))
         return best
 
