@@ -102,6 +102,8 @@ class Budget:
     """What a device offers, and the clock that is wanted of it.
 
     ``bram_blocks`` block RAMs of ``bram_block_bits`` bits, at most ``bram_block_width`` bits wide.
+    ``loose_ff`` is the part of the flip-flops that take a look-up table's place, because a cell's
+    flip-flop can only be fed by its own table (iCE40).
     """
 
     lut4: int
@@ -111,3 +113,4 @@ class Budget:
     bram_block_width: int
     dsp: int
     clock_mhz: float
+    loose_ff: float = 0.0

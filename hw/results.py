@@ -103,6 +103,12 @@ class Results(wiring.Component):
         winner = Signal(n)
         m.d.comb += [winner.eq(Mux(better, channel, best_channel)), read_address.eq(address)]
 
+        # A register behind the multiplexers holds what is offered.
+        free = Signal()
+        m.d.comb += free.eq(~self.output.valid | self.output.ready)
+        with m.If(free):
+            m.d.sync += self.output.valid.eq(0)
+
         with m.FSM():
             with m.State("idle"):
                 with m.If(self.done):
@@ -118,15 +124,16 @@ class Results(wiring.Component):
                     ]
                     m.next = "fetch"
             with m.State("fetch"):
-                m.next = "show"
-            with m.State("show"):
-                m.d.comb += [
-                    self.output.payload.value.eq(Mux(program["argmax"], winner, value)),
-                    self.output.payload.last.eq(last_channel & pixels.last & last_row),
-                    self.output.valid.eq(~program["argmax"] | last_channel),
-                ]
-                with m.If(self.output.ready | ~self.output.valid):
-                    m.d.sync += [channel.eq(channel + 1), lane.eq(lane + 1)]
+                m.next = "offer"
+            with m.State("offer"):
+                with m.If(free):
+                    m.d.sync += [
+                        self.output.payload.value.eq(Mux(program["argmax"], winner, value)),
+                        self.output.payload.last.eq(last_channel & pixels.last & last_row),
+                        self.output.valid.eq(~program["argmax"] | last_channel),
+                        channel.eq(channel + 1),
+                        lane.eq(lane + 1),
+                    ]
                     with m.If(better):
                         m.d.sync += [best.eq(value), best_channel.eq(channel)]
                     with m.If((lane == hw.drains - 1) | last_channel):

@@ -72,7 +72,7 @@ def _candidates(budget: Budget) -> list[ArrayConfig]:
 
 def _excess(cost: Cost, budget: Budget) -> list[tuple[int, int, str]]:
     pairs = (
-        (cost.lut4, budget.lut4, "LUT4"),
+        (round(cost.lut4 + budget.loose_ff * cost.ff), budget.lut4, "logic cells" if budget.loose_ff else "LUT4"),
         (cost.ff, budget.ff, "flip-flops"),
         (cost.bram, budget.bram_blocks, "block RAMs"),
         (cost.dsp, budget.dsp, "DSP blocks"),
