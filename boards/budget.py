@@ -8,7 +8,8 @@ FILL = 0.9
 """Part of the look-up tables that place and route can fill without trouble."""
 
 LOOSE_FF = {Family.ICE40: 0.65, Family.ECP5: 0.0}
-"""Part of the flip-flops that take a cell of their own: 1,690 of 2,700 when nextpnr packed a 6 x 1 x 32 array on iCE40."""
+"""Part of the flip-flops that take a cell of their own, not fed by a look-up table: counted where a 6 x 1 x 32 array
+overflowed an iCE40UP5K, 1,690 of 2,700."""
 
 SHELL_LUT4 = 600
 """Look-up tables of clock, serial line and framing: 585 on ECP5, 588 on iCE40, placed round a small stand-in."""
