@@ -9,6 +9,7 @@ from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Conv2d, Layer, Linear
 from rowloom.model.network import Network
+from rowloom.model.repetition import distinct_kernels
 
 
 def _sum_bits(low: int, high: int) -> int:
@@ -57,6 +58,7 @@ def describe_network(net: Network) -> dict[str, Any]:
                 "weight_bits": net.weight_bits(layer),
                 "sum_bits": _sum_bits(*net.sum_range(layer)) if weighted else None,
                 "unit": _unit(net, layer),
+                "distinct_kernels": distinct_kernels(layer),
             }
         )
     return {
