@@ -16,6 +16,7 @@ from rowloom.boards.report import Routed, count_cells, excess, largest_memories,
 from rowloom.boards.shell import Accelerator
 from rowloom.boards.toolchain import ECPPACK, ICEPACK, NEXTPNR_ECP5, NEXTPNR_ICE40, Say, Tool, run, yosys_command
 from rowloom.boards.top import Top
+from rowloom.hw.emit import without_collisions
 from rowloom.model.errors import CheckFailed, DoesNotFit, RowloomError
 
 if TYPE_CHECKING:
@@ -226,8 +227,8 @@ def _last_error(log: Path) -> str:
 
 def _synthesize(top: Top, board: Board, flow: _Flow, work: Path, subject: str, limit_s: float, say: Say) -> None:
     plan = board.platform().prepare(top, "top")
-    for file in ("top.il", flow.constraints):
-        (work / file).write_text(plan.files[file])
+    (work / "top.il").write_text(without_collisions(plan.files["top.il"]))
+    (work / flow.constraints).write_text(plan.files[flow.constraints])
     (work / "synthesis.ys").write_text(f"read_rtlil top.il\n{flow.synthesis}\nwrite_json top.json\n")
     say(f"synthesis for {board.device}")
     _run(yosys_command("synthesis.ys"), "synthesis", work, subject, limit_s, say)

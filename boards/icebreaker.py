@@ -14,7 +14,7 @@ ICEBREAKER = Board(
     bram_block_bits=4 * 1024,
     bram_block_width=16,
     clock_mhz=12.0,
-    core_mhz=18.0,
+    core_mhz=24.0,
     nextpnr=("--up5k", "--package", "sg48"),
     platform=ICEBreakerPlatform,
 )

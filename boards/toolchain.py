@@ -108,8 +108,9 @@ def run(command: Sequence[str], *, folder: Path, log: Path, limit_s: float, say:
             process.kill()
 
         timer = threading.Timer(limit_s, expire)
-        timer.start()
+        timer.daemon = True
         try:
+            timer.start()
             for line in process.stdout or ():
                 sink.write(line)
                 if line.startswith("Preparing to run"):  # what the WebAssembly tools say on first use

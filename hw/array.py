@@ -101,7 +101,7 @@ class ProcessingArray(wiring.Component):
         m.d.comb += self.captured.eq(capture)
 
         for q in range(self.cols):
-            tails = {}
+            tails: dict[int, ProcessingElement] = {}
             for p in reversed(range(self.parameters.rows)):
                 element = self.elements[p][q]
                 m.submodules[f"pe_{p}_{q}"] = element

@@ -80,9 +80,7 @@ class ArrayConfig:
         if self.group > self.rows:
             raise RowloomError("group", f"must be at most rows ({self.rows}), not {self.group}")
         if self.rows % self.drains or self.lanes % self.drains:
-            raise RowloomError(
-                "drains", f"must divide rows ({self.rows}) and lanes ({self.lanes}), not {self.drains}"
-            )
+            raise RowloomError("drains", f"must divide rows ({self.rows}) and lanes ({self.lanes}), not {self.drains}")
 
     @property
     def peak(self) -> int:
@@ -112,6 +110,8 @@ class Budget:
     """What a device offers, and the clock that is wanted of it.
 
     ``bram_blocks`` block RAMs of ``bram_block_bits`` bits, at most ``bram_block_width`` bits wide.
+    ``loose_ff`` is the part of the flip-flops that take a look-up table's place, because a cell's
+    flip-flop can only be fed by its own table (iCE40).
     """
 
     lut4: int
@@ -121,3 +121,4 @@ class Budget:
     bram_block_width: int
     dsp: int
     clock_mhz: float
+    loose_ff: float = 0.0

@@ -94,14 +94,32 @@ class Results(wiring.Component):
         channel = Signal(n, reset_less=True)
         rows_left = Signal(n, reset_less=True)
         pixels = Loop(m, "pixels", program["pixels"])
-        value = Signal(signed(self.value_bits))
-        m.d.comb += value.eq(Array(words)[column][lane])
         last_channel = channel == program["channels"]
         last_row = rows_left == 1
+        m.d.comb += read_address.eq(address)
+
+        # A value is picked, compared with the best one so far, and offered: a register behind each step.
+        picked = Signal(data.StructLayout({"value": signed(self.value_bits), "channel": n, "end": 1, "last": 1}))
+        is_picked, offered, room = Signal(), Signal(), Signal()
+        m.d.comb += [
+            offered.eq(is_picked & (~self.output.valid | self.output.ready)),
+            room.eq(~is_picked | offered),
+        ]
         best, best_channel = Signal(signed(self.value_bits), reset_less=True), Signal(n, reset_less=True)
-        better = (channel == 0) | (value > best)
-        winner = Signal(n)
-        m.d.comb += [winner.eq(Mux(better, channel, best_channel)), read_address.eq(address)]
+        better = (picked.channel == 0) | (picked.value > best)
+        with m.If(self.output.ready):
+            m.d.sync += self.output.valid.eq(0)
+        with m.If(offered):
+            m.d.sync += [
+                is_picked.eq(0),
+                self.output.payload.value.eq(
+                    Mux(program["argmax"], Mux(better, picked.channel, best_channel), picked.value)
+                ),
+                self.output.payload.last.eq(picked.last),
+                self.output.valid.eq(~program["argmax"] | picked.end),
+            ]
+            with m.If(better):
+                m.d.sync += [best.eq(picked.value), best_channel.eq(picked.channel)]
 
         with m.FSM():
             with m.State("idle"):
@@ -118,17 +136,18 @@ class Results(wiring.Component):
                     ]
                     m.next = "fetch"
             with m.State("fetch"):
-                m.next = "show"
-            with m.State("show"):
-                m.d.comb += [
-                    self.output.payload.value.eq(Mux(program["argmax"], winner, value)),
-                    self.output.payload.last.eq(last_channel & pixels.last & last_row),
-                    self.output.valid.eq(~program["argmax"] | last_channel),
-                ]
-                with m.If(self.output.ready | ~self.output.valid):
-                    m.d.sync += [channel.eq(channel + 1), lane.eq(lane + 1)]
-                    with m.If(better):
-                        m.d.sync += [best.eq(value), best_channel.eq(channel)]
+                m.next = "pick"
+            with m.State("pick"):
+                with m.If(room):
+                    m.d.sync += [
+                        is_picked.eq(1),
+                        picked.value.eq(Array(words)[column][lane]),
+                        picked.channel.eq(channel),
+                        picked.end.eq(last_channel),
+                        picked.last.eq(last_channel & pixels.last & last_row),
+                        channel.eq(channel + 1),
+                        lane.eq(lane + 1),
+                    ]
                     with m.If((lane == hw.drains - 1) | last_channel):
                         m.d.sync += [lane.eq(0), address.eq(address + 1)]
                         m.next = "fetch"
@@ -140,6 +159,9 @@ class Results(wiring.Component):
                             with m.If(column == program["strip"] - 1):
                                 m.d.sync += [column.eq(0), strip_base.eq(address + 1), address.eq(address + 1)]
                             with m.If(last_row):
-                                m.d.sync += self.busy.eq(0)
-                                m.next = "idle"
+                                m.next = "empty"
+            with m.State("empty"):
+                with m.If(~is_picked & ~self.output.valid):
+                    m.d.sync += self.busy.eq(0)
+                    m.next = "idle"
         return m

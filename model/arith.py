@@ -96,11 +96,11 @@ def count_thresholds(sums: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
     if levels == 1:
         return np.greater_equal(sums, values[:, 0]).view(np.uint8)
     if levels <= 15:
-        counts = np.zeros(sums.shape, np.uint8)
+        counts = np.zeros_like(sums, dtype=np.uint8)
         for level in range(levels):
             counts += np.greater_equal(sums, values[:, level]).view(np.uint8)
         return counts
-    result = np.empty(sums.shape, np.uint8 if levels <= 255 else np.int64)
+    result = np.empty_like(sums, dtype=np.uint8 if levels <= 255 else np.int64)
     for m in range(channels):
         result[..., m] = np.searchsorted(values[m], sums[..., m], side="right")
     return result

@@ -15,8 +15,10 @@ from rowloom.model.blas import one_blas_thread
 from rowloom.model.bounds import magnitude_bound
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import ArgMax, Conv2d, Layer, Linear, MaxPool2d, WeightedLayer
+from rowloom.model.layers import ArgMax, Conv2d, Layer, Linear, MaxPool2d, Shape, WeightedLayer
+from rowloom.model.packed import PackedSums, pays
 from rowloom.model.post import Requantize, Thresholds
+from rowloom.model.windows import windows
 
 if TYPE_CHECKING:
     from rowloom.model.network import Network, Tensor
@@ -132,8 +134,25 @@ def _evaluator(network: "Network", layer: Layer) -> Evaluate:
     if isinstance(layer, ArgMax):
         return lambda codes: target.encode(np.argmax(source.decode(codes), axis=3)[..., None])
     if isinstance(layer, Conv2d | Linear):
-        return _WeightedSum.of(layer, source, target).codes
+        return _weighted(layer, source, target, network.tensor(layer.input).shape)
     raise TypeError(f"{layer.name}: the golden model does not know {type(layer).__name__}")
+
+
+def _weighted(layer: WeightedLayer, source: Encoding, target: Encoding, shape: Shape) -> Evaluate:
+    """Return the faster of the two ways to the same sums, followed by the post-operation."""
+    plain = _WeightedSum.of(layer, source, target)
+    if not pays(layer, source, shape, IMAGES_AT_ONCE):
+        return lambda codes: plain.codes(plain.sums(codes))
+    packed = _packed(plain, shape)
+    return lambda codes: plain.codes(packed.sums(codes))
+
+
+def _packed(plain: "_WeightedSum", shape: Shape) -> PackedSums:
+    """Return the same layer for maps [H, W, C], prepared to count bits."""
+    still = plain.sums(np.zeros((1, *shape), plain.source.dtype))[0]
+    post = plain.layer.post
+    direction = post.direction if isinstance(post, Thresholds) else np.ones(plain.layer.out_channels, np.int8)
+    return PackedSums.of(plain.layer, plain.source, still.astype(np.int64), direction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +168,7 @@ class _WeightedSum:
     bias: NDArray[Any] | None
     """[M], negated alike."""
     thresholds: NDArray[Any] | None
-    """[M, N] in ``dtype``."""
+    """[M, N] in ``dtype``; those out of reach are brought to where every type of sum holds them."""
 
     @classmethod
     def of(cls, layer: WeightedLayer, source: Encoding, target: Encoding) -> "_WeightedSum":
@@ -176,14 +195,13 @@ class _WeightedSum:
             thresholds=thresholds,
         )
 
-    def codes(self, codes: Codes) -> Codes:
-        """Return output codes [N, E, F, M] of input codes [N, H, W, C]."""
-        sums = self._sums(codes)
+    def codes(self, sums: NDArray[Any]) -> Codes:
+        """Return output codes [N, E, F, M] of sums [N, E, F, M] without bias, which are overwritten."""
         if self.bias is not None:
-            sums += self.bias
+            sums += self.bias.astype(sums.dtype, copy=False)
         post = self.layer.post
         if self.thresholds is not None:
-            counts = count_thresholds(sums, self.thresholds)
+            counts = count_thresholds(sums, self.thresholds.astype(sums.dtype, copy=False))
             if self.target.code_min:
                 counts = counts.astype(np.int64) + self.target.code_min
             return counts.astype(self.target.dtype, copy=False)
@@ -200,18 +218,19 @@ class _WeightedSum:
             return integers.astype(self.target.dtype)
         return self.target.encode(integers)
 
-    def _sums(self, codes: Codes) -> NDArray[Any]:
+    def sums(self, codes: Codes) -> NDArray[Any]:
+        """Return sums [N, E, F, M], without bias, of codes [N, H, W, C]."""
         values = self._values(codes)
         layer = self.layer
         if isinstance(layer, Linear):
             return (values.reshape(len(values), -1) @ self.matrix[0])[:, None, None, :]
-        windows = _windows(values, layer)
-        count, height, width, rows, columns, channels = windows.shape
+        slid = windows(values, layer)
+        count, height, width, rows, columns, channels = slid.shape
         pixels = count * height * width
         if layer.groups == 1:
-            sums = windows.reshape(pixels, -1) @ self.matrix[0]
+            sums = slid.reshape(pixels, -1) @ self.matrix[0]
         else:
-            split = windows.reshape(pixels, rows * columns, layer.groups, channels // layer.groups)
+            split = slid.reshape(pixels, rows * columns, layer.groups, channels // layer.groups)
             grouped = split.transpose(2, 0, 1, 3).reshape(layer.groups, pixels, -1) @ self.matrix
             sums = grouped.transpose(1, 0, 2)
         return sums.reshape(count, height, width, layer.out_channels)
@@ -238,16 +257,6 @@ def _decode(encoding: Encoding, codes: Codes, dtype: DTypeLike) -> NDArray[Any]:
     # Negative codes index the table from its end, where a roll has put their values.
     table = np.roll(encoding.decode(every).astype(dtype), encoding.code_min)
     return table[codes]
-
-
-def _windows(padded: NDArray[Any], layer: Conv2d) -> NDArray[Any]:
-    """Return a view [N, E, F, R, S, C] of a padded map [N, H, W, C]."""
-    _, rows, columns, _ = layer.weights.shape
-    down, across = layer.dilation
-    span = (down * (rows - 1) + 1, across * (columns - 1) + 1)
-    slid = np.lib.stride_tricks.sliding_window_view(padded, span, axis=(1, 2))
-    strided = slid[:, :: layer.stride[0], :: layer.stride[1], :, ::down, ::across]
-    return strided.transpose(0, 1, 2, 4, 5, 3)
 
 
 def _max_pool(layer: MaxPool2d, lowest: int, codes: Codes) -> Codes:

@@ -11,6 +11,7 @@ from torch import Tensor as TorchTensor
 from torch import nn
 
 from rowloom.model import layers as ir
+from rowloom.model.arith import count_thresholds
 from rowloom.model.bounds import channel_bounds, magnitude_bound, signed_bits
 from rowloom.model.encodings import Encoding, Uniform
 from rowloom.model.errors import RowloomError
@@ -201,7 +202,8 @@ def find_thresholds(
     """Return thresholds that equal an elementwise float function on every integer in lows[m] to highs[m].
 
     Each threshold is found by bisection on the function itself, which maps sums [K, M, 1, 1] to values of
-    ``encoding``; then the result is compared with the function.
+    ``encoding``; then the result is compared with the function. All thresholds of all channels are found together,
+    so 255 of them take as many calls of the function as one.
 
     Raises
     ------
@@ -248,8 +250,8 @@ def _check_thresholds(
     for start in range(0, points, 256):
         part = steps[start : start + 256]
         sums = low + (high - low) * part // max(points - 1, 1)
-        counted = (thresholds.direction * sums)[:, :, None] >= thresholds.values
-        if np.any(codes(sums) != encoding.code_min + counted.sum(axis=2)):
+        counted = count_thresholds(thresholds.direction * sums, thresholds.values)
+        if np.any(codes(sums) != encoding.code_min + counted.astype(np.int64)):
             raise RowloomError(subject, "its activation is neither rising nor falling with the sum")
 
 

@@ -13,6 +13,7 @@ from torch.nn import functional
 from rowloom.model.data import Dataset, fashion_mnist
 from rowloom.model.errors import RowloomError
 from rowloom.model.nets.fashion import fashion_bnn
+from rowloom.model.nets.formats import FORMATS
 from rowloom.model.nn import Weighted
 from rowloom.model.progress import Progress, Silent, progress_for
 
@@ -61,6 +62,17 @@ RECIPES: dict[str, Recipe] = {
         learning_rate=2e-2,
         loss_scale=1 / 17,
     ),
+} | {
+    f"fashion-{name}": Recipe(
+        description=f"Fashion-MNIST, 3 convolutions and a dense layer, {form.description}",
+        network=form.network,
+        dataset=fashion_mnist,
+        epochs=8,
+        batch=100,
+        learning_rate=1e-2,
+        loss_scale=1 / form.sum_deviation,
+    )
+    for name, form in FORMATS.items()
 }
 """Every recipe by its name."""
 

@@ -139,7 +139,8 @@ def fit(net: "Network", board: str, goal: str = "throughput", *, clock_mhz: floa
     net : Network
     board : str
         Name of a board.
-    goal : {"latency", "throughput", "size"}
+    goal : {"throughput", "latency", "size", "balanced"}
+        Fewest cycles (the first two), fewest LUTs, or the least product of both.
     clock_mhz : float, optional
         The clock; the board's own choice when left out.
 

@@ -1,6 +1,6 @@
 """What there is to say of a network and of a compiled design, layer by layer."""
 
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
 from rowloom.hw.design import Design
@@ -9,6 +9,7 @@ from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Conv2d, Layer, Linear
 from rowloom.model.network import Network
+from rowloom.model.repetition import distinct_kernels
 
 
 def _sum_bits(low: int, high: int) -> int:
@@ -20,10 +21,9 @@ def _sum_bits(low: int, high: int) -> int:
 
 def _encoding_name(encoding: Encoding) -> str:
     """Return an encoding as one would write it, without what is left at its default."""
+    parts: tuple[Field[Any], ...] = fields(encoding) if is_dataclass(encoding) else ()
     given = [
-        f"{field.name}={getattr(encoding, field.name)}"
-        for field in (fields(encoding) if is_dataclass(encoding) else ())
-        if getattr(encoding, field.name) != field.default
+        f"{part.name}={getattr(encoding, part.name)}" for part in parts if getattr(encoding, part.name) != part.default
     ]
     return type(encoding).__name__ + (f"({', '.join(given)})" if given else "")
 
@@ -58,6 +58,7 @@ def describe_network(net: Network) -> dict[str, Any]:
                 "weight_bits": net.weight_bits(layer),
                 "sum_bits": _sum_bits(*net.sum_range(layer)) if weighted else None,
                 "unit": _unit(net, layer),
+                "distinct_kernels": distinct_kernels(layer),
             }
         )
     return {

@@ -17,11 +17,10 @@ class Bram:
 
     def blocks(self, width: int, depth: int) -> int:
         """Blocks that a memory takes, in the best of the block's aspect ratios."""
-        best = -(-width // self.width) * -(-depth // (self.bits // self.width))
-        narrow = self.width
-        while narrow > 1:
-            narrow //= 2
-            rows = self.bits // self.width * (self.width // narrow)
+        narrow, rows = self.width, self.bits // self.width
+        best = -(-width // narrow) * -(-depth // rows)
+        while narrow > 1:  # 9 bits halve to 4: parity bits are then lost
+            narrow, rows = narrow // 2, rows * 2
             best = min(best, -(-width // narrow) * -(-depth // rows))
         return best
 
@@ -59,7 +58,9 @@ def memories(hardware: Hardware) -> dict[str, tuple[int, int, int]]:
         )
     for array in hardware.arrays:
         found[f"weights of {array.unit}"] = (
-            array.rows, _products(hardware, array) * array.weight_bits, array.weight_depth
+            array.rows,
+            _products(hardware, array) * array.weight_bits,
+            array.weight_depth,
         )
     return {
         name: (count, width, depth)
@@ -76,7 +77,7 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
     """
     hw = hardware
     streams = hw.cols * hw.group
-    lut = ff = 0
+    lut = ff = 0.0
     dsp = 1  # the row's address
     for array in hw.arrays:
         products = _products(hw, array)

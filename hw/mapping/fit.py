@@ -9,6 +9,9 @@ from rowloom.model.network import Network
 
 __all__ = ["GOALS", "fit"]
 
+#: How much worse than the best a smaller array may be.
+NEAR = 1.1
+
 #: What an array can be best at.
 GOALS = ("throughput", "latency", "size", "balanced")
 
@@ -26,7 +29,8 @@ def fit(network: Network, budget: Budget, goal: str = "throughput") -> ArrayConf
     budget : Budget
     goal : {"throughput", "latency", "size", "balanced"}
         Fewest cycles an image (the first two: layers run one after the other, so latency and
-        throughput go together), fewest LUTs, or the least product of both.
+        throughput go together), fewest LUTs, or the least product of both. Of the arrays that
+        come within ``NEAR`` of the best, the smallest is taken: it is placed and routed sooner.
 
     Raises
     ------
@@ -38,7 +42,7 @@ def fit(network: Network, budget: Budget, goal: str = "throughput") -> ArrayConf
     if goal not in GOALS:
         raise RowloomError("goal", f"must be one of {', '.join(GOALS)}, not {goal!r}")
     bram = Bram(bits=budget.bram_block_bits, width=budget.bram_block_width)
-    best: tuple[float, ArrayConfig] | None = None
+    fitting: list[tuple[float, int, ArrayConfig]] = []
     nearest: tuple[float, str] | None = None
     for config in _candidates(budget):
         design = compile(network, config)
@@ -49,13 +53,12 @@ def fit(network: Network, budget: Budget, goal: str = "throughput") -> ArrayConf
             if nearest is None or over < nearest[0]:
                 nearest = (over, _tell(design, cost, excess, bram))
             continue
-        score = _score(goal, design, cost)
-        if best is None or score < best[0]:
-            best = (score, config)
-    if best is None:
+        fitting.append((_score(goal, design, cost), cost.lut4, config))
+    if not fitting:
         assert nearest is not None
         raise DoesNotFit(network.name, nearest[1], "choose a smaller network or a larger device")
-    return best[1]
+    best = min(score for score, _, _ in fitting)
+    return min((entry for entry in fitting if entry[0] <= NEAR * best), key=lambda entry: entry[1])[2]
 
 
 def _candidates(budget: Budget) -> list[ArrayConfig]:
@@ -72,8 +75,10 @@ def _candidates(budget: Budget) -> list[ArrayConfig]:
 
 def _excess(cost: Cost, budget: Budget) -> list[tuple[int, int, str]]:
     pairs = (
-        (cost.lut4, budget.lut4, "LUT4"), (cost.ff, budget.ff, "flip-flops"),
-        (cost.bram, budget.bram_blocks, "block RAMs"), (cost.dsp, budget.dsp, "DSP blocks"),
+        (round(cost.lut4 + budget.loose_ff * cost.ff), budget.lut4, "logic cells" if budget.loose_ff else "LUT4"),
+        (cost.ff, budget.ff, "flip-flops"),
+        (cost.bram, budget.bram_blocks, "block RAMs"),
+        (cost.dsp, budget.dsp, "DSP blocks"),
     )
     return [pair for pair in pairs if pair[0] > pair[1]]
 

@@ -11,8 +11,8 @@ from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network
 
 _FOLDER = Path(__file__).parent
-_IMAGES = {"fashion-bnn": "fashion-test-32.npz"}
-"""File of test images by the name of the network that they are for."""
+_IMAGES = {"fashion": "fashion-test-32.npz"}
+"""File of test images by the first word of the networks' names that they are for."""
 
 
 def names() -> tuple[str, ...]:
@@ -73,8 +73,9 @@ def labels(name: str) -> NDArray[np.uint8]:
 
 
 def _member(name: str, member: str) -> NDArray[Any]:
-    if name not in _IMAGES:
-        raise RowloomError(name, "no images ship for it", f"must be {' or '.join(_IMAGES)}")
-    with np.load(_FOLDER / _IMAGES[name], allow_pickle=False) as archive:
+    data_set = name.split("-")[0]
+    if name not in names() or data_set not in _IMAGES:
+        raise RowloomError(name, "no images ship for it", f"must be {' or '.join(names())}")
+    with np.load(_FOLDER / _IMAGES[data_set], allow_pickle=False) as archive:
         array: NDArray[Any] = archive[member]
     return array

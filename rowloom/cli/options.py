@@ -41,10 +41,10 @@ def array_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--board", metavar="B", help="Size the array for a board instead; see rowloom boards."),
             click.option(
                 "--goal",
-                type=click.Choice(["latency", "throughput", "size"]),
-                default="throughput",
+                type=click.Choice(["balanced", "throughput", "latency", "size"]),
+                default="balanced",
                 show_default=True,
-                help="What the array for a board shall be best at.",
+                help="What the array for a board shall be best at; balanced: LUTs times cycles.",
             ),
         )
     ):
@@ -63,7 +63,7 @@ def design_for(
     input_lanes: int | None = None,
     no_prefetch: bool = False,
     board: str | None = None,
-    goal: str = "throughput",
+    goal: str = "balanced",
     clock_mhz: float | None = None,
 ) -> "Design":
     """Compile a network for the array that the options ask for.

@@ -45,6 +45,7 @@ def simulate(height, width, filters, *, strip, drains=2, argmax=False, patience=
             ctx.set(results.program, raw(fields, {}))  # the sequencer goes on to the next image
             assert ctx.get(results.busy)
             await ctx.tick().until(~results.busy)
+        await ctx.tick().until(~results.output.valid)
 
     async def consumer(ctx):
         shown = None

@@ -13,6 +13,12 @@ binary = pytest.importorskip("rowloom.model.quant.binary")
 quantizer = pytest.importorskip("rowloom.model.quant.quantizer")
 fashion = pytest.importorskip("rowloom.model.nets.fashion")
 lowering = pytest.importorskip("rowloom.model.lowering")
+dorefa = pytest.importorskip("rowloom.model.quant.dorefa")
+logarithmic = pytest.importorskip("rowloom.model.quant.logarithmic")
+uniform = pytest.importorskip("rowloom.model.quant.uniform")
+lowered = pytest.importorskip("tests.model.lowered")
+
+assert_equal_at_every_layer, scramble = lowered.assert_equal_at_every_layer, lowered.scramble
 
 PIXELS = Uniform(bits=8, signed=False)
 
@@ -41,53 +47,6 @@ class Bump(Levels):
 
 def conv(*args, **fields):
     return nn.Conv2d(*args, **({"weight": binary.BinaryWeight(), "activation": binary.BinaryActivation()} | fields))
-
-
-def scramble(module, seed=0):
-    """Give every norm random statistics near what sums are, gammas of both signs and some of zero."""
-    torch.manual_seed(seed)
-    with torch.no_grad():
-        for norm in module.modules():
-            if isinstance(norm, nn.BatchNorm):
-                count = len(norm.gamma)
-                norm.gamma.copy_(torch.randn(count))
-                norm.gamma[2 :: max(count // 4, 3)] = 0
-                norm.beta.normal_(0, 0.3)
-                norm.mean.copy_(torch.randint(-6, 7, (count,)) + torch.tensor([0.0, 0.5]).repeat(count)[:count])
-                # Whole means and no offset: sums that fall exactly on the threshold.
-                norm.beta[1::3] = 0
-                norm.variance.uniform_(10, 60)
-    return module.eval()
-
-
-def torch_values(module, x):
-    """Return what every lowered layer puts out, in order: a block with a pool counts twice."""
-    outputs = []
-
-    def keep_output(_, __, y):
-        outputs.append(y)
-
-    handles = []
-    for layer in module.modules():
-        if isinstance(layer, nn.MaxPool2d) or (isinstance(layer, nn.Weighted) and layer.pool is None):
-            handles.append(layer.register_forward_hook(keep_output))
-        if isinstance(layer, nn.Weighted) and layer.pool is not None:
-            handles.append(layer.pool.register_forward_pre_hook(lambda _, args: outputs.append(args[0])))
-    with torch.no_grad():
-        module.eval()(x)
-    for handle in handles:
-        handle.remove()
-    return [y.numpy() if y.dim() == 4 else y.numpy()[:, :, None, None] for y in outputs]
-
-
-def assert_equal_at_every_layer(module, net, images):
-    kept = net.run(images, keep="all")
-    expected = torch_values(module, torch.from_numpy(images.astype(np.float32)).permute(0, 3, 1, 2) / 255)
-    assert len(expected) == len(net.layers)
-    for layer, values in zip(net.layers, expected, strict=True):
-        encoding = net.tensor(layer.output).encoding
-        np.testing.assert_array_equal(encoding.decode(kept[layer.output]), values.transpose(0, 2, 3, 1), layer.name)
-    return kept
 
 
 def images(count, *shape):
@@ -229,6 +188,87 @@ def test_thresholds_equal_the_function_on_every_sum(seed):
     integers = sums.numpy().astype(np.int64)
     inside = (integers >= low) & (integers <= high)
     np.testing.assert_array_equal((integers * found.direction >= found.values[:, 0])[inside], expected[inside])
+
+
+ACTIVATIONS = {
+    "binary": lambda: binary.BinaryActivation(),
+    "uniform1": lambda: uniform.UniformActivation(1),
+    "uniform2": lambda: uniform.UniformActivation(2),
+    "uniform4": lambda: uniform.UniformActivation(4),
+    "uniform8": lambda: uniform.UniformActivation(8),
+    "dorefa2": lambda: dorefa.DoReFaActivation(2),
+    "dorefa3": lambda: dorefa.DoReFaActivation(3),
+    "log2": lambda: logarithmic.PowerOfTwoActivation(2),
+    "log3": lambda: logarithmic.PowerOfTwoActivation(3),
+    "signed4": lambda: Levels(4),
+}
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("seed", range(3))
+def test_every_activation_at_every_sum(seed, activation):
+    rng = np.random.default_rng(seed)
+    count = 48
+    layer = conv(1, count, 1, activation=ACTIVATIONS[activation]()).eval()
+    with torch.no_grad():
+        for tensor, values in (
+            # Rising, falling and constant; steep, so that codes are skipped, and flat, so that few are reached.
+            (layer.norm.gamma, rng.normal(size=count) * (rng.random(count) > 0.1)),
+            (layer.norm.beta, rng.normal(size=count) * (rng.random(count) > 0.3)),
+            (layer.norm.mean, rng.integers(-300, 300, count) / 2),
+            (layer.norm.variance, 10.0 ** rng.uniform(-1, 5, count)),
+        ):
+            tensor.copy_(torch.from_numpy(values))
+        encoding = layer.activation.encoding
+        low, high = (-rng.integers(1, 900, count)).tolist(), rng.integers(1, 900, count).tolist()
+        found = lowering.find_thresholds("x", layer.post, encoding, low, high)
+        sums = torch.arange(-900, 901.0)[:, None].repeat(1, count)
+        expected = encoding.encode(layer.post(sums[:, :, None, None])[:, :, 0, 0].numpy()).astype(np.int64)
+    assert set(found.direction.tolist()) == {1, -1}
+    assert len(np.unique(expected)) == encoding.code_max - encoding.code_min + 1
+    found.check("x", encoding, low, high)
+    assert np.all(found.values >= np.where(found.direction > 0, low, np.negative(high))[:, None])
+    assert np.all(found.values <= np.where(found.direction > 0, high, np.negative(low))[:, None] + 1)
+    integers = sums.numpy().astype(np.int64)
+    inside = (integers >= low) & (integers <= high)
+    codes = encoding.code_min + ((integers * found.direction)[:, :, None] >= found.values).sum(axis=2)
+    np.testing.assert_array_equal(codes[inside], expected[inside])
+
+
+@pytest.mark.parametrize(
+    ("activation", "thresholds"),
+    [
+        # Halves go to even: 1/2 to 0, 3/2 to 2, 5/2 to 2.
+        (lambda: uniform.UniformActivation(2, full_scale=3.0), [2, 3, 6]),
+        # 1/2 goes to 0.
+        (lambda: dorefa.DoReFaActivation(1), [2]),
+        # 1 from 0.71, 2 from 1.42, 4 from 2.83.
+        (lambda: logarithmic.PowerOfTwoActivation(2, full_scale=4.0), [2, 3, 6]),
+    ],
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_ties_of_activations(activation, thresholds, sign):
+    quantizer = activation()
+    with torch.no_grad():
+        found = lowering.find_thresholds(
+            "x", lambda sums: quantizer(sums * (sign / 2)), quantizer.encoding, [-20, -3], [20, 3]
+        )
+    assert found.direction.tolist() == [sign, sign]
+    assert found.values.tolist() == [thresholds, [min(value, 4) for value in thresholds]]
+
+
+def test_255_thresholds_of_many_channels_take_few_calls():
+    calls = []
+    quantizer = uniform.UniformActivation(8)
+
+    def function(sums):
+        calls.append(len(sums))
+        return quantizer(sums / 40_000)
+
+    with torch.no_grad():
+        found = lowering.find_thresholds("x", function, quantizer.encoding, [-(1 << 20)] * 64, [1 << 20] * 64)
+    assert found.values.shape == (64, 255)
+    assert calls.count(255) <= 21
 
 
 def test_modes_and_weights_are_left_as_they_were():

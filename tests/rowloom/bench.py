@@ -43,6 +43,34 @@ def co_simulation(net, config):
     return design
 
 
+def array(design):
+    """Print what the largest array alone takes on ECP5: elements, drain chains, broadcast."""
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from rowloom.boards.board import Family
+    from rowloom.boards.report import count_cells, netlist_cells
+    from rowloom.boards.toolchain import run, yosys_command
+    from rowloom.hw.array import ProcessingArray
+    from rowloom.hw.emit import to_rtlil
+
+    hw = design.hardware
+    parameters = next(each for each in hw.arrays if not each.stacked)
+    gates = ProcessingArray(
+        parameters=parameters, cols=hw.cols, group=hw.group, drains=hw.drains, stream_bits=hw.word_bits
+    )
+    with TemporaryDirectory() as folder:
+        work = Path(folder)
+        (work / "array.il").write_text(to_rtlil(gates, "array"))
+        script = "read_rtlil array.il\nsynth_ecp5 -abc9 -nowidelut -top array\nwrite_json array.json\n"
+        (work / "array.ys").write_text(script)
+        run(yosys_command("array.ys"), folder=work, log=work / "log", limit_s=600, say=lambda line: None)
+        used = count_cells(netlist_cells(work / "array.json"), Family.ECP5)
+    config = design.config
+    shape = f"{config.rows} x {config.cols} x {config.lanes}"
+    say(f"array {shape} alone on ECP5: LUT4 per MAC and cycle", f"{used.lut4 / config.peak:.2f}", "<= 4.6")
+
+
 def bitstream(net, design, board, clock):
     """Print what a build takes and reaches."""
     lines = {"ulx3s-85f": ">= 80", "icebreaker": ">= 18"}
@@ -69,9 +97,10 @@ def main():
     net = rowloom.load(NETWORK)
     golden(net)
     design = co_simulation(net, DEFAULT)
+    array(design)
     bitstream(net, design, "ulx3s-85f", BOARDS["ulx3s-85f"].core_mhz)
     for name, board in BOARDS.items():
-        fitted = rowloom.compile(net, rowloom.fit(net, name))
+        fitted = rowloom.compile(net, rowloom.fit(net, name, "balanced"))
         bitstream(net, fitted, name, board.core_mhz)
 
 

@@ -36,7 +36,10 @@ def test_info_json_has_every_promised_key(small, shell):
     assert set(content) >= {"layers", "macs", "weight_bits"}
     assert content["macs"] == net.macs()
     assert content["weight_bits"] == net.weight_bits()
-    keys = "name op weight_encoding input_encoding output_encoding in_shape out_shape macs weight_bits sum_bits unit"
+    keys = (
+        "name op weight_encoding input_encoding output_encoding in_shape out_shape macs weight_bits sum_bits unit "
+        "distinct_kernels"
+    )
     assert all(list(layer) == keys.split() for layer in content["layers"])
     first, pool, second, dense = content["layers"]
     assert (first["unit"], pool["unit"], second["unit"], dense["unit"]) == ("sign", None, "xnor", "xnor")

@@ -1,6 +1,9 @@
 """Bad input: one line that names the thing, exit status 2, and nothing left behind."""
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +144,30 @@ def test_a_failed_write_leaves_the_old_file(small, shell, tmp_path, monkeypatch)
 
 def test_every_verb_is_named():
     assert list(_VERBS) == ["info", "run", "compile", "emit", "sim", "build", "boards", "train"]
+
+
+@pytest.mark.pnr
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_being_ended_leaves_nothing(number, small, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "rowloom",
+        "build",
+        small,
+        "--board",
+        "ulx3s-85f",
+        "-o",
+        str(tmp_path / "small.bit"),
+    ]
+    array = ["--rows", "3", "--cols", "1", "--lanes", "8"]
+    with subprocess.Popen([*command, *array], stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if line.startswith("synthesis"):
+                break
+        process.send_signal(number)
+        told = process.stderr.read()
+        assert process.wait(60) == 130
+    assert told.splitlines()[-1] == "rowloom: error: interrupted: nothing was written"
+    assert [path.name for path in tmp_path.iterdir()] == ["small.rowloom"]
