@@ -64,7 +64,10 @@ class Step:
     @property
     def levels(self) -> int:
         """Comparisons that find an output code."""
-        return self.target.bits if self.layer_post is not None else 1
+        if self.layer_post is None:
+            return 1
+        # a lane of one level adds no least code
+        return max(self.target.bits, 2 if self.target.code_min else 1)
 
     @property
     def layer_post(self) -> Thresholds | None:

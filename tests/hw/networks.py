@@ -16,7 +16,7 @@ SUMS = Uniform(bits=32, signed=True)
 
 @dataclass(frozen=True, kw_only=True)
 class Conv:
-    """A convolution to be made: ``padding`` is top, bottom, left, right."""
+    """A convolution to be made: ``padding`` is top, bottom, left, right; it gives ``codes`` unless it is told sums."""
 
     filters: int
     kernel: tuple[int, int] = (3, 3)
@@ -24,6 +24,8 @@ class Conv:
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilation: tuple[int, int] = (1, 1)
     bias: bool = False
+    weights: Encoding = Binary()
+    codes: Encoding = Binary()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,8 @@ class Dense:
 
     filters: int
     bias: bool = False
+    weights: Encoding = Binary()
+    codes: Encoding = Binary()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +93,8 @@ def make_network(specs, *, shape, encoding=BYTES, raw=True, argmax=False, seed=0
                 name="trial", tensors=(*tensors, tensor), layers=(*layers, sums), input="input", outputs=(name,)
             )
             reached = trial.run(samples, keep="all")[name].reshape(-1, shape[2])
-            sums = _weighted(rng, spec, name, source, _thresholds(rng, reached), weights=sums.weights, bias=sums.bias)
-            tensor = Tensor(name=name, shape=shape, encoding=Binary())
+            sums = _weighted(rng, spec, name, source, _thresholds(rng, reached, spec.codes), sums.weights, sums.bias)
+            tensor = Tensor(name=name, shape=shape, encoding=spec.codes)
         tensors.append(tensor)
         layers.append(sums)
     if argmax:
@@ -104,10 +108,11 @@ def make_network(specs, *, shape, encoding=BYTES, raw=True, argmax=False, seed=0
 def _weighted(rng, spec, name, source, post, weights=None, bias=None):
     if weights is None:
         kernel = spec.kernel if isinstance(spec, Conv) else source.shape[:2]
-        weights = rng.integers(0, 2, (spec.filters, *kernel, source.shape[2]))
+        low, high = spec.weights.code_min, spec.weights.code_max
+        weights = rng.integers(low, high + 1, (spec.filters, *kernel, source.shape[2]))
         bias = rng.integers(-9, 10, spec.filters) if spec.bias else None
     given = {
-        "name": name, "input": source.name, "output": name, "weights": weights, "weight_encoding": Binary(),
+        "name": name, "input": source.name, "output": name, "weights": weights, "weight_encoding": spec.weights,
         "bias": bias, "post": post,
     }  # fmt: skip
     if isinstance(spec, Dense):
@@ -115,15 +120,17 @@ def _weighted(rng, spec, name, source, post, weights=None, bias=None):
     return Conv2d(**given, stride=spec.stride, padding=spec.padding, dilation=spec.dilation)
 
 
-def _thresholds(rng, reached):
+def _thresholds(rng, reached, codes):
     """Thresholds that some of the sums [samples, M] reach and some do not, save for a channel here and there."""
+    levels = codes.code_max - codes.code_min
     direction = rng.choice([-1, 1], reached.shape[1]).astype(np.int8)
     ranked = np.sort(reached * direction, axis=0)
-    at = rng.integers(len(ranked) // 4, len(ranked) * 3 // 4 + 1, reached.shape[1]).clip(max=len(ranked) - 1)
-    values = np.take_along_axis(ranked, at[None], 0)[0]
+    margin = 4 if levels == 1 else 16
+    at = rng.integers(len(ranked) // margin, len(ranked) * (margin - 1) // margin + 1, (levels, reached.shape[1]))
+    values = np.take_along_axis(ranked, np.sort(at, axis=0).clip(max=len(ranked) - 1), 0).T.copy()
     for m in np.flatnonzero(rng.random(len(values)) < 0.05):
         values[m] = rng.choice([-(1 << 20), 1 << 20])
-    return Thresholds(values=values[:, None], direction=direction)
+    return Thresholds(values=values, direction=direction)
 
 
 def random_case(seed: int, *, most_layers: int = 4, most_side: int = 14, images: int = 3) -> Case:

@@ -5,7 +5,7 @@ import pytest
 
 from rowloom.hw import DEFAULT, ArrayConfig
 from rowloom.hw import compile as compile_network
-from rowloom.model.encodings import Binary, Uniform
+from rowloom.model.encodings import Binary, DoReFa, PowerOfTwo, Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Conv2d, MaxPool2d
 from rowloom.model.network import Network, Tensor
@@ -48,26 +48,28 @@ REFUSED = {
         r"^conv: requantizes, the accelerator takes thresholds or raw sums$",
     ),
     "many-levels": (
-        one_layer(conv(post=thresholds(2, 3)), target=Uniform(bits=2, signed=False)),
-        r"^conv: gives Uniform\(.*bits=2.*\), the accelerator gives Binary or raw sums$",
+        one_layer(conv(post=thresholds(2, 511)), target=Uniform(bits=9, signed=False)),
+        r"^conv: gives Uniform\(.*bits=9.*\), the accelerator gives codes of up to 8 bits$",
     ),
-    "signed-input": (
-        one_layer(conv(), source=Uniform(bits=8, signed=True)),
-        r"^Binary\(\) weights x Uniform\(.*\) activations: no arithmetic unit multiplies them",
+    "no-unit": (
+        one_layer(conv(weight_encoding=DoReFa(2)), source=Uniform(bits=17, signed=True)),
+        r"^conv: DoReFa\(k=2\) weights x Uniform\(.*bits=17.*\) activations: no arithmetic unit multiplies them",
     ),
     "dilated-first-layer": (
-        one_layer(conv(dilation=(2, 1)), shape=(8, 8, 2)),
-        r"^conv: a 3 x 3 window with dilation 2 and stride 1 does not map onto 2 columns and 4 banks$",
+        make_network([Conv(filters=2, dilation=(2, 1)), Conv(filters=2)], shape=(8, 8, 2)),
+        r"^conv0: a 3 x 3 window with dilation 2 and stride 1 does not map onto 2 columns and 4 banks$",
+    ),
+    "padding-that-is-not-zero": (
+        one_layer(
+            conv(padding=(1, 1, 1, 1), weight_encoding=DoReFa(2)), source=Uniform(bits=4, signed=False, zero_point=3)
+        ),
+        r"^conv: pads Uniform\(.*zero_point=3\) with 2 channels, the lut unit pads multiples of 8$",
     ),
     "pool-at-the-end": (
         one_layer(
             MaxPool2d(name="pool", input="input", output="output", kernel=(2, 2)), source=Binary(), target=Binary()
         ),
         r"^pool: the last layer must be a convolution or linear layer$",
-    ),
-    "pool-of-codes": (
-        make_network([Pool(), Conv(filters=3)], shape=(8, 8, 1), encoding=BYTES),
-        r"^pool0: pools Uniform\(.*\), the accelerator pools Binary$",
     ),
 }
 
@@ -185,9 +187,50 @@ def test_images_have_the_size_that_the_hardware_says():
             assert len(row) == array.weight_depth
             assert all(0 <= word < 1 << products for word in row)
     assert len(design.images.thresholds) == design.hardware.drains
-    for table in design.images.thresholds:
+    for (table,) in design.images.thresholds:
         assert len(table) == design.hardware.threshold_depth
         assert all(0 <= word < 1 << design.hardware.sum_bits + 1 for word in table)
+
+
+def test_memories_of_wider_codes_double_with_every_bit():
+    codes = Uniform(bits=3, signed=True)
+    network = make_network([Conv(filters=5, codes=codes), Pool(), Conv(filters=2)], shape=(8, 8, 1))
+    design = compile_network(network, SMALL)
+    hw = design.hardware
+    assert (hw.levels, hw.code_bits, hw.pooled, hw.result_signed) == (3, (3,), ((3, True),), True)
+    for lane in design.images.thresholds:
+        assert [len(words) for words in lane] == [hw.threshold_depth << level for level in range(3)]
+        assert all(0 <= word < 1 << hw.sum_bits for words in lane[1:] for word in words)
+    assert [record["code_base"] for record in records(design)[1]] == [4, 0, 0]
+
+
+def test_formats_of_several_widths_are_chosen_by_the_record():
+    """Codes of one layer are 3 bits, those of the next 2: a packer of each width."""
+    specs = [
+        Conv(filters=5, codes=Uniform(bits=3, signed=False)),
+        Conv(filters=5, codes=Uniform(bits=2, signed=False)),
+        Pool(),
+        Conv(filters=4, codes=Uniform(bits=3, signed=False)),
+        Dense(filters=2),
+    ]
+    design = compile_network(make_network(specs, shape=(12, 12, 1)), SMALL)
+    assert (design.hardware.code_bits, design.hardware.pooled) == ((2, 3), ((2, False),))
+    assert [record["format"] for record in records(design)[1]] == [1, 0, 0, 1, 0]
+    assert design.hardware.levels == 3
+
+
+def test_codes_have_as_many_levels_as_bits():
+    """Also where a power of two leaves codes of its bits unused: they stand side by side in words."""
+    codes = PowerOfTwo(bits=4, e_min=0, e_max=2)
+    assert codes.code_max - codes.code_min < 1 << 3
+    network = make_network([Conv(filters=5, codes=codes), Conv(filters=2)], shape=(8, 8, 1))
+    assert compile_network(network, SMALL).hardware.levels == 4
+
+
+@pytest.mark.parametrize("codes", [Uniform(bits=8, signed=False), Uniform(bits=8, signed=True)], ids=str)
+def test_results_hold_codes_that_are_wider_than_the_sums(codes):
+    network = make_network([Conv(filters=2, kernel=(1, 1), codes=codes)], shape=(2, 2, 1), encoding=Binary(), raw=False)
+    assert compile_network(network, SMALL).output_bits >= 8 + (not codes.signed)
 
 
 def test_the_cheaper_fold_is_chosen():

@@ -61,7 +61,10 @@ def test_a_row_holds_its_filter_in_the_order_of_the_loop_nest(specs, shape, conf
 def test_rows_stand_side_by_side_in_a_stacked_array():
     config = ArrayConfig(rows=6, cols=2, lanes=8, group=2, drains=2, input_lanes=4)
     weights, layer, source, _, _ = laid(
-        [Conv(filters=3, kernel=(3, 3))], (6, 6, 2), config, Uniform(bits=4, signed=False)
+        [Conv(filters=3, kernel=(3, 3)), Conv(filters=2)],
+        (6, 6, 2),
+        config,
+        Uniform(bits=4, signed=False),
     )
     assert not source.packed
     for m, r, s, c in np.ndindex(layer.weights.shape):
@@ -73,7 +76,9 @@ def test_rows_stand_side_by_side_in_a_stacked_array():
 
 def test_a_window_is_one_tap():
     config = ArrayConfig(rows=6, cols=2, lanes=8, group=3, drains=2, input_lanes=6)
-    weights, layer, source, fold, _ = laid([Conv(filters=4)], (6, 6, 2), config, Uniform(bits=4, signed=False))
+    weights, layer, source, fold, _ = laid(
+        [Conv(filters=4), Conv(filters=2)], (6, 6, 2), config, Uniform(bits=4, signed=False)
+    )
     assert source.packed
     assert fold.taps == 1
     for m, r, s, c in np.ndindex(layer.weights.shape):

@@ -1,0 +1,102 @@
+"""Pairs of encodings for every unit and every way through its gates, narrow enough for a solver."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rowloom.hw.units import SPECS, UnitSpec, unit_for
+from rowloom.model.encodings import Binary, Codebook, DoReFa, Encoding, PowerOfTwo, Quinary, Ternary, Uniform
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A unit, and its offset in one line.
+
+    Parameters
+    ----------
+    weights, activations : Encoding
+    lanes : int
+    offset : callable
+        From the lanes' weights, as values, to the offset; takes gates as well as arrays.
+    dead : int or None
+        The sum after a padded tap; None if it is that of a word of zeros.
+    half : bool
+        Whether the unit has the half bit.
+    slow : bool
+        Whether a proof takes more than a few seconds.
+    """
+
+    weights: Encoding
+    activations: Encoding
+    lanes: int = 4
+    offset: Callable = lambda w: 0
+    dead: int | None = None
+    half: bool = False
+    slow: bool = False
+
+    @property
+    def spec(self) -> UnitSpec:
+        """Facts of the unit that the table gives to the pair."""
+        kind = SPECS[unit_for(self.weights, self.activations).NAME]
+        return kind(weights=self.weights, activations=self.activations, half=self.half)
+
+    def __str__(self) -> str:
+        half = "-half" if self.half else ""
+        return f"{self.spec.NAME}{half}-{self.weights}-{self.activations}-{self.lanes}"
+
+
+def negative(w):
+    """Less one for each negative weight: complemented, not negated."""
+    return -sum(x < 0 for x in w)
+
+
+def negative_pairs(w):
+    """Less one for each pair of lanes whose first weight is negative."""
+    return -sum(x < 0 for x in w[::2])
+
+
+BIT = Binary()
+LOG = PowerOfTwo(bits=3, e_min=0, e_max=2)
+RAISED = PowerOfTwo(bits=3, e_min=1, e_max=3)
+LOG_UNSIGNED = PowerOfTwo(bits=3, e_min=0, e_max=4, signed=False)
+
+
+def unsigned(bits, zero_point=0):
+    return Uniform(bits=bits, signed=False, zero_point=zero_point)
+
+
+def signed(bits):
+    return Uniform(bits=bits, signed=True)
+
+
+CASES = (
+    # Twice the population count; a padded tap counts as half of the lanes, rounded down without the half bit.
+    Case(weights=BIT, activations=BIT, offset=lambda w: 4, dead=4),
+    Case(weights=BIT, activations=BIT, lanes=5, offset=lambda w: 5, dead=4),
+    Case(weights=BIT, activations=BIT, offset=lambda w: 4, dead=4, half=True),
+    Case(weights=BIT, activations=BIT, lanes=5, offset=lambda w: 5, dead=5, half=True),
+    Case(weights=BIT, activations=BIT, lanes=16, offset=lambda w: 16, dead=16),
+    Case(weights=BIT, activations=unsigned(4), offset=negative_pairs),
+    Case(weights=BIT, activations=signed(4), offset=negative_pairs),
+    Case(weights=BIT, activations=unsigned(3), lanes=5, offset=negative_pairs),
+    Case(weights=Ternary(), activations=unsigned(4), offset=negative),
+    Case(weights=Ternary(), activations=signed(3), offset=negative),
+    Case(weights=Ternary(), activations=BIT, dead=0),
+    Case(weights=Quinary(), activations=unsigned(3), offset=negative),
+    Case(weights=Quinary(), activations=signed(3), offset=negative),
+    Case(weights=Quinary(), activations=BIT, dead=0),
+    Case(weights=LOG, activations=unsigned(4)),
+    Case(weights=RAISED, activations=signed(3)),
+    Case(weights=LOG, activations=BIT, dead=0),
+    Case(weights=signed(4), activations=LOG_UNSIGNED),
+    Case(weights=LOG, activations=RAISED),
+    Case(weights=DoReFa(1), activations=unsigned(1)),
+    Case(weights=DoReFa(2), activations=unsigned(2)),
+    Case(weights=DoReFa(2), activations=DoReFa(2), dead=0),
+    Case(weights=Codebook((-7, -2, 0, 1, 5)), activations=unsigned(2)),
+    Case(weights=DoReFa(3), activations=unsigned(3), slow=True),
+    Case(weights=DoReFa(4), activations=unsigned(4), slow=True),
+    Case(weights=signed(2), activations=unsigned(2)),
+    Case(weights=signed(4), activations=unsigned(4), slow=True),
+    Case(weights=unsigned(3, zero_point=3), activations=signed(3), slow=True),
+    Case(weights=signed(4), activations=unsigned(4, zero_point=3), dead=0, slow=True),
+)
