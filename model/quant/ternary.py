@@ -1,4 +1,4 @@
-"""Ternary weights with one scale (TWN)."""
+"""Ternary weights with one scale (TWN), and ternary activations."""
 
 import torch
 from torch import Tensor
@@ -37,3 +37,23 @@ class TernaryWeight(Quantizer):
     def constrain(self, latent: Tensor) -> None:
         """Clip to -1 to 1."""
         latent.clamp_(-1, 1)
+
+
+class TernaryActivation(Quantizer):
+    """+1 above 1/2, -1 below -1/2, else 0; the gradient passes where the activation's magnitude is less than 1.
+
+    References
+    ----------
+    Deng, Jiao, Pei, Wu, Li: GXNOR-Net, Neural Networks 100, 2018, section 2.2, with a zero window of 1/2; the
+    gradient is that of :class:`rowloom.model.quant.binary.BinaryActivation`.
+    """
+
+    @property
+    def encoding(self) -> Encoding:
+        """Ternary."""
+        return Ternary()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return -1, 0 or +1."""
+        clipped = x.clamp(-1, 1)
+        return straight_through(clipped, torch.round(clipped))

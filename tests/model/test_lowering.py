@@ -15,6 +15,7 @@ fashion = pytest.importorskip("rowloom.model.nets.fashion")
 lowering = pytest.importorskip("rowloom.model.lowering")
 dorefa = pytest.importorskip("rowloom.model.quant.dorefa")
 logarithmic = pytest.importorskip("rowloom.model.quant.logarithmic")
+ternary = pytest.importorskip("rowloom.model.quant.ternary")
 uniform = pytest.importorskip("rowloom.model.quant.uniform")
 lowered = pytest.importorskip("tests.model.lowered")
 
@@ -200,6 +201,7 @@ ACTIVATIONS = {
     "dorefa3": lambda: dorefa.DoReFaActivation(3),
     "log2": lambda: logarithmic.PowerOfTwoActivation(2),
     "log3": lambda: logarithmic.PowerOfTwoActivation(3),
+    "ternary": lambda: ternary.TernaryActivation(),
     "signed4": lambda: Levels(4),
 }
 

@@ -28,6 +28,8 @@ def folder(tmp_path_factory):
 
 def test_recipes_are_described():
     assert "Fashion-MNIST" in training.recipes()["fashion-bnn"]
+    assert "TWN" in training.recipes()["fashion-ternary"]
+    assert len(training.recipes()) == 11
 
 
 def test_learns_reports_and_lowers(folder, capsys):
@@ -46,6 +48,20 @@ def test_learns_reports_and_lowers(folder, capsys):
     net = lowering.lower(module, training.as_input(dataset.test_images[:1]))
     right = net.run(dataset.test_images).argmax(axis=1) == dataset.test_labels
     assert right.mean() == accuracy
+
+
+@pytest.mark.parametrize("recipe", [name for name in training.RECIPES if name != "fashion-bnn"])
+def test_every_format_learns_and_lowers(folder, recipe):
+    module, accuracy = training.train(recipe, data=folder, epochs=4, seed=1, progress=False)
+    assert accuracy > 0.5
+    torch.manual_seed(1)
+    untrained = dict(training.RECIPES[recipe].network().named_parameters())
+    for name, parameter in module.named_parameters():
+        assert torch.isfinite(parameter).all()
+        assert not torch.equal(parameter, untrained[name]), f"{name} is not trained"
+    dataset = data.fashion_mnist(folder)
+    net = lowering.lower(module, training.as_input(dataset.test_images[:1]))
+    assert (net.run(dataset.test_images).argmax(axis=1) == dataset.test_labels).mean() == accuracy
 
 
 def test_same_seed_same_network(folder):

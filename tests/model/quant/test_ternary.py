@@ -34,3 +34,13 @@ def test_gradient_passes_straight_through_and_latent_weights_are_clipped():
     assert latent.grad.tolist() == [1, 2, 3]
     quantizer.constrain(latent)
     assert latent[0] == -1
+
+
+def test_activations_are_zero_up_to_a_half():
+    quantizer = ternary.TernaryActivation()
+    x = torch.tensor([-9.0, -0.51, -0.5, 0.0, 0.5, 0.51, 9.0], requires_grad=True)
+    y = quantizer(x)
+    assert y.tolist() == [-1, -1, 0, 0, 0, 1, 1]
+    assert quantizer.encoding == Ternary()
+    y.backward(torch.ones(7))
+    assert x.grad.tolist() == [0, 1, 1, 1, 1, 1, 0]

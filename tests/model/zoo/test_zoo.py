@@ -40,6 +40,42 @@ def test_accuracy_on_the_whole_test_split():
     np.testing.assert_array_equal(zoo.images("fashion-bnn"), dataset.test_images[:32])
 
 
+FORMATS = {
+    "binary": 0.83,
+    "ternary": 0.87,
+    "ttq": 0.87,
+    "quinary": 0.87,
+    "log-weights": 0.87,
+    "log-both": 0.87,
+    "dorefa2": 0.87,
+    "dorefa3": 0.87,
+    "w4a4": 0.88,
+    "w8a8": 0.88,
+}
+"""What each network must reach on the test images."""
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_network_ships_for_each_format(form):
+    name = f"fashion-{form}"
+    net = zoo.load(name)
+    assert (net.name, net.about["recipe"]) == (name, name)
+    assert net.macs() == 1_254_464
+    assert net.about["test accuracy"] >= FORMATS[form]
+    right = net.run(zoo.images(name)).argmax(axis=1) == zoo.labels(name)
+    assert right.mean() >= 0.75
+    assert zoo.path(name).stat().st_size < 100_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMATS)
+def test_accuracy_of_each_format_on_the_whole_test_split(form):
+    net = zoo.load(f"fashion-{form}")
+    dataset = data.fashion_mnist()
+    accuracy = float(np.mean(net.run(dataset.test_images).argmax(axis=1) == dataset.test_labels))
+    assert net.about["test accuracy"] == accuracy
+
+
 def test_loads_from_a_path(tmp_path):
     path = tmp_path / "copy.rowloom"
     zoo.load("fashion-bnn").save(path)
