@@ -1,6 +1,6 @@
 """Compiles a network for an array: fold every layer, place every tensor, fill every memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import gcd
 
@@ -197,7 +197,7 @@ def _sum_bits(steps: Sequence[Step], tables: Sequence[tuple[np.ndarray, np.ndarr
     return max((value if value >= 0 else ~value).bit_length() + 1 for value in values)
 
 
-def _largest_count(steps: Sequence[Step], layouts: Sequence[Layout]) -> int:
+def _largest_count(steps: Sequence[Step], layouts: Iterable[Layout]) -> int:
     """The largest number that a loop counter or a coordinate must hold."""
     counts = []
     for layout in layouts:

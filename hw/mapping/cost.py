@@ -154,7 +154,7 @@ def _sign(products: int, array: ArrayParameters) -> int:
 
 def _terms(products: int, array: ArrayParameters) -> int:
     """Terms of the unit's own kind, and the tree that adds them."""
-    low, high = array.spec.term_range()
+    low, high = array.spec.word_range(1)
     width = max((-low - 1).bit_length() if low < 0 else 0, high.bit_length()) + (low < 0)
     both = array.weight_bits + array.activation_bits
     term = {

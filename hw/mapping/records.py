@@ -54,15 +54,14 @@ def _input_record(hardware: Hardware, source: Layout) -> dict[str, int]:
     }
 
 
-def _layer_record(
-    config: ArrayConfig, hardware: Hardware, step: Step, layouts: Mapping[str, Layout]
-) -> dict[str, int]:
+def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: Mapping[str, Layout]) -> dict[str, int]:
     fold, window = step.fold, step.window
     layout = layouts[step.layer.input]
     target = layouts.get(step.layer.output)
     pool = step.spec is None
     final = target is None
     mask = _address_mask(hardware)
+    o_first, o_row = (target.base, target.row_words & mask) if target else (0, 0)
     used = fold.blocks if pool else -(-window.filters // config.drains)
     if pool:
         form = hardware.pooled.index((step.source.bits, step.source.signed))
@@ -94,7 +93,7 @@ def _layer_record(
         "a_block": int(pool),
         "a_row": layout.row_words & mask,
         "w_first": step.weight_base,
-        "odd": int(step.weights.odd) if step.weights else 0,
+        "odd": 0 if pool else int(step.weights.odd),
         "steps": fold.steps - 1,
         "rows": fold.rows_summed - 1,
         "emissions": fold.blocks * fold.groups - 1,
@@ -103,8 +102,8 @@ def _layer_record(
         "t_first": step.threshold_base,
         "code_base": 0 if step.layer_post is None else step.target.code_min & ((1 << hardware.levels) - 1),
         "format": form,
-        "o_first": 0 if final else target.base,
-        "o_row": 0 if final else target.row_words & mask,
+        "o_first": o_first,
+        "o_row": o_row,
         "o_height": window.height,
         "strip": fold.strip,
         "to_results": int(final),

@@ -1,6 +1,7 @@
 """The layers of a network as steps of the accelerator: which array runs each, on which layout."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
@@ -40,9 +41,15 @@ class Step:
         The last layer's results leave as the place of the greatest.
     tensor : str
         What leaves, or stays in the banks.
+    array : ArrayParameters or None
+        Runs it, None for pooling.
+    fold : Fold
+        Set when the array is known.
+    weights : RowWeights
+        Set with the fold, for steps with a unit.
     """
 
-    layer: Conv2d | Linear | MaxPool2d
+    layer: Any  # Conv2d or Linear, with a spec, else MaxPool2d
     spec: type[UnitSpec] | None
     source: Encoding
     target: Encoding
@@ -50,9 +57,9 @@ class Step:
     window: Window
     argmax: bool
     tensor: str
-    array: ArrayParameters | None = None
-    fold: Fold | None = None
-    weights: RowWeights | None = None
+    array: Any  # ArrayParameters, with a spec, else None
+    fold: Fold = field(init=False)
+    weights: RowWeights = field(init=False)
     weight_base: int = 0
     threshold_base: int = 0
 
@@ -75,7 +82,7 @@ class Step:
         return None if isinstance(self.layer, MaxPool2d) else self.layer.post
 
 
-def _key(layer: Layer, spec: type[UnitSpec] | None, source: Encoding) -> ArrayKey | None:
+def _key(layer: Any, spec: type[UnitSpec] | None, source: Encoding) -> ArrayKey | None:
     return None if spec is None else (spec.NAME, layer.weight_encoding, source)
 
 
@@ -93,13 +100,11 @@ def steps_of(network: Network, config: ArrayConfig, banks: int) -> tuple[list[St
     """
     layers, argmax = _without_argmax(network)
     specs = [_unit_of(layer, network, config, last=layer is layers[-1]) for layer in layers]
-    keys = [
-        _key(layer, spec, network.tensor(layer.input).encoding) for layer, spec in zip(layers, specs, strict=True)
-    ]
+    keys = [_key(layer, spec, network.tensor(layer.input).encoding) for layer, spec in zip(layers, specs, strict=True)]
     inputs = {layer.input for layer in layers}
     stacked = _stacked_key(network, layers, specs, keys)
     arrays: dict[ArrayKey, ArrayParameters] = {}
-    for layer, key in zip(layers, keys, strict=True):
+    for key in keys:
         if key is not None and key not in arrays:
             small = key == stacked
             arrays[key] = ArrayParameters(
@@ -139,16 +144,16 @@ def steps_of(network: Network, config: ArrayConfig, banks: int) -> tuple[list[St
     return steps, list(arrays.values())
 
 
-def _without_argmax(network: Network) -> tuple[list[Layer], ArgMax | None]:
+def _without_argmax(network: Network) -> tuple[list[Any], ArgMax | None]:
     """The layers that engines run, and the argmax of the results if the network ends in one."""
     if len(network.outputs) != 1:
         raise RowloomError(network.name, f"has {len(network.outputs)} outputs", "the accelerator takes one")
     layers = list(network.layers)
     if network.outputs[0] != layers[-1].output:
         raise RowloomError(network.name, f"gives {network.outputs[0]}", "the accelerator gives the last layer's output")
-    argmax = None
-    if isinstance(layers[-1], ArgMax):
-        argmax = layers.pop()
+    argmax = layers[-1] if isinstance(layers[-1], ArgMax) else None
+    if argmax is not None:
+        layers.pop()
         if not layers or layers[-1].output != argmax.input:
             raise RowloomError(argmax.name, "argmax must follow a convolution or linear layer")
     if not layers or isinstance(layers[-1], MaxPool2d):

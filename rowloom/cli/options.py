@@ -1,6 +1,7 @@
 """Options that several verbs share."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -37,6 +38,9 @@ def array_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--group", type=int, help="Filter rows that a column sums in space."),
             click.option("--drains", type=int, help="Drain chains of a column."),
             click.option("--input-lanes", type=int, help="Lanes of the array of the first layer."),
+            click.option(
+                "--unit", "units", multiple=True, metavar="U", help="Prefer this arithmetic unit; may be repeated."
+            ),
             click.option("--no-prefetch", is_flag=True, help="Do not load an image while another is computed."),
             click.option("--board", metavar="B", help="Size the array for a board instead; see rowloom boards."),
             click.option(
@@ -61,6 +65,7 @@ def design_for(
     group: int | None = None,
     drains: int | None = None,
     input_lanes: int | None = None,
+    units: tuple[str, ...] = (),
     no_prefetch: bool = False,
     board: str | None = None,
     goal: str = "balanced",
@@ -91,11 +96,17 @@ def design_for(
     for name, size in {**given, **finer}.items():
         if size < 1:
             raise RowloomError(f"--{name.replace('_', '-')}", f"must be at least 1, not {size}")
-    if (finer or no_prefetch) and not given:
+    if (finer or no_prefetch or units) and not given:
         raise RowloomError("--rows", "is missing", "finer options need --rows, --cols and --lanes")
     net = rowloom.load(network)
     if given:
-        return rowloom.compile(net, rowloom.ArrayConfig(**given, **finer, prefetch=not no_prefetch))
+        config = replace(
+            rowloom.ArrayConfig(rows=given["rows"], cols=given["cols"], lanes=given["lanes"]),
+            **finer,
+            prefetch=not no_prefetch,
+            units=units,
+        )
+        return rowloom.compile(net, config)
     if board is not None:
         return rowloom.compile(net, rowloom.fit(net, board, goal, clock_mhz=clock_mhz))
     return rowloom.compile(net, DEFAULT)

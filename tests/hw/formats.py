@@ -45,7 +45,7 @@ ACTIVATIONS = (
 def pairs(unit):
     """Specs of every pair of these encodings that the table gives to a unit."""
     found = [
-        SPECS[unit](weights=w, activations=a) for w in WEIGHTS for a in ACTIVATIONS if unit_for(w, a).NAME == unit
+        SPECS[unit](weights=w, activations=a) for w in WEIGHTS for a in ACTIVATIONS if unit == unit_for(w, a).NAME
     ]
     assert found
     return found

@@ -1,19 +1,13 @@
 """Accelerators of every number format against the golden model: every value of every layer, and every cycle."""
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
-import pytest
 
 from rowloom.hw import ArrayConfig
 from rowloom.hw import compile as compile_network
-from rowloom.hw.units import SPECS
-from rowloom.model.encodings import PowerOfTwo, Uniform
-from rowloom.model.errors import RowloomError
-from rowloom.sim import simulate
 from tests.hw.formats import ACTIVATIONS, WEIGHTS
-from tests.hw.networks import BYTES, Case, Conv, Dense, Pool, constant_layers, make_network, random_codes
+from tests.hw.networks import BYTES, Case, Conv, Dense, Pool, make_network, random_codes
 
 #: Seeds whose networks use all usual units and kinds of codes between them, and more for a long run.
 SEEDS = ()

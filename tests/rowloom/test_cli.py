@@ -72,7 +72,7 @@ def test_boards(shell):
     ran = shell("boards", "--json", "-")
     boards = {board["name"]: board for board in ran.json["boards"]}
     assert boards["ulx3s-85f"]["resources"]["lut4"] == 83_640
-    assert boards["icebreaker"]["clock_mhz"] == 18.0
+    assert boards["icebreaker"]["clock_mhz"] == 24.0
 
 
 def test_train_lists_recipes(shell):

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.hw.formats import name_of, pairs
-from tests.hw.units.words import check_every_word, check_random_words, count_words, few_words
+from tests.hw.units.words import check_every_word, check_random_words, few_words
 
 PAIRS = pairs("quinary")
 

@@ -37,7 +37,7 @@ def expected(weights, activations):
 @pytest.mark.parametrize("weights", WEIGHTS, ids=str)
 def test_every_pair_has_the_unit_of_the_rule(weights):
     for activations in ACTIVATIONS:
-        assert unit_for(weights, activations).NAME == expected(weights, activations), activations
+        assert expected(weights, activations) == unit_for(weights, activations).NAME, activations
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_every_pair_has_the_unit_of_the_rule(weights):
     ],
 )
 def test_the_table_names_a_unit(weights, activations, unit):
-    assert unit_for(weights, activations).NAME == unit
+    assert unit == unit_for(weights, activations).NAME
 
 
 @pytest.mark.parametrize(
