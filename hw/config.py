@@ -80,9 +80,7 @@ class ArrayConfig:
         if self.group > self.rows:
             raise RowloomError("group", f"must be at most rows ({self.rows}), not {self.group}")
         if self.rows % self.drains or self.lanes % self.drains:
-            raise RowloomError(
-                "drains", f"must divide rows ({self.rows}) and lanes ({self.lanes}), not {self.drains}"
-            )
+            raise RowloomError("drains", f"must divide rows ({self.rows}) and lanes ({self.lanes}), not {self.drains}")
 
     @property
     def peak(self) -> int:

@@ -55,7 +55,10 @@ class Packer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        slots = [Signal(self.drains * self.code_bits, name=f"slot_{i}", reset_less=True) for i in range(self.lanes // self.drains)]
+        slots = [
+            Signal(self.drains * self.code_bits, name=f"slot_{i}", reset_less=True)
+            for i in range(self.lanes // self.drains)
+        ]
         for i, slot in enumerate(slots):
             if i:
                 with m.If(self.enable & self.first):

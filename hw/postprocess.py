@@ -1,6 +1,6 @@
 """Post-processing: from a sum to an activation code."""
 
-from amaranth import Cat, Const, Module, Signal, signed
+from amaranth import Cat, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 

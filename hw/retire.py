@@ -151,9 +151,7 @@ class RetireNest(wiring.Component):
         ):
             pooled, code = Signal(name=f"{name}_pooled"), Signal(name=f"{name}_code")
             m.d.comb += [pooled.eq(flag & pooling), code.eq(flag & ~pooling)]
-            m.d.comb += target.eq(
-                later(pooled, STAGE + 1, f"{name}_pooled") | later(code, to_code + 1, f"{name}_code")
-            )
+            m.d.comb += target.eq(later(pooled, STAGE + 1, f"{name}_pooled") | later(code, to_code + 1, f"{name}_code"))
         m.d.comb += self.done.eq(later(done, 2, "done"))
 
         # Where its word goes.

@@ -59,7 +59,9 @@ def memories(hardware: Hardware) -> dict[str, tuple[int, int, int]]:
         )
     for array in hardware.arrays:
         found[f"weights of {array.unit}"] = (
-            array.rows, _products(hardware, array) * array.weight_bits, array.weight_depth
+            array.rows,
+            _products(hardware, array) * array.weight_bits,
+            array.weight_depth,
         )
     return {
         name: (count, width, depth)

@@ -72,8 +72,10 @@ def _candidates(budget: Budget) -> list[ArrayConfig]:
 
 def _excess(cost: Cost, budget: Budget) -> list[tuple[int, int, str]]:
     pairs = (
-        (cost.lut4, budget.lut4, "LUT4"), (cost.ff, budget.ff, "flip-flops"),
-        (cost.bram, budget.bram_blocks, "block RAMs"), (cost.dsp, budget.dsp, "DSP blocks"),
+        (cost.lut4, budget.lut4, "LUT4"),
+        (cost.ff, budget.ff, "flip-flops"),
+        (cost.bram, budget.bram_blocks, "block RAMs"),
+        (cost.dsp, budget.dsp, "DSP blocks"),
     )
     return [pair for pair in pairs if pair[0] > pair[1]]
 

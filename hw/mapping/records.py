@@ -54,9 +54,7 @@ def _input_record(hardware: Hardware, source: Layout) -> dict[str, int]:
     }
 
 
-def _layer_record(
-    config: ArrayConfig, hardware: Hardware, step: Step, layouts: Mapping[str, Layout]
-) -> dict[str, int]:
+def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: Mapping[str, Layout]) -> dict[str, int]:
     fold, window = step.fold, step.window
     layout = layouts[step.layer.input]
     target = layouts.get(step.layer.output)

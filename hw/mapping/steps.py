@@ -93,13 +93,11 @@ def steps_of(network: Network, config: ArrayConfig, banks: int) -> tuple[list[St
     """
     layers, argmax = _without_argmax(network)
     specs = [_unit_of(layer, network, config, last=layer is layers[-1]) for layer in layers]
-    keys = [
-        _key(layer, spec, network.tensor(layer.input).encoding) for layer, spec in zip(layers, specs, strict=True)
-    ]
+    keys = [_key(layer, spec, network.tensor(layer.input).encoding) for layer, spec in zip(layers, specs, strict=True)]
     inputs = {layer.input for layer in layers}
     stacked = _stacked_key(network, layers, specs, keys)
     arrays: dict[ArrayKey, ArrayParameters] = {}
-    for layer, key in zip(layers, keys, strict=True):
+    for key in keys:
         if key is not None and key not in arrays:
             small = key == stacked
             arrays[key] = ArrayParameters(

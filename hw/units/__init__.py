@@ -55,7 +55,13 @@ def make_unit(spec, *, lanes):
     from rowloom.hw.units.xnor import XnorUnit
 
     units = {
-        "xnor": XnorUnit, "sign": SignUnit, "ternary": TernaryUnit, "quinary": QuinaryUnit,
-        "shift": ShiftUnit, "lut": LutUnit, "multiply": MultiplyUnit, "bitplane": BitplaneUnit,
+        "xnor": XnorUnit,
+        "sign": SignUnit,
+        "ternary": TernaryUnit,
+        "quinary": QuinaryUnit,
+        "shift": ShiftUnit,
+        "lut": LutUnit,
+        "multiply": MultiplyUnit,
+        "bitplane": BitplaneUnit,
     }
     return units[spec.NAME](lanes=lanes, spec=spec)

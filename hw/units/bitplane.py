@@ -29,9 +29,7 @@ class BitplaneUnit(Unit):
         terms = []
         for i, j, weight in self.spec.planes():
             both = Signal(self.lanes, name=f"and_{i}_{j}")
-            m.d.comb += [
-                both[lane].eq(self.weight(lane)[i] & self.activation(lane)[j]) for lane in range(self.lanes)
-            ]
+            m.d.comb += [both[lane].eq(self.weight(lane)[i] & self.activation(lane)[j]) for lane in range(self.lanes)]
             parts, _ = population_count(m, both, name=f"count_{i}_{j}")
             count = Signal(range(self.lanes + 1), name=f"count_{i}_{j}", reset_less=True)
             m.d.sync += count.eq(sum(part for part, _, _ in parts))

@@ -34,9 +34,7 @@ def population_count(m, bits, *, name):
     depth = 0
     if len(terms) > 1:
         depth = 1
-        terms = [
-            (registered(m, t, name=f"{name}_{i}"), low, high) for i, (t, low, high) in enumerate(terms)
-        ]
+        terms = [(registered(m, t, name=f"{name}_{i}"), low, high) for i, (t, low, high) in enumerate(terms)]
     while len(terms) > 2:
         depth += 1
         terms = tree_level(m, terms, name=f"{name}_q{depth}")

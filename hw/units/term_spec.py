@@ -69,9 +69,7 @@ class TermSpec(UnitSpec):
     def term_range(self) -> tuple[int, int]:
         """Least and greatest term."""
         corners = [
-            a * w
-            for a in (self.activations.min, self.activations.max)
-            for w in (self.weights.min, self.weights.max)
+            a * w for a in (self.activations.min, self.activations.max) for w in (self.weights.min, self.weights.max)
         ]
         return min(*corners, 0) >> self.shift, max(*corners, 0) >> self.shift
 

@@ -7,8 +7,10 @@ __all__ = ["registered", "tree_level"]
 
 def registered(m: Module, value, *, name: str):
     """``value`` a cycle later."""
-    delayed = Signal.like(value, name=name, reset_less=True) if isinstance(value, Signal) else Signal(
-        value.shape(), name=name, reset_less=True
+    delayed = (
+        Signal.like(value, name=name, reset_less=True)
+        if isinstance(value, Signal)
+        else Signal(value.shape(), name=name, reset_less=True)
     )
     m.d.sync += delayed.eq(value)
     return delayed
