@@ -44,9 +44,8 @@ ACTIVATIONS = (
 
 def pairs(unit):
     """Specs of every pair of these encodings that the table gives to a unit."""
-    found = [
-        SPECS[unit](weights=w, activations=a) for w in WEIGHTS for a in ACTIVATIONS if unit == unit_for(w, a).NAME
-    ]
+    kind = SPECS[unit]
+    found = [kind(weights=w, activations=a) for w in WEIGHTS for a in ACTIVATIONS if unit_for(w, a) is kind]
     assert found
     return found
 

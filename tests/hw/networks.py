@@ -10,6 +10,7 @@ from rowloom.model.layers import ArgMax, Conv2d, Layer, Linear, MaxPool2d
 from rowloom.model.network import Network, Tensor
 from rowloom.model.post import Thresholds
 
+BINARY = Binary()
 BYTES = Uniform(bits=8, signed=False)
 SUMS = Uniform(bits=32, signed=True)
 
@@ -24,8 +25,8 @@ class Conv:
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilation: tuple[int, int] = (1, 1)
     bias: bool = False
-    weights: Encoding = Binary()
-    codes: Encoding = Binary()
+    weights: Encoding = BINARY
+    codes: Encoding = BINARY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +35,8 @@ class Dense:
 
     filters: int
     bias: bool = False
-    weights: Encoding = Binary()
-    codes: Encoding = Binary()
+    weights: Encoding = BINARY
+    codes: Encoding = BINARY
 
 
 @dataclass(frozen=True, kw_only=True)

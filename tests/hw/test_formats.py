@@ -3,23 +3,33 @@
 from functools import cache
 
 import numpy as np
+import pytest
 
 from rowloom.hw import ArrayConfig
 from rowloom.hw import compile as compile_network
+from rowloom.model.encodings import Binary, PowerOfTwo, Ternary, Uniform
+from rowloom.model.errors import RowloomError
+from rowloom.sim import simulate
 from tests.hw.formats import ACTIVATIONS, WEIGHTS
-from tests.hw.networks import BYTES, Case, Conv, Dense, Pool, make_network, random_codes
+from tests.hw.networks import BYTES, Case, Conv, Dense, Pool, constant_layers, make_network, random_codes
 
-#: Seeds whose networks use all usual units and kinds of codes between them, and more for a long run.
-SEEDS = ()
+#: Seeds whose networks use everything between them, and more for a long run.
+SEEDS = (61, 39, 27, 2, 17)
 MORE_SEEDS = range(1000, 1020)
+
+EVERYTHING = {
+    "Binary", "Codebook", "DoReFa", "PowerOfTwo", "Ternary", "Uniform",
+    "unit lut", "unit multiply", "unit quinary", "unit shift", "unit sign", "unit ternary", "unit xnor",
+    "codes of two widths", "codes out", "eight levels", "pool of codes", "pool of signed codes", "raw sums",
+    "signed codes", "signed codes out", "zero that is not code 0",
+}  # fmt: skip
 
 
 def random_formats(seed):
     """A small network of random encodings, and an array to run it; it may be one that an accelerator refuses."""
     rng = np.random.default_rng(seed)
-    weights = [WEIGHTS[i] for i in rng.integers(len(WEIGHTS), size=2)]
-    codes = [ACTIVATIONS[i] for i in rng.integers(len(ACTIVATIONS), size=2)]
-    encoding = BYTES if rng.random() < 0.6 else ACTIVATIONS[rng.integers(len(ACTIVATIONS))]
+    weights, codes = ([_one_of(rng, encodings) for _ in range(2)] for encodings in (WEIGHTS, ACTIVATIONS))
+    encoding = BYTES if rng.random() < 0.5 else _one_of(rng, ACTIVATIONS)
     side, channels = [int(n) for n in rng.integers(5, 9, 2)], int(rng.integers(1, 4))
     specs, shape = [], (*side, channels)
     for i in range(int(rng.integers(1, 3))):
@@ -50,6 +60,14 @@ def random_formats(seed):
     return Case(network=network, config=config, images=random_codes(rng, encoding, (4, *shape)))
 
 
+def _one_of(rng, encodings):
+    """Any kind as likely as any other."""
+    kinds = list(dict.fromkeys(type(each) for each in encodings))
+    kind = kinds[rng.integers(len(kinds))]
+    same = [each for each in encodings if type(each) is kind]
+    return same[rng.integers(len(same))]
+
+
 @cache
 def compiled(seed):
     case = random_formats(seed)
@@ -60,15 +78,88 @@ def features(case, design):
     """What of the formats a case uses."""
     hw = design.hardware
     found = {f"unit {array.unit}" for array in hw.arrays} | {type(array.activations).__name__ for array in hw.arrays}
-    targets = [case.network.tensor(layer.output).encoding for layer in case.network.layers if layer.op != "max_pool2d"]
+    targets = [case.network.tensor(plan.tensor).encoding for plan in design.layers if plan.unit != "pool"]
     padded = [layer for layer in case.network.layers if layer.op == "conv2d" and any(layer.padding)]
     found |= {name for name, used in {
-        "signed codes": any(encoding.signed for encoding, layer in zip(targets, hw.code_bits, strict=False)),
+        "signed codes": any(encoding.signed for encoding in targets[:-1]),
         "codes of two widths": len(hw.code_bits) > 1,
         "pool of codes": any(bits > 1 for bits, _ in hw.pooled),
         "pool of signed codes": any(is_signed for _, is_signed in hw.pooled),
-        "codes out": design.network.layers[-1].post is not None,
+        "signed codes out": targets[-1].signed and case.network.layers[-1].post is not None,
+        "codes out": not targets[-1].signed,
+        "raw sums": case.network.layers[-1].post is None,
         "zero that is not code 0": any(int(case.network.tensor(layer.input).encoding.decode(0)) for layer in padded),
         "eight levels": hw.levels == 8,
     }.items() if used}  # fmt: skip
     return found
+
+
+def distinct(case):
+    """How many codes each layer shows that gives codes, and how many there are."""
+    kept = case.network.run(case.images, keep="all")
+    for layer in case.network.layers:
+        encoding = case.network.tensor(layer.output).encoding
+        if getattr(layer, "post", None) is not None:
+            yield len(np.unique(kept[layer.output])), encoding.code_max - encoding.code_min + 1
+
+
+def check(case, design, *, stalls, seed):
+    result = simulate(design, case.images, stalls=stalls, seed=seed)
+    assert result.ok, result.summary()
+    assert result.images == len(case.images) == 4
+    kept = case.network.run(case.images, keep="all")
+    assert result.compared == sum(kept[plan.tensor].size for plan in design.layers)
+    assert [layer.cycles_measured for layer in result.layers] == [plan.cycles for plan in design.layers]
+
+
+def test_the_cases_use_everything():
+    assert set().union(*(features(*compiled(seed)) for seed in SEEDS)) == EVERYTHING
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_cases_show_something(seed):
+    """Every layer's codes vary, over at least half of those of a few bits."""
+    case, _ = compiled(seed)
+    assert not constant_layers(case)
+    assert all(shown >= min(codes, 8) // 2 for shown, codes in distinct(case))
+
+
+@pytest.mark.cocotb
+@pytest.mark.parametrize("seed", SEEDS)
+def test_matches_golden_and_the_cycle_model(seed):
+    case, design = compiled(seed)
+    check(case, design, stalls=bool(seed % 2), seed=seed)
+
+
+@pytest.mark.slow
+@pytest.mark.cocotb
+@pytest.mark.parametrize("seed", MORE_SEEDS)
+def test_matches_golden_and_the_cycle_model_in_more_cases(seed):
+    try:
+        case, design = compiled(seed)
+    except RowloomError as error:
+        pytest.skip(f"refused: {error}")
+    check(case, design, stalls=bool(seed % 2), seed=seed)
+
+
+def unusual(codes):
+    """A network of two layers of these codes whose sums are narrow."""
+    specs = [
+        Conv(filters=5, kernel=(2, 2), codes=codes),
+        Conv(filters=3, kernel=(1, 1), weights=Ternary(), codes=codes),
+    ]
+    network = make_network(specs, shape=(4, 4, 2), encoding=Binary(), raw=False, seed=1)
+    images = random_codes(np.random.default_rng(0), Binary(), (4, 4, 4, 2))
+    return Case(network=network, config=ArrayConfig(rows=2, cols=2, lanes=4, drains=2), images=images)
+
+
+@pytest.mark.slow
+@pytest.mark.cocotb
+@pytest.mark.parametrize(
+    "codes",
+    [PowerOfTwo(bits=4, e_min=0, e_max=2), Uniform(bits=1, signed=True), Uniform(bits=8, signed=False)],
+    ids=["codes-fewer-than-their-bits-hold", "one-signed-bit", "codes-wider-than-the-sums"],
+)
+def test_unusual_codes_match_golden(codes):
+    case = unusual(codes)
+    check(case, compile_network(case.network, case.config), stalls=False, seed=0)

@@ -13,7 +13,9 @@ TERNARY = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("unit", [{}, {"half": True, "sum_bits": 9}, SIGN, TERNARY], ids=["xnor", "xnor-half", "sign", "ternary"])
+@pytest.mark.parametrize(
+    "unit", [{}, {"half": True, "sum_bits": 9}, SIGN, TERNARY], ids=["xnor", "xnor-half", "sign", "ternary"]
+)
 def test_accumulates_captures_and_hands_down(unit):
     """Against integers, over random accumulations that follow each other at once or after idle cycles."""
     rng = np.random.default_rng(3)

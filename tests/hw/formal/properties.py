@@ -47,9 +47,7 @@ class AccumulateProperty(wiring.Component):
 
     def __init__(self, case, *, parameters, element=None):
         self.case = case
-        self.element = (
-            ProcessingElement(parameters=parameters, products=case.lanes) if element is None else element
-        )
+        self.element = ProcessingElement(parameters=parameters, products=case.lanes) if element is None else element
         names = (*WORD, "accumulate", "capture", "shift", "next_sum")
         super().__init__({name: In(getattr(self.element, name).shape()) for name in names})
 

@@ -32,9 +32,7 @@ def prove(case, element=ProcessingElement):
     parameters = array_parameters(
         unit=case.spec.NAME, weights=case.weights, activations=case.activations, half=case.half, sum_bits=10
     )
-    gates = AccumulateProperty(
-        case, parameters=parameters, element=element(parameters=parameters, products=case.lanes)
-    )
+    gates = AccumulateProperty(case, parameters=parameters, element=element(parameters=parameters, products=case.lanes))
     return counterexample(gates, after=0, steps=gates.element.unit.latency + WORDS + 1, from_reset=True)
 
 

@@ -17,9 +17,7 @@ def prepared(spec, encoding, raw=False):
     network = make_network([spec], shape=(4, 4, 3), encoding=encoding, raw=raw, seed=3)
     (step,), (array,) = steps_of(network, CONFIG, banks=4)
     step.fold = next(
-        array_folds(
-            step.window, step.layout, CONFIG, chain=array.rows // CONFIG.drains, stacked=array.stacked, banks=4
-        )
+        array_folds(step.window, step.layout, CONFIG, chain=array.rows // CONFIG.drains, stacked=array.stacked, banks=4)
     )
     step.weights = row_weights(step.layer, step.layout, step.window, step.fold, array, CONFIG)
     return network, step

@@ -22,19 +22,19 @@ def test_every_pair_of_wide_codes(spec):
     check_every_word(spec, 1)
 
 
-@pytest.mark.parametrize("spec", few_words(PAIRS, 2, 256), ids=name_of)
+@pytest.mark.parametrize("spec", few_words(PAIRS, 2, 150), ids=name_of)
 def test_every_word_of_two_lanes(spec):
     check_every_word(spec, 2)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spec", few_words(PAIRS, 2, 70_000), ids=name_of)
+@pytest.mark.parametrize("spec", few_words(PAIRS, 2, 5_000), ids=name_of)
 def test_every_word_of_two_lanes_with_and_without_a_channel(spec):
     for absent in (0, 1):
         check_every_word(spec, 2, absent=absent)
 
 
 @pytest.mark.parametrize("lanes", [4, 5, 16, 128])
-@pytest.mark.parametrize("spec", PAIRS[::41], ids=name_of)
+@pytest.mark.parametrize("spec", PAIRS[::67], ids=name_of)
 def test_random_words_after_extremes(spec, lanes):
     check_random_words(spec, lanes)

@@ -1,5 +1,8 @@
+import numpy as np
 import pytest
 
+from rowloom.hw.units.term_spec import QuinarySpec
+from rowloom.model.encodings import Quinary, Uniform
 from tests.hw.formats import name_of, pairs
 from tests.hw.units.words import check_every_word, check_random_words, few_words
 
@@ -27,3 +30,10 @@ def test_every_word_of_two_lanes_with_and_without_a_channel(spec):
 @pytest.mark.parametrize("spec", PAIRS[::4], ids=name_of)
 def test_random_words_after_extremes(spec, lanes):
     check_random_words(spec, lanes)
+
+
+def test_a_term_reaches_one_below_the_least_product():
+    """Where -0 is the complement of nothing, or twice the greatest is complemented."""
+    spec = QuinarySpec(weights=Quinary(), activations=Uniform(bits=4, signed=False))
+    assert spec.term_range() == (-31, 30)
+    assert spec.offset(np.array([[-2, -1, 0, 1, 2]]), 0).tolist() == [-2]

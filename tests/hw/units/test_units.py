@@ -37,7 +37,7 @@ def expected(weights, activations):
 @pytest.mark.parametrize("weights", WEIGHTS, ids=str)
 def test_every_pair_has_the_unit_of_the_rule(weights):
     for activations in ACTIVATIONS:
-        assert expected(weights, activations) == unit_for(weights, activations).NAME, activations
+        assert unit_for(weights, activations) is SPECS[expected(weights, activations)], activations
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_every_pair_has_the_unit_of_the_rule(weights):
     ],
 )
 def test_the_table_names_a_unit(weights, activations, unit):
-    assert unit == unit_for(weights, activations).NAME
+    assert unit_for(weights, activations) is SPECS[unit]
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,9 @@ def test_the_table_names_a_unit(weights, activations, unit):
 )
 def test_a_pair_without_a_unit_is_refused_by_both_names(weights, activations):
     taken = "; ".join(spec.TAKES for spec in SPECS.values())
-    message = f"{weights} weights x {activations} activations: no arithmetic unit multiplies them, units exist for {taken}"
-    with pytest.raises(RowloomError, match=rf"^{re.escape(message)}$"):
+    pair = f"{weights} weights x {activations} activations"
+    message = re.escape(f"{pair}: no arithmetic unit multiplies them, units exist for {taken}")
+    with pytest.raises(RowloomError, match=rf"^{message}$"):
         unit_for(weights, activations)
 
 

@@ -120,7 +120,7 @@ def check_every_word(spec, lanes, *, absent=0):
 
 def check_random_words(spec, lanes):
     """Extremes, random words, dead words among them; words with absent lanes; the range is used up to a lane's one."""
-    count = 300 if lanes < 16 else 25
+    count = 300 if lanes < 16 else 12
     activations, weights = random_words(spec, lanes, count, seed=lanes)
     live = np.random.default_rng(lanes + 1).random(len(weights)) < 0.8
     live[:16], live[-1] = True, False
