@@ -69,7 +69,7 @@ RECIPES: dict[str, Recipe] = {
         dataset=fashion_mnist,
         epochs=8,
         batch=100,
-        learning_rate=1e-2,
+        learning_rate=form.learning_rate,
         loss_scale=1 / form.sum_deviation,
     )
     for name, form in FORMATS.items()

@@ -29,12 +29,15 @@ class Format:
         Returns a new quantizer for one layer.
     sum_deviation : float
         Standard deviation of the untrained network's output, rounded: by this the loss divides it.
+    learning_rate : float
+        Peak of Adam's rate.
     """
 
     description: str
     weight: Callable[[], Quantizer]
     activation: Callable[[], Quantizer]
     sum_deviation: float
+    learning_rate: float = 1e-2
 
     def network(self) -> nn.Sequential:
         """Return the untrained network: images [N, 1, 28, 28] of 0 to 1 in, raw sums [N, 10] out.
@@ -67,6 +70,7 @@ FORMATS: dict[str, Format] = {
         weight=BinaryWeight,
         activation=BinaryActivation,
         sum_deviation=27,
+        learning_rate=2e-2,
     ),
     "ternary": Format(
         description="ternary weights (TWN), 2-bit activations",
