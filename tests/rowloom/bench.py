@@ -43,29 +43,66 @@ def co_simulation(net, config):
     return design
 
 
-def array(design):
-    """Print what the largest array alone takes on ECP5: elements, drain chains, broadcast."""
+def ecp5_cells(component, name):
+    """Cells of a component on ECP5 after synthesis."""
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
     from rowloom.boards.board import Family
     from rowloom.boards.report import count_cells, netlist_cells
     from rowloom.boards.toolchain import run, yosys_command
+    from rowloom.hw.emit import to_rtlil, without_collisions
+
+    with TemporaryDirectory() as folder:
+        work = Path(folder)
+        (work / "top.il").write_text(without_collisions(to_rtlil(component, name)))
+        script = f"read_rtlil top.il\nsynth_ecp5 -abc9 -nowidelut -top {name}\nwrite_json top.json\n"
+        (work / "top.ys").write_text(script)
+        run(yosys_command("top.ys"), folder=work, log=work / "log", limit_s=600, say=lambda line: None)
+        return count_cells(netlist_cells(work / "top.json"), Family.ECP5)
+
+
+def formats(config):
+    """Print what each number format costs and gives: the same small network in all of them."""
+    from rowloom.hw.accelerator import Accelerator
+    from rowloom.model import zoo
+
+    shape = f"{config.rows} x {config.cols} x {config.lanes}"
+    sys.stdout.write(f"\none network in ten number formats, array {shape}, cells on ECP5\n")
+    row = "{:<22} {:>9} {:>12} {:>9} {:>8} {:>7} {:>5} {:>4} {:>11}\n"
+    sys.stdout.write(
+        row.format("network", "accuracy", "weight bits", "cycles", "LUT4", "FF", "BRAM", "DSP", "mismatches")
+    )
+    for name in zoo.names():
+        if name == NETWORK:
+            continue
+        net = rowloom.load(name)
+        design = rowloom.compile(net, config)
+        result = rowloom.simulate(design, rowloom.images(net, 2))
+        used = ecp5_cells(Accelerator(design), "accelerator")
+        accuracy = f"{100 * float(net.about['test accuracy']):.2f} %"
+        figures = (
+            f"{net.weight_bits():,}",
+            f"{design.cycles:,}",
+            f"{used.lut4:,}",
+            f"{used.ff:,}",
+            used.bram,
+            used.dsp,
+        )
+        sys.stdout.write(row.format(name, accuracy, *figures, f"{result.mismatches:,}"))
+        sys.stdout.flush()
+
+
+def array(design):
+    """Print what the largest array alone takes on ECP5: elements, drain chains, broadcast."""
     from rowloom.hw.array import ProcessingArray
-    from rowloom.hw.emit import to_rtlil
 
     hw = design.hardware
     parameters = next(each for each in hw.arrays if not each.stacked)
     gates = ProcessingArray(
         parameters=parameters, cols=hw.cols, group=hw.group, drains=hw.drains, stream_bits=hw.word_bits
     )
-    with TemporaryDirectory() as folder:
-        work = Path(folder)
-        (work / "array.il").write_text(to_rtlil(gates, "array"))
-        script = "read_rtlil array.il\nsynth_ecp5 -abc9 -nowidelut -top array\nwrite_json array.json\n"
-        (work / "array.ys").write_text(script)
-        run(yosys_command("array.ys"), folder=work, log=work / "log", limit_s=600, say=lambda line: None)
-        used = count_cells(netlist_cells(work / "array.json"), Family.ECP5)
+    used = ecp5_cells(gates, "array")
     config = design.config
     shape = f"{config.rows} x {config.cols} x {config.lanes}"
     say(f"array {shape} alone on ECP5: LUT4 per MAC and cycle", f"{used.lut4 / config.peak:.2f}", "<= 4.6")
@@ -99,6 +136,7 @@ def main():
     design = co_simulation(net, DEFAULT)
     array(design)
     bitstream(net, design, "ulx3s-85f", BOARDS["ulx3s-85f"].core_mhz)
+    formats(rowloom.ArrayConfig(rows=3, cols=2, lanes=8))
     for name, board in BOARDS.items():
         fitted = rowloom.compile(net, rowloom.fit(net, name, "balanced"))
         bitstream(net, fitted, name, board.core_mhz)
