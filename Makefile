@@ -17,7 +17,7 @@ bitstream: .venv/.base          ; $(BIN)/rowloom build $(NETWORK) --board $(BOAR
 test: .venv/.dev                ; $(BIN)/pytest -n auto
 lint: .venv/.dev                ; $(BIN)/ruff check . && $(BIN)/mypy
 train: .venv/.dev               ; $(BIN)/rowloom train $(RECIPE) -o build/$(RECIPE).rowloom
-bench: .venv/.dev               ; $(BIN)/python -m tests.rowloom.bench
+bench: .venv/.dev               ; $(BIN)/python -m tests.rowloom.bench && $(BIN)/python -m tests.rowloom.prices
 formal: .venv/.dev              ; $(BIN)/pytest -m formal
 clean:                          ; rm -rf build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 

@@ -106,14 +106,14 @@ MUTANTS = {
     "padding-counts-nothing": ("units.xnor", "in terms), self.lanes // 2)", "in terms), 0)"),
     "padding-is-not-seen": ("units.xnor", "Mux(live, sum(t[0]", "Mux(1, sum(t[0]"),
     "half-bit-is-odd": ("units.xnor", "Mux(live, odd, self.lanes % 2)", "odd"),
-    "count-loses-a-carry": ("units.xnor", "high0 ^ high1 ^ carry", "high0 ^ high1"),
+    "count-loses-a-carry": ("units.popcount", "high0 ^ high1 ^ carry", "high0 ^ high1"),
     "sum-for-difference": ("units.sign", "plus == also, total, difference", "plus == also, difference, total"),
     "accumulator-is-not-cleared": ("pe", "m.d.sync += total.eq(0)", "m.d.sync += total.eq(total_next)"),
     "chain-does-not-move": ("pe", "self.sum.eq(self.next_sum)", "self.sum.eq(self.sum)"),
     "row-takes-another-stream": ("array", "(p // self.drains) % self.group", "(p // self.drains + 1) % self.group"),
     "group-sum-is-not-cleared": ("drain", "m.d.sync += total.eq(0)", "m.d.sync += total.eq(total_next)"),
     "threshold-is-exclusive": ("postprocess", "~difference[-1]", "(difference > 0)"),
-    "threshold-does-not-invert": ("postprocess", "~difference[-1] ^ self.invert", "~difference[-1]"),
+    "threshold-does-not-invert": ("postprocess", "Cat(*found) ^ invert.replicate(self.levels)", "Cat(*found)"),
     "word-starts-with-old-codes": ("packer", "slot.eq(0)", "slot.eq(slot)"),
     "pool-forgets-earlier-taps": ("pool", "Mux(self.first, best, maximum(word, best))", "best"),
     "column-right-of-the-map": ("issue", '(x < program["width"])', '(x <= program["width"])'),
@@ -123,15 +123,20 @@ MUTANTS = {
 
 
 def plant(monkeypatch, name, old, new):
-    """Replace ``old``, which must be there once, in the gates of the classes of a module."""
+    """Replace ``old``, which must be there once, in the gates of the classes and functions of a module."""
     module = importlib.import_module(f"rowloom.hw.{name}")
     source = inspect.getsource(module)
     assert source.count(old) == 1, f"{name} holds {old!r} {source.count(old)} times"
     planted = {"__name__": module.__name__}
     exec(compile(source.replace(old, new), module.__file__, "exec"), planted)
     for public in module.__all__:
-        if hasattr(getattr(module, public), "elaborate"):
-            monkeypatch.setattr(getattr(module, public), "elaborate", planted[public].elaborate)
+        present = getattr(module, public)
+        if isinstance(present, type):
+            for name, method in vars(planted[public]).items():
+                if inspect.isfunction(method) and name != "__init__":
+                    monkeypatch.setattr(present, name, method)
+        elif callable(present):
+            monkeypatch.setattr(module, public, planted[public])
 
 
 def test_the_case_for_mutants_uses_what_they_break():

@@ -7,11 +7,12 @@ import pytest
 
 from rowloom.hw import ArrayConfig
 from rowloom.hw import compile as compile_network
-from rowloom.model.encodings import Binary, PowerOfTwo, Ternary, Uniform
+from rowloom.model.encodings import Binary, Codebook, DoReFa, PowerOfTwo, Quinary, Ternary, Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.sim import simulate
 from tests.hw.formats import ACTIVATIONS, WEIGHTS
 from tests.hw.networks import BYTES, Case, Conv, Dense, Pool, constant_layers, make_network, random_codes
+from tests.hw.test_accelerator import plant
 
 #: Seeds whose networks use everything between them, and more for a long run.
 SEEDS = (61, 39, 27, 2, 17)
@@ -163,3 +164,55 @@ def unusual(codes):
 def test_unusual_codes_match_golden(codes):
     case = unusual(codes)
     check(case, compile_network(case.network, case.config), stalls=False, seed=0)
+
+
+def mutant_case():
+    """A layer on each of five units, with padding that is not code 0, a pool of signed codes."""
+    specs = [
+        Conv(filters=6, padding=(1, 1, 1, 1), weights=Ternary(), codes=Uniform(bits=4, signed=True)),
+        Pool(padding=(1, 1, 1, 1)),
+        Conv(filters=5, weights=PowerOfTwo(bits=3, e_min=0, e_max=2), codes=DoReFa(3)),
+        Conv(filters=4, weights=Codebook((-3, 0, 2)), codes=Uniform(bits=3, signed=False), padding=(1, 1, 1, 1)),
+        Conv(filters=5, weights=Quinary(), codes=Uniform(bits=2, signed=True)),
+        Dense(filters=4, weights=Uniform(bits=5, signed=True), codes=Uniform(bits=5, signed=True)),
+    ]
+    network = make_network(specs, shape=(12, 10, 2), seed=4, raw=False)
+    images = random_codes(np.random.default_rng(0), BYTES, (4, 12, 10, 2))
+    return Case(network=network, config=ArrayConfig(rows=4, cols=2, lanes=6, drains=2), images=images)
+
+
+#: Module, text in it, text instead of it.
+MUTANTS = {
+    "minus-is-plus": ("units.ternary", "weight[1], lane", "weight[0] & ~weight[0], lane"),
+    "doubled-is-not": ("units.quinary", "value << 1", "value"),
+    "shifts-by-one-less": ("units.shift", "shifted.eq(value << step)", "shifted.eq(value << max(0, step - 1))"),
+    "table-is-transposed": ("units.lut", "for w in range(1 << weights.bits)", "for w in (1, 0, 2, 3)"),
+    "multiplies-codes": ("units.multiply", "activation * weight)", "activation * (weight + 1))"),
+    "padding-is-not-gated": ("units.terms", "m.d.sync += total.eq(0)", "m.d.comb += []"),
+    "negates-instead-of-complementing": ("units.terms", "wide ^ negative.replicate(len(wide))", "-wide"),
+    "least-code-is-not-added": ("postprocess", "count + self.base", "count"),
+    "bits-are-turned-round": ("postprocess", "Cat(*found, address)", "Cat(*reversed(found), address)"),
+    "pool-ignores-the-sign": ("pool", "stream ^ flip, 0)", "stream ^ flip ^ flip, 0)"),
+    "pool-of-dead-words": ("pool", 'Mux(getattr(self, f"live_{j}"), stream ^ flip, 0)', "stream ^ flip"),
+}  # fmt: skip
+
+
+def test_the_case_for_mutants_uses_what_they_break():
+    case = mutant_case()
+    used = features(case, compile_network(case.network, case.config))
+    assert used >= {
+        "unit ternary", "unit shift", "unit lut", "unit quinary", "unit multiply", "pool of signed codes",
+        "signed codes", "signed codes out", "zero that is not code 0",
+    }  # fmt: skip
+    assert not constant_layers(case)
+
+
+@pytest.mark.slow
+@pytest.mark.cocotb
+@pytest.mark.parametrize("mutant", [None, *MUTANTS])
+def test_a_wrong_gate_is_noticed(mutant, monkeypatch):
+    case = mutant_case()
+    if mutant:
+        plant(monkeypatch, *MUTANTS[mutant])
+    result = simulate(compile_network(case.network, case.config), case.images)
+    assert result.ok == (mutant is None), result.summary()

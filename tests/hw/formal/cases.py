@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rowloom.hw.units import SPECS, UnitSpec, unit_for
+from rowloom.hw.units import UnitSpec, unit_for
 from rowloom.model.encodings import Binary, Codebook, DoReFa, Encoding, PowerOfTwo, Quinary, Ternary, Uniform
 
 
@@ -14,6 +14,8 @@ class Case:
     Parameters
     ----------
     weights, activations : Encoding
+    prefer : tuple of str
+        Unit to take instead of the table's choice.
     lanes : int
     offset : callable
         From the lanes' weights, as values, to the offset; takes gates as well as arrays.
@@ -27,6 +29,7 @@ class Case:
 
     weights: Encoding
     activations: Encoding
+    prefer: tuple[str, ...] = ()
     lanes: int = 4
     offset: Callable = lambda w: 0
     dead: int | None = None
@@ -35,8 +38,8 @@ class Case:
 
     @property
     def spec(self) -> UnitSpec:
-        """Facts of the unit that the table gives to the pair."""
-        kind = SPECS[unit_for(self.weights, self.activations).NAME]
+        """Facts of the unit."""
+        kind = unit_for(self.weights, self.activations, self.prefer)
         return kind(weights=self.weights, activations=self.activations, half=self.half)
 
     def __str__(self) -> str:
@@ -75,6 +78,11 @@ CASES = (
     Case(weights=BIT, activations=BIT, offset=lambda w: 4, dead=4, half=True),
     Case(weights=BIT, activations=BIT, lanes=5, offset=lambda w: 5, dead=5, half=True),
     Case(weights=BIT, activations=BIT, lanes=16, offset=lambda w: 16, dead=16),
+    Case(weights=signed(2), activations=unsigned(2), prefer=("bitplane",)),
+    Case(weights=signed(2), activations=signed(2), prefer=("bitplane",)),
+    Case(weights=signed(3), activations=signed(2), prefer=("bitplane",), slow=True),
+    Case(weights=Ternary(), activations=Ternary(), prefer=("bitplane",)),
+    Case(weights=signed(3), activations=unsigned(3), lanes=2, prefer=("bitplane",)),
     Case(weights=BIT, activations=unsigned(4), offset=negative_pairs),
     Case(weights=BIT, activations=signed(4), offset=negative_pairs),
     Case(weights=BIT, activations=unsigned(3), lanes=5, offset=negative_pairs),
