@@ -1,6 +1,7 @@
 """Recipes: how the networks that ship are trained, and training itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 
@@ -90,7 +91,10 @@ def train(
     seed: int = 0,
     progress: bool = True,
 ) -> tuple[nn.Sequential, float]:
-    """Train a network; the same seed, machine and thread count give the same network.
+    """Train a network on one thread; the same seed and machine give the same network.
+
+    One thread, because sums then do not depend on how many cores there are, and because torch's threads spin while
+    they wait for each other: on a busy machine two are many times slower than one.
 
     Parameters
     ----------
@@ -124,7 +128,7 @@ def train(
     dataset = steps.dataset(data)
     torch.manual_seed(seed)
     module = steps.network()
-    with progress_for(recipe) if progress else Silent() as shown:
+    with _one_thread(), progress_for(recipe) if progress else Silent() as shown:
         order = np.random.default_rng(_SPLIT_SEED).permutation(len(dataset.train_images))
         held, used = np.split(order, [min(HELD_OUT, len(order) // 10)])
         _fit(
@@ -139,6 +143,17 @@ def train(
         result = accuracy(module, dataset.test_images, dataset.test_labels)
         shown.line(f"test accuracy {result:.2%}")
     return module, result
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch to one thread inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def accuracy(module: nn.Module, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
