@@ -38,11 +38,28 @@ def value_of(m, code, encoding, *, name):
 
 
 def table(m, index, entries, *, name):
-    """The entry at ``index``, 0 beyond the last."""
+    """The entry at ``index``, 0 beyond the last.
+
+    Each bit of the entries is a decision diagram over the bits of the index, with equal parts shared, so that
+    synthesis sees two-way choices and constants instead of a comparison for every entry.
+    """
     entry = Signal(range(min(*entries, 0), max(*entries, 0) + 1), name=name)
-    with m.Switch(index):
-        for i, value in enumerate(entries):
-            if value:
-                with m.Case(i):
-                    m.d.comb += entry.eq(value)
+    padded = [*entries, *[0] * ((1 << len(index)) - len(entries))]
+    known: dict[tuple[tuple[int, ...], int], Signal] = {}
+
+    def decide(truth, depth):
+        if not any(truth):
+            return Const(0, 1)
+        if all(truth):
+            return Const(1, 1)
+        if (truth, depth) not in known:
+            half = len(truth) // 2
+            low, high = decide(truth[:half], depth - 1), decide(truth[half:], depth - 1)
+            choice = Signal(name=f"{name}_{depth}_{len(known)}")
+            m.d.comb += choice.eq(low if truth[:half] == truth[half:] else Mux(index[depth], high, low))
+            known[truth, depth] = choice
+        return known[truth, depth]
+
+    bits = [decide(tuple(value >> bit & 1 for value in padded), len(index) - 1) for bit in range(len(entry))]
+    m.d.comb += entry.eq(Cat(bits))
     return entry
