@@ -17,6 +17,7 @@ from rowloom.hw.program import input_fields, layer_fields
 from rowloom.hw.results import Results
 from rowloom.hw.retire import RetireNest
 from rowloom.hw.sequencer import Sequencer
+from rowloom.hw.vector import VectorArray
 from rowloom.hw.writer import BankWriter
 
 __all__ = ["Accelerator"]
@@ -108,6 +109,8 @@ class Accelerator(wiring.Component):
             ]
             banks.append(bank)
         streams = [(j, q) for q in range(hw.cols) for j in range(hw.group)]
+        if hw.pad_bits:
+            m.d.comb += crossbar.pad.eq(program.pad)
         for j, q in streams:
             m.d.comb += [
                 getattr(crossbar, f"select_{j}_{q}").eq(getattr(issue, f"select_{j}_{q}")),
@@ -147,6 +150,23 @@ class Accelerator(wiring.Component):
                 ]
             arrays.append(array)
 
+        for v, parameters in enumerate(hw.vectors, start=len(arrays)):
+            path = VectorArray(parameters=parameters, cols=hw.cols, drains=hw.drains, stream_bits=hw.word_bits)
+            m.submodules[f"vector_{v}"] = path
+            m.submodules[f"weights_{v}_0"] = rom = _rom(hw, len(path.weights), images.weights[v][0])
+            m.d.comb += [
+                rom.address.eq(issue.weight_address),
+                path.weights.eq(rom.data),
+                path.accumulate.eq(active & engine[v]),
+                path.capture.eq(last),
+            ]
+            for q in range(hw.cols):
+                m.d.comb += [
+                    getattr(path, f"stream_{q}").eq(getattr(crossbar, f"stream_0_{q}")),
+                    getattr(path, f"live_{q}").eq(getattr(crossbar, f"stream_live_0_{q}")),
+                ]
+            arrays.append(path)
+
         # Arrays -> one sum a filter -> codes.
         m.submodules.drain = drain = DrainControl(count_bits=hw.count_bits)
         m.submodules.retire = retire = RetireNest(hardware=hw, program=layer_program)
@@ -179,8 +199,13 @@ class Accelerator(wiring.Component):
             m.d.sync += [filter_address.eq(retire.threshold_address), filter_address_q.eq(filter_address)]
             for q in range(hw.cols):
                 sums = []
-                for a, (array, parameters) in enumerate(zip(arrays, hw.arrays, strict=True)):
+                for a, (array, parameters) in enumerate(zip(arrays, (*hw.arrays, *hw.vectors), strict=True)):
                     head = getattr(array, f"sum_{k}_{q}")
+                    if parameters in hw.vectors:  # a lane's sum is whole
+                        whole = Signal(signed(hw.sum_bits), name=f"sum_{a}_{k}_{q}", reset_less=True)
+                        m.d.sync += whole.eq(head)
+                        sums.append(whole)
+                        continue
                     shift = parameters.spec.shift
                     lane = DrainLane(shape=_widen(head.shape(), hw.group))
                     m.submodules[f"drain_{a}_{k}_{q}"] = lane

@@ -30,6 +30,10 @@ class Layout:
         left, and number of windows.
     base : int
         Address of the map in every bank.
+    pitch : int
+        Words from a pixel to the next; more than its own where a pixel also holds other maps. Default: ``words``.
+    order : tuple of int
+        Place of each channel among the codes of a pixel. Default: channel c at place c.
     """
 
     shape: tuple[int, int, int]
@@ -42,6 +46,8 @@ class Layout:
     padding: int = 0
     columns: int = 0
     base: int = 0
+    pitch: int = 0
+    order: tuple[int, ...] = ()
 
     @property
     def packed(self) -> bool:
@@ -58,13 +64,23 @@ class Layout:
         return self.shape[2] * self.window
 
     @property
+    def places(self) -> np.ndarray:
+        """Place of each channel among the codes of a pixel, int64 [channels]."""
+        return np.array(self.order, np.int64) if self.order else np.arange(self.channels)
+
+    @property
     def words(self) -> int:
         """Words of a stored pixel."""
-        return -(-self.channels // self.lanes)
+        return -(-(max(self.order) + 1 if self.order else self.channels) // self.lanes)
+
+    @property
+    def pixel_words(self) -> int:
+        """Words from a pixel to the next."""
+        return self.pitch or self.words
 
     @property
     def row_words(self) -> int:
-        return self.width * self.words
+        return self.width * self.pixel_words
 
     @property
     def depth(self) -> int:
@@ -74,15 +90,19 @@ class Layout:
     def extract(self, banks: Sequence[Sequence[int]]) -> np.ndarray:
         """Codes int64 [H, W, C] from the contents of the banks (words as integers)."""
         height, width, channels = self.shape
-        mask = (1 << self.bits) - 1
+        size = -(-self.lanes * self.bits // 8)
+        mask = (1 << self.lanes * self.bits) - 1
+        weights = 1 << np.arange(self.bits)
         stored = np.zeros((height, self.width, self.channels), np.int64)
         for y in range(height):
             start = self.base + y // self.banks * self.row_words
             row = banks[y % self.banks][start : start + self.row_words]
-            for i, word in enumerate(row):
-                x, c = divmod(i, self.words)
-                for lane in range(min(self.lanes, self.channels - c * self.lanes)):
-                    stored[y, x, c * self.lanes + lane] = int(word) >> (lane * self.bits) & mask
+            taken = b"".join((int(word) & mask).to_bytes(size, "little") for word in row)
+            bits = np.unpackbits(np.frombuffer(taken, np.uint8), bitorder="little").reshape(len(row), -1)
+            codes = bits[:, : self.lanes * self.bits].reshape(len(row), self.lanes, self.bits) @ weights
+            if len(row) < self.row_words:  # the last pixel ends before the next one's other maps
+                codes = np.concatenate([codes, np.zeros((self.row_words - len(row), self.lanes), np.int64)])
+            stored[y] = codes.reshape(self.width, -1)[:, self.places]
         if self.signed:
             stored -= (stored >> (self.bits - 1)) << self.bits
         if not self.packed:

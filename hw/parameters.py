@@ -1,11 +1,12 @@
 """Resolved parameters of one accelerator: every width and depth that the gates need."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rowloom.hw.units import SPECS, UnitSpec
 from rowloom.model.encodings import Encoding
 
-__all__ = ["ArrayParameters", "Hardware"]
+__all__ = ["ArrayParameters", "Hardware", "VectorParameters"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,45 @@ class ArrayParameters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VectorParameters:
+    """A path of independent multiply-accumulators.
+
+    Parameters
+    ----------
+    lanes : int
+        Multiply-accumulators a column, a multiple of the accelerator's drains.
+    activations : Encoding
+        What the codes mean; where that is an affine function of the code, of the bare code.
+    gated : bool
+        Whether a padded tap must be gated, because no code means 0.
+    weight_bits : int
+        Bits of a weight, two's complement.
+    weight_depth : int
+        Words of the weight memory.
+    sum_bits : int
+        Bits of an accumulator, two's complement.
+    """
+
+    lanes: int
+    activations: Encoding
+    gated: bool = False
+    weight_bits: int = 1
+    weight_depth: int = 1
+    sum_bits: int = 1
+
+    #: Name in reports.
+    unit: ClassVar[str] = "vector"
+
+    #: Cycles from a word to its products.
+    LATENCY: ClassVar[int] = 1
+
+    @property
+    def rows(self) -> int:
+        """Weight memories."""
+        return 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
     """One accelerator, without weights or program: two networks with equal parameters share it.
 
@@ -69,6 +109,7 @@ class Hardware:
     cols, group, drains : int
         Q, the rows summed in space, and the drain chains a column.
     arrays : tuple of ArrayParameters
+    vectors : tuple of VectorParameters
     banks : int
         Activation banks, a power of two.
     bank_depth, word_bits : int
@@ -85,6 +126,12 @@ class Hardware:
         Bits of a code that post-processing finds, one comparison each.
     result_signed : bool
         Whether a final layer's codes are two's complement.
+    outputs : int
+        Tensors that leave.
+    pad_bits : int
+        Width of the codes that padded taps hold where code 0 does not mean 0; 0 if that never is so.
+    slices : bool
+        Whether a layer may write a slice of the channels of a map.
     sum_bits : int
         Bits of a sum in post-processing.
     threshold_depth : int
@@ -107,6 +154,7 @@ class Hardware:
     group: int
     drains: int
     arrays: tuple[ArrayParameters, ...]
+    vectors: tuple[VectorParameters, ...]
     banks: int
     bank_depth: int
     word_bits: int
@@ -116,6 +164,9 @@ class Hardware:
     pooled: tuple[tuple[int, bool], ...]
     levels: int
     result_signed: bool
+    outputs: int
+    pad_bits: int
+    slices: bool
     sum_bits: int
     threshold_depth: int
     result_cols: int
@@ -136,7 +187,7 @@ class Hardware:
 
     @property
     def weight_address_bits(self) -> int:
-        return max(1, max(((a.weight_depth - 1).bit_length() for a in self.arrays), default=1))
+        return max(1, *((path.weight_depth - 1).bit_length() for path in (*self.arrays, *self.vectors)))
 
     @property
     def threshold_address_bits(self) -> int:
@@ -144,10 +195,10 @@ class Hardware:
 
     @property
     def engines(self) -> int:
-        """Arrays plus the pooling path, which is the last engine."""
-        return len(self.arrays) + 1
+        """Arrays, vector paths, and the pooling path, which is the last engine."""
+        return len(self.arrays) + len(self.vectors) + 1
 
     @property
     def pool(self) -> int:
         """Index of the pooling engine."""
-        return len(self.arrays)
+        return self.engines - 1

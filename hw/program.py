@@ -18,10 +18,11 @@ Fields = dict[str, int]
 def layer_fields(hardware: Hardware) -> Fields:
     """Fields of a layer record and their widths in bits, from the low bits up.
 
-    Counts are stored less one. Signed fields (``y_first``, ``x_first``) are two's complement.
+    Counts are stored less one. Signed fields (``y_first``, ``x_first``) are two's complement. What only some
+    networks need is there only in their accelerators.
     """
     n, a = hardware.count_bits, hardware.address_bits
-    return {
+    fields = {
         # which engine, and the loop nest, inner to outer
         "engine": max(1, (hardware.engines - 1).bit_length()),
         "words": n,
@@ -44,6 +45,7 @@ def layer_fields(hardware: Hardware) -> Fields:
         "x_pixel": n,
         "x_tap": n,
         "width": n,
+        "pad": hardware.pad_bits,
         # addresses in the banks
         "a_first": a,
         "a_pixel": a,
@@ -65,15 +67,18 @@ def layer_fields(hardware: Hardware) -> Fields:
         # output
         "o_first": a,
         "o_row": a,
+        "o_skip": a if hardware.slices else 0,
         "o_height": n,
         "strip": n,
         "to_results": 1,
         "raw": 1,
         "argmax": 1,
         "channels": n,
+        "last_output": int(hardware.outputs > 1),
         "release_input": 1,
         "last": 1,
     }
+    return {name: width for name, width in fields.items() if width}
 
 
 def input_fields(hardware: Hardware) -> Fields:

@@ -143,9 +143,10 @@ class RetireNest(wiring.Component):
 
         # Pooled words need no thresholds.
         pooling = program["engine"] == hw.pool
-        next_strip, done = Signal(), Signal()
+        next_strip, next_pixel, done = Signal(), Signal(), Signal()
         for target, flag, name in (
             (self.word_enable, word_end, "word_enable"),
+            (next_pixel, word_end & used_end, "pixel_end"),
             (next_strip, strip_end, "strip_end"),
             (done, layer_end, "layer_end"),
         ):
@@ -168,7 +169,7 @@ class RetireNest(wiring.Component):
             self.word_bank.eq(bank),
         ]
         with m.If(self.word_enable):
-            m.d.sync += word.eq(word + 1)
+            m.d.sync += word.eq(word + 1 + (Mux(next_pixel, program["o_skip"], 0) if hw.slices else 0))
         with m.If(next_strip):
             m.d.sync += [
                 bank.eq(bank_next[: hw.bank_bits]),

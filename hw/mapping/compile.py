@@ -10,14 +10,17 @@ from rowloom.hw.config import ArrayConfig
 from rowloom.hw.design import Design, Images, LayerPlan
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
-from rowloom.hw.mapping.fold import array_folds, pool_fold
+from rowloom.hw.mapping.fold import array_folds, pool_fold, vector_fold
+from rowloom.hw.mapping.lanes import lane_weights
+from rowloom.hw.mapping.maps import Maps
 from rowloom.hw.mapping.place import place
 from rowloom.hw.mapping.records import program_words
 from rowloom.hw.mapping.steps import Step, steps_of
 from rowloom.hw.mapping.thresholds import sum_span, threshold_tables, threshold_words
 from rowloom.hw.mapping.weights import row_weights
-from rowloom.hw.parameters import ArrayParameters, Hardware
+from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
 from rowloom.hw.program import layer_fields, record_words
+from rowloom.model.bounds import signed_bits
 from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network
 
@@ -43,18 +46,20 @@ def compile(network: Network, config: ArrayConfig) -> Design:
         Naming the layer that the accelerator cannot run, and why.
     """
     banks = _banks(config)
-    steps, arrays = steps_of(network, config, banks)
+    steps, arrays, vectors, maps = steps_of(network, config, banks)
     for step in steps:
         _fold(step, config, banks)
     arrays = [_fill(array, [step for step in steps if step.array is array], config) for array in arrays]
+    vectors = [_fill_lanes(path, [step for step in steps if step.array is path], network, config) for path in vectors]
 
-    layouts = _layouts(network, steps, config)
+    layouts = _layouts(network, steps, maps, config)
     levels = max(step.levels for step in steps)
-    tables = _thresholds([step for step in steps if step.spec], config, levels)
-    hardware = _hardware(network, config, banks, arrays, steps, layouts, levels, tables)
+    summing = [step for step in steps if step.path != "pool"]
+    tables = _thresholds(summing, config, levels)
+    hardware = _hardware(network, config, banks, arrays, vectors, steps, layouts, levels, tables)
     images = Images(
         program=tuple(program_words(network, config, hardware, steps, layouts)),
-        weights=tuple(_weight_words(array, steps) for array in arrays),
+        weights=tuple(_weight_words(path, steps) for path in (*arrays, *vectors)),
         thresholds=threshold_words(tables, config, levels, hardware.sum_bits),
     )
     return Design(
@@ -75,8 +80,9 @@ def _banks(config: ArrayConfig) -> int:
 def _fold(step: Step, config: ArrayConfig, banks: int) -> None:
     """Choose the fold with the fewest cycles."""
     window, array = step.window, step.array
-    if array is None:
-        step.fold = pool_fold(window, step.layout, config, banks=banks)
+    if step.path != "array":
+        fold = pool_fold if step.path == "pool" else vector_fold
+        step.fold = fold(window, step.layout, config, banks=banks)
         return
     chain = array.rows // config.drains
     folds = list(array_folds(window, step.layout, config, chain=chain, stacked=array.stacked, banks=banks))
@@ -94,7 +100,9 @@ def _fill(array: ArrayParameters, steps: Sequence[Step], config: ArrayConfig) ->
     for half in (False, True):
         array = replace(array, half=half)
         for step in steps:
-            step.weights = row_weights(step.layer, step.layout, step.window, step.fold, array, config)
+            step.weights = row_weights(
+                step.layer, step.layout, step.window, step.fold, array, config, places=step.places, zero=step.zero
+            )
         wrong = [step for step in steps if step.weights.needs_half]
         if not wrong:
             break
@@ -118,23 +126,71 @@ def _fill(array: ArrayParameters, steps: Sequence[Step], config: ArrayConfig) ->
     return array
 
 
+def _fill_lanes(
+    path: VectorParameters, steps: Sequence[Step], network: Network, config: ArrayConfig
+) -> VectorParameters:
+    """Lay out the weights of a vector path, and give it the widths that they need."""
+    depth, low, high, bits = 0, 0, 0, 1
+    for step in steps:
+        step.weights, step.span = lane_weights(step.layer, network, step.layout, step.window, step.fold, config)
+        step.weight_base = depth
+        words = step.weights.words
+        depth += words.shape[1]
+        low, high = min(low, step.span[0]), max(high, step.span[1])
+        bits = max(bits, signed_bits(int(words.min()), int(words.max())))
+    path = replace(path, weight_bits=bits, weight_depth=depth, sum_bits=signed_bits(low, high))
+    for step in steps:
+        step.array = path
+    return path
+
+
 def _products(array: ArrayParameters, config: ArrayConfig) -> int:
     return array.lanes * (config.group if array.stacked else 1)
 
 
-def _layouts(network: Network, steps: Sequence[Step], config: ArrayConfig) -> dict[str, Layout]:
-    """Place every tensor that lies in the banks."""
-    layouts = {step.layer.input: step.layout for step in steps}
-    reads = {name: [i for i, step in enumerate(steps) if step.layer.input == name] for name in layouts}
-    lives = {
-        step.layer.output: (i, max(reads[step.layer.output]))
-        for i, step in enumerate(steps)
-        if step.layer.output in reads
-    }
+def _layouts(network: Network, steps: Sequence[Step], maps: Maps, config: ArrayConfig) -> dict[str, Layout]:
+    """Place every tensor that lies in the banks: buffers by their lifetime, tensors in their buffers."""
+    layouts = {name: _read(step, name) for step in steps for name in step.inputs}
+    written = {network.input: 0} | {step.layer.output: i for i, step in enumerate(steps) if not step.final}
     last = len(steps) - 1
-    lives[network.input] = (0, last if config.prefetch else max(reads[network.input]))
-    bases = place({name: layout.depth for name, layout in layouts.items()}, lives, list(layouts))
-    return {name: replace(layout, base=bases[name]) for name, layout in layouts.items()}
+    lives: dict[str, tuple[int, int]] = {}
+    for name, i in written.items():
+        reads = [at for at, step in enumerate(steps) for source in step.inputs if maps.buffer[source] == maps.buffer[name]]
+        _live(lives, maps.buffer[name], i, max(reads, default=i))
+    if config.prefetch:
+        _live(lives, network.input, 0, last)
+    words: dict[str, int] = {}
+    for name, layout in layouts.items():
+        home = maps.buffer[name]
+        words[home] = max(words.get(home, 0), maps.words_before[name] + layout.words)
+    depths = {
+        maps.buffer[name]: replace(layout, pitch=words[maps.buffer[name]]).depth for name, layout in layouts.items()
+    }
+    bases = place(depths, lives, list(depths))
+    for step in steps:  # parts of a concatenation are written, but read as a whole
+        name = step.layer.output
+        if not step.final and name not in layouts:
+            whole = next(each for each in layouts if maps.buffer[each] == maps.buffer[name])
+            order = tuple(int(at) for at in step.places)
+            shape = network.tensor(name).shape
+            layouts[name] = replace(layouts[whole], shape=shape, order=order)
+    placed = {}
+    for name, layout in layouts.items():
+        home, before = maps.buffer[name], maps.words_before[name]
+        pitch = words[home] if words[home] != layout.words else 0
+        placed[name] = replace(layout, base=bases[home] + before, pitch=pitch)
+    return placed
+
+
+def _read(step: Step, name: str) -> Layout:
+    """The layout in which a step reads a tensor."""
+    return step.layouts[step.inputs.index(name)]
+
+
+def _live(lives: dict[str, tuple[int, int]], name: str, first: int, last: int) -> None:
+    """Extend the life of a buffer."""
+    before = lives.get(name, (first, last))
+    lives[name] = (min(first, before[0]), max(last, before[1]))
 
 
 def _thresholds(steps: Sequence[Step], config: ArrayConfig, levels: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -152,6 +208,7 @@ def _hardware(
     config: ArrayConfig,
     banks: int,
     arrays: Sequence[ArrayParameters],
+    vectors: Sequence[VectorParameters],
     steps: Sequence[Step],
     layouts: Mapping[str, Layout],
     levels: int,
@@ -159,21 +216,26 @@ def _hardware(
 ) -> Hardware:
     """Resolve the remaining widths."""
     source, final = layouts[network.input], steps[-1]
+    summing = [step for step in steps if step.path != "pool"]
     return Hardware(
         cols=config.cols,
         group=config.group,
         drains=config.drains,
         arrays=tuple(arrays),
+        vectors=tuple(vectors),
         banks=banks,
         bank_depth=max(layout.base + layout.depth for layout in layouts.values()),
         word_bits=max(layout.lanes * layout.bits for layout in layouts.values()),
         write_step=gcd(banks, *{step.fold.strip for step in steps}),
         lanes=config.lanes,
-        code_bits=tuple(sorted({step.target.bits for step in steps if step.spec and step.layer.output in layouts})),
-        pooled=tuple(sorted({(step.source.bits, step.source.signed) for step in steps if not step.spec})),
+        code_bits=tuple(sorted({step.target.bits for step in summing if not step.final})),
+        pooled=tuple(sorted({(step.source.bits, step.source.signed) for step in steps if step.path == "pool"})),
         levels=levels,
         result_signed=final.target.signed,
-        sum_bits=_sum_bits([step for step in steps if step.spec], tables, config.group),
+        outputs=1,
+        pad_bits=_pad_bits(steps),
+        slices=any(layouts[step.layer.output].pitch for step in steps if not step.final),
+        sum_bits=_sum_bits(summing, tables, config.group),
         threshold_depth=sum(len(table) for table, _ in tables),
         result_cols=min(final.fold.strip, final.window.height),
         result_depth=final.fold.strips * final.fold.pixels * -(-final.window.filters // config.drains),
@@ -197,6 +259,17 @@ def _sum_bits(steps: Sequence[Step], tables: Sequence[tuple[np.ndarray, np.ndarr
     return max((value if value >= 0 else ~value).bit_length() + 1 for value in values)
 
 
+def _pad_bits(steps: Sequence[Step]) -> int:
+    """Width of the codes that padding holds where that is not code 0 of a layer."""
+    padded = [step for step in steps if step.pads]
+    for step in padded:
+        if step.source.bits != padded[0].source.bits:
+            raise RowloomError(
+                step.name, f"pads {step.source}", f"must be codes of {padded[0].source.bits} bits as in {padded[0].name}"
+            )
+    return padded[0].source.bits if padded else 0
+
+
 def _largest_count(steps: Sequence[Step], layouts: Iterable[Layout]) -> int:
     """The largest number that a loop counter or a coordinate must hold."""
     counts = []
@@ -214,7 +287,7 @@ def _largest_count(steps: Sequence[Step], layouts: Iterable[Layout]) -> int:
     return max(counts)
 
 
-def _weight_words(array: ArrayParameters, steps: Sequence[Step]) -> tuple[tuple[int, ...], ...]:
+def _weight_words(array: ArrayParameters | VectorParameters, steps: Sequence[Step]) -> tuple[tuple[int, ...], ...]:
     """Weight memories of an array, one tuple of words a row."""
     laid = [step.weights.words for step in steps if step.array is array]
     codes = np.concatenate(laid, axis=1) & ((1 << array.weight_bits) - 1)
@@ -226,8 +299,12 @@ def _weight_words(array: ArrayParameters, steps: Sequence[Step]) -> tuple[tuple[
 
 def _plan(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
     words = record_words(layer_fields(hardware))
-    if step.array is None:
+    if step.path == "pool":
         cycles, peak, unit = pool_cycles(step.fold, record_words=words), 0, "pool"
+    elif step.path == "vector":
+        path = step.array
+        cycles = array_cycles(step.fold, latency=path.LATENCY, levels=hardware.levels, record_words=words)
+        peak, unit = hardware.cols * path.lanes, path.unit
     else:
         array = step.array
         products = array.lanes * (hardware.group if array.stacked else 1)
@@ -235,14 +312,14 @@ def _plan(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
         cycles = array_cycles(step.fold, latency=latency, levels=hardware.levels, record_words=words)
         peak, unit = array.rows * hardware.cols * products, array.unit
     return LayerPlan(
-        name=step.layer.name,
+        name=step.name,
         op=step.layer.op,
-        source=step.layer.input,
+        source=step.inputs[0],
         tensor=step.tensor,
         unit=unit,
         fold=step.fold,
         macs=network.macs(step.layer),
         cycles=cycles,
         peak=peak,
-        to_results=step.layer.output == network.layers[-1].output or step.argmax,
+        to_results=step.final,
     )

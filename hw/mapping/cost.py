@@ -62,6 +62,8 @@ def memories(hardware: Hardware) -> dict[str, tuple[int, int, int]]:
             _products(hardware, array) * array.weight_bits,
             array.weight_depth,
         )
+    for path in hardware.vectors:
+        found["weights of the vector path"] = (1, path.lanes * path.weight_bits, path.weight_depth)
     return {
         name: (count, width, depth)
         for name, (count, width, depth) in found.items()
@@ -91,11 +93,20 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
         ff += hw.drains * hw.cols * 2 * (array.sum_bits + 2)
         if array.unit == "sign":  # the pairs' sums and differences, once a column
             lut += hw.cols * -(-products // 2) * 2 * _carry(array.activation_bits + 1)
+    for path in hw.vectors:
+        wide = path.activations.bits + path.weight_bits
+        each = 2 * _carry(path.sum_bits) + path.sum_bits
+        if min(path.activations.bits, path.weight_bits) > 4:
+            dsp += hw.cols * path.lanes
+        else:
+            each += min(path.activations.bits, path.weight_bits) * wide
+        lut += hw.cols * path.lanes * each
+        ff += hw.cols * path.lanes * (2 * path.sum_bits + wide)
     # crossbar: a multiplexer over the banks for every bit of every stream
     lut += streams * hw.word_bits * (hw.banks - 1)
     ff += streams * hw.word_bits + hw.banks * hw.word_bits * 2
     # thresholds, the choice between the arrays, pooling, packing
-    lut += hw.drains * hw.cols * (_carry(hw.sum_bits) * hw.levels + hw.sum_bits * (len(hw.arrays) - 1) + 2)
+    lut += hw.drains * hw.cols * (_carry(hw.sum_bits) * hw.levels + hw.sum_bits * (hw.engines - 2) + 2)
     ff += hw.drains * hw.cols * 3 * (hw.levels - 1) * (2 * hw.sum_bits + hw.threshold_address_bits)
     lut += hw.cols * hw.word_bits * ((hw.group + 1) // 2 + 1) + hw.cols * 20
     ff += hw.cols * (hw.word_bits + hw.lanes + hw.drains * (hw.sum_bits + 1))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
 from rowloom.hw.program import MAX_STRIDE
-from rowloom.model.layers import Conv2d, Linear, MaxPool2d
+from rowloom.model.layers import Add, Conv2d, Layer, Linear, Pool2d
 
-__all__ = ["Fold", "Window", "array_folds", "pool_fold", "window_of"]
+__all__ = ["Fold", "Window", "array_folds", "pool_fold", "vector_fold", "window_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +33,24 @@ class Window:
     filters: int
 
 
-def window_of(layer: Conv2d | Linear | MaxPool2d, source: Layout, target: tuple[int, int, int]) -> Window:
-    """The window of a layer over the layout of its input."""
+def window_of(layer: Layer, source: Layout, target: tuple[int, int, int]) -> Window:
+    """The window of a layer over the layout of its input; the taps of a sum are its maps."""
     height, width, filters = target
+    if isinstance(layer, Add):
+        return Window(
+            rows=1,
+            taps=len(layer.inputs),
+            stride_y=1,
+            stride_x=1,
+            dilation_y=1,
+            dilation_x=0,
+            top=0,
+            left=0,
+            padded=False,
+            height=height,
+            width=width,
+            filters=filters,
+        )
     if isinstance(layer, Linear):
         return Window(
             rows=source.shape[0],
@@ -55,6 +70,7 @@ def window_of(layer: Conv2d | Linear | MaxPool2d, source: Layout, target: tuple[
         rows, taps = layer.weights.shape[1:3]
         dilation = layer.dilation
     else:
+        assert isinstance(layer, Pool2d)
         rows, taps = layer.kernel
         dilation = (1, 1)
     top, _, left, _ = layer.padding
@@ -185,4 +201,23 @@ def pool_fold(window: Window, source: Layout, config: ArrayConfig, *, banks: int
         words=1,
         chunk_rows=config.group,
         steps=1,
+    )
+
+
+def vector_fold(window: Window, source: Layout, config: ArrayConfig, *, banks: int) -> Fold:
+    """The fold of a layer on the vector path: a block is a channel word, a kernel row a chunk."""
+    strip = _strip(window, 1, config.cols, banks)
+    return Fold(
+        sum_rows=False,
+        rows_summed=1,
+        groups=config.lanes // config.drains,
+        strip=strip,
+        strips=-(-window.height // strip),
+        pixels=window.width,
+        blocks=source.words,
+        chunks=window.rows,
+        taps=window.taps,
+        words=1,
+        chunk_rows=1,
+        steps=config.lanes // config.drains,
     )

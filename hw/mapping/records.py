@@ -21,14 +21,16 @@ def program_words(
 ) -> list[int]:
     """Words of the program memory."""
     words = pack(input_fields(hardware), _input_record(hardware, layouts[network.input]))
-    last_input = max(i for i, step in enumerate(steps) if step.layer.input == network.input)
+    last_input = max(i for i, step in enumerate(steps) if network.input in step.inputs)
     releases = last_input if config.prefetch else len(steps) - 1
     for i, step in enumerate(steps):
         record = _layer_record(config, hardware, step, layouts) | {
+            "last_output": int(i == len(steps) - 1),
             "release_input": int(i == releases),
             "last": int(i == len(steps) - 1),
         }
-        words += pack(layer_fields(hardware), record)
+        fields = layer_fields(hardware)
+        words += pack(fields, {name: record[name] for name in fields})
     return words
 
 
@@ -56,19 +58,25 @@ def _input_record(hardware: Hardware, source: Layout) -> dict[str, int]:
 
 def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: Mapping[str, Layout]) -> dict[str, int]:
     fold, window = step.fold, step.window
-    layout = layouts[step.layer.input]
-    target = layouts.get(step.layer.output)
-    pool = step.spec is None
+    layout = layouts[step.inputs[0]]
+    target = None if step.final else layouts[step.layer.output]
+    pool = step.path == "pool"
     final = target is None
     mask = _address_mask(hardware)
     o_first, o_row = (target.base, target.row_words & mask) if target else (0, 0)
     used = fold.blocks if pool else -(-window.filters // config.drains)
+    a_tap = window.dilation_x * layout.pixel_words
+    if len(step.inputs) > 1:  # from map to map
+        a_tap = layouts[step.inputs[1]].base - layout.base
+    # the words of a pixel that this step writes
+    target_words = -(-window.filters // config.lanes)
+    engines = (*hardware.arrays, *hardware.vectors)
     if pool:
         form = hardware.pooled.index((step.source.bits, step.source.signed))
     else:
         form = 0 if final else hardware.code_bits.index(step.target.bits)
     return {
-        "engine": hardware.pool if pool else hardware.arrays.index(step.array),
+        "engine": hardware.pool if pool else engines.index(step.array),
         "words": fold.words - 1,
         "taps": fold.taps - 1,
         "chunks": fold.chunks - 1,
@@ -87,10 +95,11 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "x_pixel": window.stride_x,
         "x_tap": window.dilation_x,
         "width": layout.width,
-        "a_first": (layout.base - window.left * layout.words) & mask,
-        "a_pixel": window.stride_x * layout.words & mask,
-        "a_tap": window.dilation_x * layout.words & mask,
-        "a_block": int(pool),
+        "pad": step.zero & ((1 << hardware.pad_bits) - 1) if step.pads else 0,
+        "a_first": (layout.base - window.left * layout.pixel_words) & mask,
+        "a_pixel": window.stride_x * layout.pixel_words & mask,
+        "a_tap": a_tap & mask,
+        "a_block": int(step.path != "array"),
         "a_row": layout.row_words & mask,
         "w_first": step.weight_base,
         "odd": 0 if pool else int(step.weights.odd),
@@ -104,6 +113,7 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "format": form,
         "o_first": o_first,
         "o_row": o_row,
+        "o_skip": target.pixel_words - target_words if target else 0,
         "o_height": window.height,
         "strip": fold.strip,
         "to_results": int(final),
