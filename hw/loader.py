@@ -72,6 +72,10 @@ class Loader(wiring.Component):
         lanes, bits = hw.input_lanes, hw.input_bits
 
         window = Signal(lanes * bits, reset_less=True)
+        zero, opening = 0, 0  # what pads a packed row, and what its first window begins with
+        if hw.input_zero:
+            zero = program["zero"]
+            opening = Cat(Mux(program["packed"] & (i <= program["tail_place"]), zero, 0) for i in range(lanes))
         place = Signal.like(program["place"], reset_less=True)  # lane that the next code enters
         codes_left = Signal.like(program["word_codes"], reset_less=True)  # of this word, less one
         words = Loop(m, "words", program["words"])
@@ -121,7 +125,7 @@ class Loader(wiring.Component):
             room.eq(filling & ~row_end & (~pending | taken)),
             self.input.ready.eq(room & ~padding),
             enter.eq(room & (padding | self.input.valid)),
-            code.eq(Mux(padding, 0, self.input.payload)),
+            code.eq(Mux(padding, zero, self.input.payload)),
             word_end.eq(enter & (codes_left == 0)),
             pixel_end.eq(word_end & words.last),
         ]
@@ -153,7 +157,7 @@ class Loader(wiring.Component):
             bank_next = (bank + 1)[: hw.bank_bits]
             row_next = Mux(bank_next == 0, row + program["a_row"], row)
             rows.advance()
-            m.d.sync += [row_end.eq(0), window.eq(0), *open_row]
+            m.d.sync += [row_end.eq(0), window.eq(opening), *open_row]
             m.d.sync += [bank.eq(bank_next), row.eq(row_next), address.eq(row_next)]
             with m.If(rows.last):
                 m.d.sync += filling.eq(0)
@@ -166,7 +170,7 @@ class Loader(wiring.Component):
             m.d.sync += [
                 filling.eq(1),
                 pending.eq(0),
-                window.eq(0),
+                window.eq(opening),
                 *open_row,
                 *rows.restart(),
                 bank.eq(0),

@@ -144,6 +144,8 @@ class Hardware:
         Bits of an input code.
     input_lanes : int
         Codes of an input word.
+    input_zero : bool
+        Whether windows of the input are padded with another code than 0.
     layers : int
         Layer records of the program memory.
     logic_bits : int
@@ -174,6 +176,7 @@ class Hardware:
     count_bits: int
     input_bits: int
     input_lanes: int
+    input_zero: bool
     layers: int
     logic_bits: int
 

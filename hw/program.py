@@ -84,7 +84,7 @@ def layer_fields(hardware: Hardware) -> Fields:
 def input_fields(hardware: Hardware) -> Fields:
     """Fields of the input record: how an image is laid into the banks. Counts are stored less one."""
     n, a = hardware.count_bits, hardware.address_bits
-    return {
+    fields = {
         "height": n,
         "width": n,
         "words": n,
@@ -97,9 +97,11 @@ def input_fields(hardware: Hardware) -> Fields:
         "stride": n,
         "padded": 1,
         "pad": n,
+        "zero": hardware.input_bits if hardware.input_zero else 0,
         "a_first": a,
         "a_row": a,
     }
+    return {name: width for name, width in fields.items() if width}
 
 
 def record_words(fields: Fields) -> int:

@@ -242,6 +242,7 @@ def _hardware(
         count_bits=_largest_count(steps, layouts.values()).bit_length(),
         input_bits=source.bits,
         input_lanes=source.lanes,
+        input_zero=source.packed and any(step.zero for step in steps if network.input in step.inputs),
         layers=len(steps),
         logic_bits=config.logic_bits,
     )

@@ -20,7 +20,10 @@ def program_words(
     layouts: Mapping[str, Layout],
 ) -> list[int]:
     """Words of the program memory."""
-    words = pack(input_fields(hardware), _input_record(hardware, layouts[network.input]))
+    zero = next(step.zero for step in steps if network.input in step.inputs)
+    fields = input_fields(hardware)
+    record = _input_record(hardware, layouts[network.input]) | {"zero": zero & ((1 << hardware.input_bits) - 1)}
+    words = pack(fields, {name: record[name] for name in fields})
     last_input = max(i for i, step in enumerate(steps) if network.input in step.inputs)
     releases = last_input if config.prefetch else len(steps) - 1
     for i, step in enumerate(steps):
