@@ -101,7 +101,6 @@ def steps_of(network: Network, config: ArrayConfig, banks: int) -> tuple[list[St
     layers, argmax = _without_argmax(network)
     specs = [_unit_of(layer, network, config, last=layer is layers[-1]) for layer in layers]
     keys = [_key(layer, spec, network.tensor(layer.input).encoding) for layer, spec in zip(layers, specs, strict=True)]
-    inputs = {layer.input for layer in layers}
     stacked = _stacked_key(network, layers, specs, keys)
     arrays: dict[ArrayKey, ArrayParameters] = {}
     for key in keys:
@@ -126,8 +125,6 @@ def steps_of(network: Network, config: ArrayConfig, banks: int) -> tuple[list[St
         if layouts.setdefault(layer.input, layout) != layout:
             raise RowloomError(layer.name, f"needs {layer.input} in another layout than an earlier layer")
         last = layer is layers[-1]
-        if not last and target.name not in inputs:
-            raise RowloomError(layer.name, f"writes {layer.output}, which no layer reads")
         steps.append(
             Step(
                 layer=layer,
@@ -149,8 +146,6 @@ def _without_argmax(network: Network) -> tuple[list[Any], ArgMax | None]:
     if len(network.outputs) != 1:
         raise RowloomError(network.name, f"has {len(network.outputs)} outputs", "the accelerator takes one")
     layers = list(network.layers)
-    if network.outputs[0] != layers[-1].output:
-        raise RowloomError(network.name, f"gives {network.outputs[0]}", "the accelerator gives the last layer's output")
     argmax = layers[-1] if isinstance(layers[-1], ArgMax) else None
     if argmax is not None:
         layers.pop()
@@ -163,11 +158,12 @@ def _without_argmax(network: Network) -> tuple[list[Any], ArgMax | None]:
 
 def _unit_of(layer: Layer, network: Network, config: ArrayConfig, *, last: bool) -> type[UnitSpec] | None:
     """The unit that runs a layer, None for pooling; RowloomError if nothing does."""
-    source, target = network.tensor(layer.input).encoding, network.tensor(layer.output).encoding
+    source, target = network.tensor(layer.inputs[0]).encoding, network.tensor(layer.output).encoding
     if isinstance(layer, MaxPool2d):
         return None
     if not isinstance(layer, Conv2d | Linear):
-        raise RowloomError(layer.name, f"the accelerator does not run {layer.op} here")
+        place = f"layer {network.layers.index(layer)} ({layer.name})"
+        raise RowloomError(place, f"the accelerator does not run {layer.op} here")
     if isinstance(layer, Conv2d):
         if layer.groups != 1:
             raise RowloomError(layer.name, f"has {layer.groups} groups", "the accelerator runs 1")
