@@ -1,10 +1,12 @@
-"""Proved bounds of a layer's sums, from its actual weights and its input's range."""
+"""Proved bounds of a layer's sums, from its actual weights and its inputs' ranges."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from rowloom.model.encodings import MAX_BITS, Encoding
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import Conv2d, WeightedLayer
+from rowloom.model.layers import Add, AveragePool2d, Conv2d, Shape, SummingLayer, WeightedLayer
 
 
 def tap_range(layer: WeightedLayer, encoding: Encoding) -> tuple[int, int]:
@@ -37,6 +39,46 @@ def magnitude_bound(layer: WeightedLayer, encoding: Encoding) -> int:
     weights = np.abs(layer.weight_encoding.decode(layer.weights)).reshape(layer.out_channels, -1)
     bias = 0 if layer.bias is None else int(np.abs(layer.bias).max())
     return int(weights.sum(axis=1).max()) * largest + bias
+
+
+def pool_bounds(layer: AveragePool2d, encoding: Encoding, shape: Shape) -> tuple[list[int], list[int]]:
+    """Return the least and the greatest sum of every channel of a map of ``shape``, bias included; both are reached."""
+    rows, columns = layer.taps(shape)
+    down, across = layer.factors(shape)
+    # What a window of equal values sums to, for a value of 1.
+    row_weights = [count * factor for count, factor in zip(rows, down, strict=True)]
+    column_weights = [count * factor for count, factor in zip(columns, across, strict=True)]
+    weights = min(row_weights) * min(column_weights), max(row_weights) * max(column_weights)
+    bias = [0] * shape[2] if layer.bias is None else layer.bias.tolist()
+    low, high = min(w * encoding.min for w in weights), max(w * encoding.max for w in weights)
+    return [b + low for b in bias], [b + high for b in bias]
+
+
+def add_bounds(layer: Add, channels: int) -> tuple[list[int], list[int]]:
+    """Return the least and the greatest sum of every channel, bias included.
+
+    They are reached where the inputs may hold every combination of their codes.
+    """
+    bias = [0] * channels if layer.bias is None else layer.bias.tolist()
+    low, high = sum(int(table.min()) for table in layer.tables), sum(int(table.max()) for table in layer.tables)
+    return [b + low for b in bias], [b + high for b in bias]
+
+
+def sum_bounds(
+    layer: SummingLayer, shapes: Sequence[Shape], encodings: Sequence[Encoding]
+) -> tuple[list[int], list[int]]:
+    """Return the least and the greatest sum of every output channel of any layer that sums, bias included.
+
+    Parameters
+    ----------
+    shapes, encodings : sequences
+        Of the layer's inputs, in order.
+    """
+    if isinstance(layer, AveragePool2d):
+        return pool_bounds(layer, encodings[0], shapes[0])
+    if isinstance(layer, Add):
+        return add_bounds(layer, shapes[0][2])
+    return channel_bounds(layer, encodings[0])
 
 
 def signed_bits(low: int, high: int) -> int:

@@ -26,11 +26,16 @@ from rowloom.model.network import Network, Tensor
 from rowloom.model.post import Requantize, Thresholds
 
 FORMAT = "rowloom-network"
-SCHEMA = 1
-"""Version of the file's layout; a reader refuses greater ones."""
+SCHEMA = 2
+"""Greatest version of the file's layout; a reader refuses greater ones. A file has the least that tells its network."""
+
+_FIRST_OPS = frozenset({"conv2d", "linear", "max_pool2d", "argmax"})
+"""Operators of version 1; 2 has all, and layers with several inputs."""
+
 
 _MANIFEST = "network.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_ORDER = {name: place for place, name in enumerate(("name", "input", "inputs", "output"))}
 _POSTS: dict[str, type[Thresholds] | type[Requantize]] = {"thresholds": Thresholds, "requantize": Requantize}
 
 
@@ -45,7 +50,7 @@ def save(network: Network, path: str | PathLike[str]) -> None:
     arrays: dict[str, NDArray[Any]] = {}
     manifest = {
         "format": FORMAT,
-        "schema": SCHEMA,
+        "schema": 1 if _FIRST_OPS.issuperset(layer.op for layer in network.layers) else SCHEMA,
         "name": network.name,
         "input": network.input,
         "outputs": list(network.outputs),
@@ -125,11 +130,14 @@ def _layer_to_json(layer: Layer, arrays: dict[str, NDArray[Any]]) -> dict[str, A
         if isinstance(value, Thresholds | Requantize):
             kind = next(kind for kind, cls in _POSTS.items() if isinstance(value, cls))
             return {"kind": kind} | {f.name: plain(f"{owner}.{f.name}", getattr(value, f.name)) for f in fields(value)}
-        return list(value) if isinstance(value, tuple) else value
+        if isinstance(value, tuple):
+            return [plain(f"{owner}.{i}", each) for i, each in enumerate(value)]
+        return value
 
     # Arrays are numbered by layer, so that a name may hold any character.
     owner = f"{len({name.split('.')[0] for name in arrays}):03d}"
-    return {"op": layer.op} | {f.name: plain(f"{owner}.{f.name}", getattr(layer, f.name)) for f in fields(layer)}
+    names = sorted((f.name for f in fields(layer)), key=lambda name: _ORDER.get(name, len(_ORDER)))
+    return {"op": layer.op} | {name: plain(f"{owner}.{name}", getattr(layer, name)) for name in names}
 
 
 def _network_from_json(manifest: dict[str, Any], read: Callable[[str], NDArray[Any]]) -> Network:
@@ -160,7 +168,7 @@ def _layer_from_json(obj: dict[str, Any], read: Callable[[str], NDArray[Any]]) -
         if key == "post" and plain is not None:
             arguments = {name: value(name, each) for name, each in plain.items()}
             return _POSTS[arguments.pop("kind")](**arguments)
-        return tuple(plain) if isinstance(plain, list) else plain
+        return tuple(value(key, each) for each in plain) if isinstance(plain, list) else plain
 
     arguments = {key: value(key, plain) for key, plain in obj.items()}
     op = arguments.pop("op")

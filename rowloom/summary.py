@@ -7,7 +7,7 @@ from rowloom.hw.design import Design
 from rowloom.hw.units import unit_for
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import Conv2d, Layer, Linear
+from rowloom.model.layers import Conv2d, Layer, Linear, SummingLayer
 from rowloom.model.network import Network
 from rowloom.model.repetition import distinct_kernels
 
@@ -39,10 +39,15 @@ def _unit(net: Network, layer: Layer) -> str | None:
 
 
 def describe_network(net: Network) -> dict[str, Any]:
-    """Return the object that ``rowloom info --json`` writes."""
+    """Return the object that ``rowloom info --json`` writes.
+
+    Of a layer with several inputs, ``input_encoding`` has every encoding that occurs, ``in_shape`` is the first
+    input's and ``in_shapes`` has them all.
+    """
     layers = []
     for layer in net.layers:
-        weighted = isinstance(layer, Conv2d | Linear)
+        sources = [net.tensor(name) for name in layer.inputs]
+        encodings = dict.fromkeys(_encoding_name(source.encoding) for source in sources)
         layers.append(
             {
                 "name": layer.name,
@@ -50,13 +55,16 @@ def describe_network(net: Network) -> dict[str, Any]:
                 "weight_encoding": _encoding_name(layer.weight_encoding)
                 if isinstance(layer, Conv2d | Linear)
                 else None,
-                "input_encoding": _encoding_name(net.tensor(layer.input).encoding),
+                "inputs": list(layer.inputs),
+                "output": layer.output,
+                "input_encoding": " | ".join(encodings),
                 "output_encoding": _encoding_name(net.tensor(layer.output).encoding),
-                "in_shape": list(net.tensor(layer.input).shape),
+                "in_shape": list(sources[0].shape),
+                "in_shapes": [list(source.shape) for source in sources],
                 "out_shape": list(net.tensor(layer.output).shape),
                 "macs": net.macs(layer),
                 "weight_bits": net.weight_bits(layer),
-                "sum_bits": _sum_bits(*net.sum_range(layer)) if weighted else None,
+                "sum_bits": _sum_bits(*net.sum_range(layer)) if isinstance(layer, SummingLayer) else None,
                 "unit": _unit(net, layer),
                 "distinct_kernels": distinct_kernels(layer),
             }

@@ -1,7 +1,7 @@
 """What every layer tells, and the checks that several kinds share."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from rowloom.model.arith import output_length
@@ -19,35 +19,72 @@ class Layer(ABC):
     ----------
     name : str
         Unique in a network; used in errors and reports.
-    input, output : str
-        Names of tensors.
+    output : str
+        Name of the tensor that it writes.
     """
 
     op: ClassVar[str]
     """Name of the operator in files and reports."""
 
     name: str
-    input: str
     output: str
 
     def __post_init__(self) -> None:
-        for what in ("name", "input", "output"):
-            value = getattr(self, what)
-            if not isinstance(value, str) or not value:
-                raise RowloomError("layer", f"{what} must be a string that is not empty, not {value!r}")
+        for what, value in (("name", self.name), ("output", self.output)):
+            _check_name(what, value)
+        if not isinstance(self.inputs, tuple) or not self.inputs:
+            raise RowloomError(self.name, f"inputs must be a tuple of names, not {self.inputs!r}")
+        for value in self.inputs:
+            _check_name("input", value)
+
+    @property
+    @abstractmethod
+    def inputs(self) -> tuple[str, ...]:
+        """Names of every tensor that the layer reads, in order."""
+
+    @abstractmethod
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """Return the shape of the output for inputs of ``shapes``; RowloomError if it cannot be."""
+
+    @abstractmethod
+    def macs(self, *shapes: Shape) -> int:
+        """Return the multiply-accumulates of an image whose inputs have ``shapes``, padded taps included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UnaryLayer(Layer):
+    """A layer that reads one tensor.
+
+    Parameters
+    ----------
+    input : str
+        Name of that tensor.
+    """
+
+    input: str
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of every tensor that the layer reads."""
+        """The one input."""
         return (self.input,)
 
-    @abstractmethod
-    def output_shape(self, shape: Shape) -> Shape:
-        """Return the shape of the output for an input of ``shape``; RowloomError if it cannot be."""
 
-    @abstractmethod
-    def macs(self, shape: Shape) -> int:
-        """Return the multiply-accumulates of an image whose input has ``shape``, padded taps included."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NaryLayer(Layer):
+    """A layer that reads any number of tensors.
+
+    Parameters
+    ----------
+    inputs : tuple of str
+        Names of at least one tensor, in order; a name may stand there twice.
+    """
+
+    inputs: tuple[str, ...] = field()
+
+
+def _check_name(what: str, value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise RowloomError("layer", f"{what} must be a string that is not empty, not {value!r}")
 
 
 def check_integers(name: str, what: str, values: tuple[int, ...], count: int, least: int) -> None:

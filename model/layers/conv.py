@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from rowloom.model.encodings import MAX_BITS, Encoding
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers.base import Layer, Shape, check_integers, slide
+from rowloom.model.layers.base import Shape, UnaryLayer, check_integers, slide
 from rowloom.model.layers.weights import freeze_weights
 from rowloom.model.post import Post
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Conv2d(Layer):
+class Conv2d(UnaryLayer):
     """Two-dimensional convolution: a sum over the kernel and a group's channels, then ``post``.
 
     sum[e, f, m] = bias[m] + the sum over r, s, c of weight[m, r, s, c] * x[e * stride[0] + r * dilation[0] - top,
@@ -54,7 +54,7 @@ class Conv2d(Layer):
     post: Post = None
 
     def __post_init__(self) -> None:
-        Layer.__post_init__(self)
+        UnaryLayer.__post_init__(self)
         check_integers(self.name, "stride", self.stride, 2, 1)
         check_integers(self.name, "padding", self.padding, 4, 0)
         check_integers(self.name, "dilation", self.dilation, 2, 1)
@@ -81,8 +81,9 @@ class Conv2d(Layer):
         """M, the number of filters."""
         return len(self.weights)
 
-    def output_shape(self, shape: Shape) -> Shape:
+    def output_shape(self, *shapes: Shape) -> Shape:
         """Return (E, F, M)."""
+        (shape,) = shapes
         channels = self.weights.shape[3] * self.groups
         if shape[2] != channels:
             raise RowloomError(self.name, f"has weights for {channels} channels, but {self.input} has {shape[2]}")
@@ -90,7 +91,7 @@ class Conv2d(Layer):
         height, width = slide(self.name, shape, kernel, self.stride, self.padding, self.dilation)
         return height, width, self.out_channels
 
-    def macs(self, shape: Shape) -> int:
+    def macs(self, *shapes: Shape) -> int:
         """Return E * F * M * R * S * C / groups."""
-        height, width, _ = self.output_shape(shape)
+        height, width, _ = self.output_shape(*shapes)
         return height * width * self.weights.size

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers.base import Layer, Shape
+from rowloom.model.layers.base import Shape, UnaryLayer
 from rowloom.model.layers.weights import freeze_weights
 from rowloom.model.post import Post
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Linear(Layer):
+class Linear(UnaryLayer):
     """A dense layer over a whole map: a convolution whose kernel covers it, so flattening never moves data.
 
     Parameters
@@ -37,7 +37,7 @@ class Linear(Layer):
     post: Post = None
 
     def __post_init__(self) -> None:
-        Layer.__post_init__(self)
+        UnaryLayer.__post_init__(self)
         freeze_weights(self)
 
     @property
@@ -45,14 +45,15 @@ class Linear(Layer):
         """M, the number of filters."""
         return len(self.weights)
 
-    def output_shape(self, shape: Shape) -> Shape:
+    def output_shape(self, *shapes: Shape) -> Shape:
         """Return (1, 1, M)."""
+        (shape,) = shapes
         if shape != self.weights.shape[1:]:
             raise RowloomError(
                 self.name, f"has weights for a map of {self.weights.shape[1:]}, but {self.input} is {shape}"
             )
         return 1, 1, self.out_channels
 
-    def macs(self, shape: Shape) -> int:
+    def macs(self, *shapes: Shape) -> int:
         """Return M * H * W * C."""
         return int(self.weights.size)

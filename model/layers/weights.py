@@ -1,8 +1,9 @@
-"""Checking weights, for the layers that have them."""
+"""Checking weights and biases, for the layers that have them."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
@@ -23,7 +24,16 @@ def freeze_weights(layer: "WeightedLayer") -> None:
         raise RowloomError(subject, f"must not be empty, but are {weights.shape}")
     object.__setattr__(layer, "weights", weights)
     if layer.bias is not None:
-        bias = frozen_integers(layer.bias, dtype=np.int64, ndim=1, subject=f"{layer.name} bias")
-        if len(bias) != len(weights):
-            raise RowloomError(layer.name, f"bias must have {len(weights)} entries, not {len(bias)}")
-        object.__setattr__(layer, "bias", bias)
+        object.__setattr__(layer, "bias", frozen_bias(layer.name, layer.bias))
+        check_bias(layer.name, layer.bias, len(weights))
+
+
+def frozen_bias(name: str, bias: ArrayLike) -> NDArray[np.int64]:
+    """Return a layer's bias as a read-only copy."""
+    return frozen_integers(bias, dtype=np.int64, ndim=1, subject=f"{name} bias")
+
+
+def check_bias(name: str, bias: NDArray[np.int64] | None, channels: int) -> None:
+    """Raise RowloomError if there is a bias, and not for ``channels`` channels."""
+    if bias is not None and len(bias) != channels:
+        raise RowloomError(name, f"bias must have {channels} entries, not {len(bias)}")

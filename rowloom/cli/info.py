@@ -30,7 +30,7 @@ def command(network: str, json_file: str | None) -> None:
                 layer["weight_encoding"],
                 layer["input_encoding"],
                 layer["output_encoding"],
-                _shape(layer["in_shape"]),
+                " | ".join(map(_shape, layer["in_shapes"])),
                 _shape(layer["out_shape"]),
                 layer["macs"],
                 layer["weight_bits"],

@@ -37,8 +37,8 @@ def test_info_json_has_every_promised_key(small, shell):
     assert content["macs"] == net.macs()
     assert content["weight_bits"] == net.weight_bits()
     keys = (
-        "name op weight_encoding input_encoding output_encoding in_shape out_shape macs weight_bits sum_bits unit "
-        "distinct_kernels"
+        "name op weight_encoding inputs output input_encoding output_encoding in_shape in_shapes out_shape macs "
+        "weight_bits sum_bits unit distinct_kernels"
     )
     assert all(list(layer) == keys.split() for layer in content["layers"])
     first, pool, second, dense = content["layers"]

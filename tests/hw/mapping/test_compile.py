@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -7,7 +5,7 @@ from rowloom.hw import DEFAULT, ArrayConfig
 from rowloom.hw import compile as compile_network
 from rowloom.model.encodings import Binary, DoReFa, PowerOfTwo, Uniform
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import Conv2d, MaxPool2d
+from rowloom.model.layers import Add, ChannelShuffle, Concat, Conv2d, MaxPool2d, Upsample
 from rowloom.model.network import Network, Tensor
 from rowloom.model.post import Requantize, Thresholds
 from tests.hw.machines import records
@@ -96,18 +94,24 @@ def test_two_outputs_are_refused():
         compile_network(chain(outputs=("conv0", "conv1")), SMALL)
 
 
-def test_an_output_in_the_middle_is_refused():
-    with pytest.raises(RowloomError, match=r"^random: gives conv0, the accelerator gives the last layer's output$"):
-        compile_network(chain(outputs=("conv0",)), SMALL)
-
-
-def test_a_layer_that_nobody_reads_is_refused():
-    network = chain()
-    spare = replace(network.layers[0], name="spare", output="spare")
-    tensor = replace(network.tensor("conv0"), name="spare")
-    network = chain(tensors=(*network.tensors, tensor), layers=(network.layers[0], spare, network.layers[1]))
-    with pytest.raises(RowloomError, match=r"^spare: writes spare, which no layer reads$"):
-        compile_network(network, SMALL)
+def test_layers_without_an_engine_are_refused_by_place_and_name():
+    bits = Uniform(bits=4, signed=False)
+    tensors = [Tensor(name=name, shape=(4, 4, 2), encoding=bits) for name in ("input", "middle")]
+    sums = Tensor(name="output", shape=(2, 2, 2), encoding=Uniform(bits=12, signed=True))
+    last = conv(input="middle", weight_encoding=bits, weights=np.ones((2, 3, 3, 2), int))
+    add = Add.scaled(
+        name="twice", inputs=("input", "input"), output="middle", encodings=(bits, bits), multipliers=(1, 1),
+        post=Thresholds(values=np.tile(np.arange(2, 32, 2), (2, 1)), direction=np.ones(2, int)),
+    )  # fmt: skip
+    for layer in (
+        add,
+        Concat(name="twice", inputs=("input",), output="middle"),
+        ChannelShuffle(name="twice", input="input", output="middle", groups=2),
+        Upsample(name="twice", input="input", output="middle", factor=1),
+    ):
+        network = Network(name="n", tensors=(*tensors, sums), layers=(layer, last), input="input", outputs=("output",))
+        with pytest.raises(RowloomError, match=rf"^layer 0 \(twice\): the accelerator does not run {layer.op} here$"):
+            compile_network(network, SMALL)
 
 
 def test_raw_sums_in_the_middle_are_refused():
