@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
@@ -119,8 +120,12 @@ class Design:
         ends = [layer.cycles for layer in self.layers]
         readers = [i for i, layer in enumerate(self.network.layers) if self.network.input in layer.inputs]
         free = sum(ends[max(readers) + 1 :]) if self.config.prefetch else 0
-        height, width, channels = self.network.tensor(self.network.layer(self.layers[-1].name).output).shape
-        return 2 * source.shape[0] * row <= free and 4 * height * width * channels <= sum(ends[:-1])
+        sent = [layer for layer in self.layers if layer.to_results]
+        if len(sent) > 1:  # one waits for the other
+            return False
+        fold = sent[0].fold
+        values = fold.strip * fold.strips * fold.pixels * fold.blocks * fold.groups * self.config.drains
+        return 2 * source.shape[0] * row <= free and 4 * values <= sum(ends[:-1])
 
     @property
     def macs(self) -> int:
@@ -153,5 +158,4 @@ class Design:
     @property
     def output_beats(self) -> int:
         """Values that answer an image."""
-        height, width, channels = self.network.tensor(self.network.outputs[0]).shape
-        return height * width * channels
+        return sum(prod(self.network.tensor(name).shape) for name in self.network.outputs)

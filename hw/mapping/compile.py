@@ -15,6 +15,7 @@ from rowloom.hw.mapping.lanes import lane_weights
 from rowloom.hw.mapping.maps import Maps
 from rowloom.hw.mapping.place import place
 from rowloom.hw.mapping.records import program_words
+from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.steps import Step, steps_of
 from rowloom.hw.mapping.thresholds import sum_span, threshold_tables, threshold_words
 from rowloom.hw.mapping.weights import row_weights
@@ -215,7 +216,8 @@ def _hardware(
     tables: Sequence[tuple[np.ndarray, np.ndarray]],
 ) -> Hardware:
     """Resolve the remaining widths."""
-    source, final = layouts[network.input], steps[-1]
+    source = layouts[network.input]
+    finals = [step for step in steps if step.final]
     summing = [step for step in steps if step.path != "pool"]
     return Hardware(
         cols=config.cols,
@@ -231,14 +233,16 @@ def _hardware(
         code_bits=tuple(sorted({step.target.bits for step in summing if not step.final})),
         pooled=tuple(sorted({(step.source.bits, step.source.signed) for step in steps if step.path == "pool"})),
         levels=levels,
-        result_signed=final.target.signed,
-        outputs=1,
+        result_signed=finals[-1].target.signed,
+        outputs=len(finals),
         pad_bits=_pad_bits(steps),
         slices=any(layouts[step.layer.output].pitch for step in steps if not step.final),
         sum_bits=_sum_bits(summing, tables, config.group),
         threshold_depth=sum(len(table) for table, _ in tables),
-        result_cols=min(final.fold.strip, final.window.height),
-        result_depth=final.fold.strips * final.fold.pixels * -(-final.window.filters // config.drains),
+        result_cols=max(min(step.fold.strip, step.window.height) for step in finals),
+        result_depth=max(
+            step.fold.strips * step.fold.pixels * -(-step.window.filters // config.drains) for step in finals
+        ),
         count_bits=_largest_count(steps, layouts.values()).bit_length(),
         input_bits=source.bits,
         input_lanes=source.lanes,
@@ -319,7 +323,7 @@ def _plan(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
         tensor=step.tensor,
         unit=unit,
         fold=step.fold,
-        macs=network.macs(step.layer),
+        macs=0 if isinstance(step.layer, Send) else network.macs(step.layer),
         cycles=cycles,
         peak=peak,
         to_results=step.final,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
 from rowloom.hw.program import MAX_STRIDE
+from rowloom.hw.mapping.send import Send
 from rowloom.model.layers import Add, Conv2d, Layer, Linear, Pool2d
 
 __all__ = ["Fold", "Window", "array_folds", "pool_fold", "vector_fold", "window_of"]
@@ -33,10 +34,10 @@ class Window:
     filters: int
 
 
-def window_of(layer: Layer, source: Layout, target: tuple[int, int, int]) -> Window:
+def window_of(layer: Layer | Send, source: Layout, target: tuple[int, int, int]) -> Window:
     """The window of a layer over the layout of its input; the taps of a sum are its maps."""
     height, width, filters = target
-    if isinstance(layer, Add):
+    if isinstance(layer, Add | Send):
         return Window(
             rows=1,
             taps=len(layer.inputs),

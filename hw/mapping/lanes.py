@@ -6,6 +6,7 @@ from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.fold import Fold, Window
 from rowloom.hw.mapping.weights import RowWeights
+from rowloom.hw.mapping.send import Send
 from rowloom.model.encodings import Encoding, Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Add, AveragePool2d, Conv2d, Layer
@@ -15,7 +16,7 @@ __all__ = ["lane_weights", "multipliers"]
 
 
 def lane_weights(
-    layer: Layer, network: Network, source: Layout, window: Window, fold: Fold, config: ArrayConfig
+    layer: Layer | Send, network: Network, source: Layout, window: Window, fold: Fold, config: ArrayConfig
 ) -> tuple[RowWeights, tuple[int, int]]:
     """Lay the weights of a layer into the words of the vector path.
 
@@ -44,6 +45,9 @@ def lane_weights(
         [min(0, *(c.code_min if isinstance(c, Uniform) else c.min for c in encodings))],
         [max(0, *(c.code_max if isinstance(c, Uniform) else c.max for c in encodings))],
     )
+    if isinstance(layer, Send):  # whatever its codes mean
+        offsets = np.zeros(len(weights), np.int64)
+        least, greatest = [encodings[0].code_min], [encodings[0].code_max]
     above, below = np.maximum(by_tap, 0).sum(1), np.minimum(by_tap, 0).sum(1)
     span = (
         int((above * least[0] + below * greatest[0]).min()),
@@ -66,8 +70,10 @@ def multipliers(layer: Add, encodings: list[Encoding]) -> tuple[list[int], int] 
     return found, constant
 
 
-def _weights(layer: Layer, encodings: list[Encoding], channels: int) -> np.ndarray:
+def _weights(layer: Layer | Send, encodings: list[Encoding], channels: int) -> np.ndarray:
     """Weights int64 [C, R, S]; for a sum of maps R is 1, and S counts the maps."""
+    if isinstance(layer, Send):
+        return np.ones((channels, 1, 1), np.int64)
     if isinstance(layer, Conv2d):
         return layer.weight_encoding.decode(layer.weights)[..., 0]
     if isinstance(layer, AveragePool2d):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rowloom.hw.mapping.send import Send
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import ChannelShuffle, Concat, Conv2d, Layer, Linear
 from rowloom.model.network import Network
@@ -40,7 +41,7 @@ class Maps:
     same: dict[str, str] = field(default_factory=dict)
 
 
-def is_view(layer: Layer) -> bool:
+def is_view(layer: Layer | Send) -> bool:
     """Whether a layer only renames what is there."""
     return isinstance(layer, Concat | ChannelShuffle)
 
@@ -57,7 +58,7 @@ def is_depthwise(layer: Layer) -> bool:
     return isinstance(layer, Conv2d) and 1 < layer.groups == len(layer.weights) and layer.weights.shape[3] == 1
 
 
-def maps_of(network: Network, layers: Sequence[Layer], lanes: int) -> Maps:
+def maps_of(network: Network, layers: Sequence[Layer | Send], lanes: int) -> Maps:
     """Places and buffers of every tensor that ``layers`` read or write.
 
     Parameters
@@ -80,6 +81,8 @@ def maps_of(network: Network, layers: Sequence[Layer], lanes: int) -> Maps:
         _enter(maps, network.input, np.arange(network.tensor(network.input).shape[2]))
         again = False
         for layer in layers:
+            if isinstance(layer, Send):
+                continue
             if isinstance(layer, Concat):
                 _concatenate(maps, layer, network, lanes)
                 continue

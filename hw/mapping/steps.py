@@ -7,14 +7,16 @@ import numpy as np
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
+from rowloom.hw.mapping.ends import ends_of
 from rowloom.hw.mapping.fold import Fold, Window, window_of
 from rowloom.hw.mapping.maps import Maps, is_depthwise, is_view, maps_of
+from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.weights import RowWeights
 from rowloom.hw.parameters import ArrayParameters, VectorParameters
 from rowloom.hw.units import UnitSpec, unit_for
-from rowloom.model.encodings import Binary, DoReFa, Encoding, Uniform
+from rowloom.model.encodings import Encoding, Uniform
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import Add, ArgMax, AveragePool2d, Conv2d, Layer, Linear, MaxPool2d
+from rowloom.model.layers import Add, AveragePool2d, Conv2d, Layer, Linear, MaxPool2d
 from rowloom.model.network import Network
 from rowloom.model.post import Post
 
@@ -137,10 +139,10 @@ def steps_of(
     RowloomError
         Naming the layer that the accelerator cannot run, and why.
     """
-    graph, argmax = _without_argmax(network)
-    maps = maps_of(network, graph, config.lanes)
-    layers = [layer for layer in graph if not is_view(layer)]
-    specs = [_unit_of(layer, network, config, last=layer is layers[-1]) for layer in layers]
+    ends = ends_of(network)
+    maps = maps_of(network, ends.layers, config.lanes)
+    layers = [layer for layer in ends.layers if not is_view(layer)]
+    specs = [_unit_of(layer, network, config, last=layer.name in ends.leaving) for layer in layers]
     sources = [network.tensor(layer.inputs[0]).encoding for layer in layers]
     keys = [_key(layer, spec, _bare(source)) for layer, spec, source in zip(layers, specs, sources, strict=True)]
     stacked = _stacked_key(network, layers, specs, keys)
@@ -175,11 +177,15 @@ def steps_of(
         source = _bare(encoding)
         if path == "vector":
             source = _affine(encoding) or encoding
-            gated = source == encoding and not _has_zero(encoding)
+            if isinstance(layer, Send):
+                source = Uniform(bits=encoding.bits, signed=encoding.signed)
+            gated = _affine(encoding) is None and not isinstance(layer, Send) and not _has_zero(encoding)
             parameters = VectorParameters(lanes=config.lanes, activations=source, gated=gated)
             array = vectors.setdefault(parameters, parameters)
-        last = layer is layers[-1]
-        places = maps.places[layer.output]
+        places = maps.places[layer.inputs[0] if isinstance(layer, Send) else layer.output]
+        shape = tensor.shape if isinstance(layer, Send) else target.shape
+        if isinstance(layer, Send) and not np.array_equal(places, np.arange(len(places))):
+            raise RowloomError(layer.output, "leaves with its channels in another order than they lie in memory")
         steps.append(
             Step(
                 layer=layer,
@@ -189,13 +195,13 @@ def steps_of(
                 inputs=layer.inputs,
                 source=source,
                 target=target.encoding,
-                zero=encoding.zero_point if isinstance(encoding, Uniform) else 0,
+                zero=0 if isinstance(layer, Send) or not isinstance(encoding, Uniform) else encoding.zero_point,
                 layouts=tuple(layouts[name] for name in layer.inputs),
                 places=places,
-                window=replace(window_of(layer, layout, target.shape), filters=int(places.max()) + 1),
-                argmax=last and argmax is not None,
-                tensor=argmax.output if last and argmax is not None else layer.output,
-                final=last,
+                window=replace(window_of(layer, layout, shape), filters=int(places.max()) + 1),
+                argmax=layer.name in ends.argmax,
+                tensor=ends.leaving.get(layer.name, layer.output),
+                final=layer.name in ends.leaving,
                 array=array,
             )
         )
@@ -206,7 +212,7 @@ def _path(layer: Layer) -> Path:
     """What runs a layer."""
     if isinstance(layer, MaxPool2d):
         return "pool"
-    return "vector" if isinstance(layer, Add | AveragePool2d) or is_depthwise(layer) else "array"
+    return "vector" if isinstance(layer, Add | AveragePool2d | Send) or is_depthwise(layer) else "array"
 
 
 def _affine(encoding: Encoding) -> Encoding | None:
@@ -221,27 +227,12 @@ def _has_zero(encoding: Encoding) -> bool:
     return int(encoding.decode(0)) == 0
 
 
-def _without_argmax(network: Network) -> tuple[list[Any], ArgMax | None]:
-    """The layers that engines run, and the argmax of the results if the network ends in one."""
-    if len(network.outputs) != 1:
-        raise RowloomError(network.name, f"has {len(network.outputs)} outputs", "the accelerator takes one")
-    layers = list(network.layers)
-    argmax = layers[-1] if isinstance(layers[-1], ArgMax) else None
-    if argmax is not None:
-        layers.pop()
-        if not layers or layers[-1].output != argmax.input:
-            raise RowloomError(argmax.name, "argmax must follow a convolution or linear layer")
-    if not layers or isinstance(layers[-1], MaxPool2d) or is_view(layers[-1]):
-        raise RowloomError(network.layers[-1].name, "the last layer must form sums")
-    return layers, argmax
-
-
 def _unit_of(layer: Layer, network: Network, config: ArrayConfig, *, last: bool) -> type[UnitSpec] | None:
     """The unit that runs a layer on an array, None for the other paths; RowloomError if nothing runs it."""
     source, target = network.tensor(layer.inputs[0]).encoding, network.tensor(layer.output).encoding
-    position = f"layer {network.layers.index(layer)} ({layer.name})"
-    if isinstance(layer, MaxPool2d):
+    if isinstance(layer, MaxPool2d | Send):
         return None
+    position = f"layer {network.layers.index(layer)} ({layer.name})"
     if not isinstance(layer, Conv2d | Linear | Add | AveragePool2d):
         raise RowloomError(position, f"the accelerator does not run {layer.op} here")
     if isinstance(layer, Conv2d) and layer.pad_value:
