@@ -28,6 +28,8 @@ class Layout:
     window, stride, padding, columns : int
         Of a packed map: columns of a window, input columns between windows, padded columns at the
         left, and number of windows.
+    planes : bool
+        A pixel's word is stored as ``bits`` words of one bit of each code, low bits first.
     base : int
         Address of the map in every bank.
     """
@@ -41,6 +43,7 @@ class Layout:
     stride: int = 1
     padding: int = 0
     columns: int = 0
+    planes: bool = False
     base: int = 0
 
     @property
@@ -59,12 +62,27 @@ class Layout:
 
     @property
     def words(self) -> int:
-        """Words of a stored pixel."""
+        """Words of a stored pixel, each of them ``word_planes`` words of a bank."""
         return -(-self.channels // self.lanes)
 
     @property
+    def word_planes(self) -> int:
+        """Words of a bank that hold the codes of one word."""
+        return self.bits if self.planes else 1
+
+    @property
+    def word_bits(self) -> int:
+        """Bits of a word of a bank."""
+        return self.lanes * (1 if self.planes else self.bits)
+
+    @property
+    def pixel_words(self) -> int:
+        """Words of a bank from a stored pixel to the next."""
+        return self.words * self.word_planes
+
+    @property
     def row_words(self) -> int:
-        return self.width * self.words
+        return self.width * self.pixel_words
 
     @property
     def depth(self) -> int:
@@ -74,15 +92,17 @@ class Layout:
     def extract(self, banks: Sequence[Sequence[int]]) -> np.ndarray:
         """Codes int64 [H, W, C] from the contents of the banks (words as integers)."""
         height, width, channels = self.shape
-        mask = (1 << self.bits) - 1
+        bits = self.bits // self.word_planes  # of a code, in one word
+        mask = (1 << bits) - 1
         stored = np.zeros((height, self.width, self.channels), np.int64)
         for y in range(height):
             start = self.base + y // self.banks * self.row_words
             row = banks[y % self.banks][start : start + self.row_words]
             for i, word in enumerate(row):
-                x, c = divmod(i, self.words)
+                x, part = divmod(i, self.pixel_words)
+                c, plane = divmod(part, self.word_planes)
                 for lane in range(min(self.lanes, self.channels - c * self.lanes)):
-                    stored[y, x, c * self.lanes + lane] = int(word) >> (lane * self.bits) & mask
+                    stored[y, x, c * self.lanes + lane] += (int(word) >> (lane * bits) & mask) << plane
         if self.signed:
             stored -= (stored >> (self.bits - 1)) << self.bits
         if not self.packed:

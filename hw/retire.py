@@ -168,7 +168,7 @@ class RetireNest(wiring.Component):
             self.word_bank.eq(bank),
         ]
         with m.If(self.word_enable):
-            m.d.sync += word.eq(word + 1)
+            m.d.sync += word.eq(word + (program["o_word"] if hw.output_planes else 1))
         with m.If(next_strip):
             m.d.sync += [
                 bank.eq(bank_next[: hw.bank_bits]),

@@ -1,6 +1,6 @@
 """Compiles a network for an array: fold every layer, place every tensor, fill every memory."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import gcd
 
@@ -10,8 +10,9 @@ from rowloom.hw.config import ArrayConfig
 from rowloom.hw.design import Design, Images, LayerPlan
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
-from rowloom.hw.mapping.fold import array_folds, pool_fold
+from rowloom.hw.mapping.fold import array_folds, pool_fold, spaced
 from rowloom.hw.mapping.place import place
+from rowloom.hw.mapping.planes import Planes, pair_rows
 from rowloom.hw.mapping.records import program_words
 from rowloom.hw.mapping.steps import Step, steps_of
 from rowloom.hw.mapping.thresholds import sum_span, threshold_tables, threshold_words
@@ -22,6 +23,10 @@ from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network
 
 __all__ = ["compile"]
+
+
+class TooFast(RowloomError):
+    """A layer completes words faster than their planes can be written."""
 
 
 def compile(network: Network, config: ArrayConfig) -> Design:
@@ -42,20 +47,28 @@ def compile(network: Network, config: ArrayConfig) -> Design:
     RowloomError
         Naming the layer that the accelerator cannot run, and why.
     """
+    return _compile(network, config, ())
+
+
+def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> Design:
+    """Compile with the named layers as bit planes."""
     banks = _banks(config)
-    steps, arrays = steps_of(network, config, banks)
+    steps, arrays = steps_of(network, config, banks, planes)
+    planar = {step.layer.input: step.layout.word_planes for step in steps}
     for step in steps:
-        _fold(step, config, banks)
+        _fold(step, config, banks, planar.get(step.layer.output, 1))
     arrays = [_fill(array, [step for step in steps if step.array is array], config) for array in arrays]
 
     layouts = _layouts(network, steps, config)
     levels = max(step.levels for step in steps)
     tables = _thresholds([step for step in steps if step.spec], config, levels)
-    hardware = _hardware(network, config, banks, arrays, steps, layouts, levels, tables)
+    pairs = _pairs(steps)
+    hardware = _hardware(network, config, banks, arrays, steps, layouts, levels, tables, pairs)
     images = Images(
         program=tuple(program_words(network, config, hardware, steps, layouts)),
         weights=tuple(_weight_words(array, steps) for array in arrays),
         thresholds=threshold_words(tables, config, levels, hardware.sum_bits),
+        pairs=tuple(pairs),
     )
     return Design(
         network=network,
@@ -72,14 +85,25 @@ def _banks(config: ArrayConfig) -> int:
     return 1 << (max(config.cols + config.group - 1, 2 * config.cols) - 1).bit_length()
 
 
-def _fold(step: Step, config: ArrayConfig, banks: int) -> None:
-    """Choose the fold with the fewest cycles."""
+def _fold(step: Step, config: ArrayConfig, banks: int, planes: int) -> None:
+    """Choose the fold with the fewest cycles, for an output whose words are stored as so many planes."""
     window, array = step.window, step.array
     if array is None:
-        step.fold = pool_fold(window, step.layout, config, banks=banks)
+        fold = pool_fold(window, step.layout, config, banks=banks)
+        pooled = spaced(fold, planes, word_emissions=1, used=fold.blocks)
+        assert pooled is not None  # a block is a word
+        step.fold = pooled
         return
     chain = array.rows // config.drains
-    folds = list(array_folds(window, step.layout, config, chain=chain, stacked=array.stacked, banks=banks))
+    pairs = len(step.planes.pairs) if step.planes else 1
+    ways = array_folds(window, step.layout, config, chain=chain, stacked=array.stacked, banks=banks, planes=pairs)
+    folds = list(ways)
+    if folds and planes > 1:
+        used, filling = -(-window.filters // config.drains), config.lanes // config.drains
+        spread = [spaced(fold, planes, word_emissions=filling, used=used) for fold in folds]
+        folds = [fold for fold in spread if fold]
+        if not folds:
+            raise TooFast(step.layer.name, f"completes words faster than every {planes} cycles")
     if not folds:
         raise RowloomError(
             step.layer.name,
@@ -94,7 +118,7 @@ def _fill(array: ArrayParameters, steps: Sequence[Step], config: ArrayConfig) ->
     for half in (False, True):
         array = replace(array, half=half)
         for step in steps:
-            step.weights = row_weights(step.layer, step.layout, step.window, step.fold, array, config)
+            step.weights = row_weights(step.layer, step.layout, step.window, step.fold, array, config, step.planes)
         wrong = [step for step in steps if step.weights.needs_half]
         if not wrong:
             break
@@ -108,18 +132,14 @@ def _fill(array: ArrayParameters, steps: Sequence[Step], config: ArrayConfig) ->
     for step in steps:
         step.weight_base = depth
         depth += step.weights.words.shape[1]
-        least, greatest = array.spec.word_range(_products(array, config))
-        low = min(low, least * step.fold.accumulation)
-        high = max(high, greatest * step.fold.accumulation)
+        step.array = array
+        least, greatest = step.row_range(config.group)
+        low, high = min(low, least), max(high, greatest)
     bits = max((-low - 1).bit_length() + 1 if low else 0, high.bit_length() + (1 if low else 0), 1)
     array = replace(array, weight_depth=depth, sum_bits=bits)
     for step in steps:
         step.array = array
     return array
-
-
-def _products(array: ArrayParameters, config: ArrayConfig) -> int:
-    return array.lanes * (config.group if array.stacked else 1)
 
 
 def _layouts(network: Network, steps: Sequence[Step], config: ArrayConfig) -> dict[str, Layout]:
@@ -135,6 +155,20 @@ def _layouts(network: Network, steps: Sequence[Step], config: ArrayConfig) -> di
     lives[network.input] = (0, last if config.prefetch else max(reads[network.input]))
     bases = place({name: layout.depth for name, layout in layouts.items()}, lives, list(layouts))
     return {name: replace(layout, base=bases[name]) for name, layout in layouts.items()}
+
+
+def _pairs(steps: Sequence[Step]) -> list[int]:
+    """The table of bit planes: a few rows for each pair of encodings that runs as planes."""
+    bases: dict[Planes, int] = {}
+    rows: list[int] = []
+    for step in steps:
+        if step.planes is None:
+            continue
+        if step.planes not in bases:
+            bases[step.planes] = len(rows)
+            rows += pair_rows(step.planes)
+        step.pair_base = bases[step.planes]
+    return rows
 
 
 def _thresholds(steps: Sequence[Step], config: ArrayConfig, levels: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -156,9 +190,11 @@ def _hardware(
     layouts: Mapping[str, Layout],
     levels: int,
     tables: Sequence[tuple[np.ndarray, np.ndarray]],
+    pairs: Sequence[int],
 ) -> Hardware:
     """Resolve the remaining widths."""
     source, final = layouts[network.input], steps[-1]
+    written = [layout.word_planes for name, layout in layouts.items() if name != network.input]
     return Hardware(
         cols=config.cols,
         group=config.group,
@@ -166,7 +202,7 @@ def _hardware(
         arrays=tuple(arrays),
         banks=banks,
         bank_depth=max(layout.base + layout.depth for layout in layouts.values()),
-        word_bits=max(layout.lanes * layout.bits for layout in layouts.values()),
+        word_bits=max(layout.word_bits for layout in layouts.values()),
         write_step=gcd(banks, *{step.fold.strip for step in steps}),
         lanes=config.lanes,
         code_bits=tuple(sorted({step.target.bits for step in steps if step.spec and step.layer.output in layouts})),
@@ -179,9 +215,13 @@ def _hardware(
         result_depth=final.fold.strips * final.fold.pixels * -(-final.window.filters // config.drains),
         count_bits=_largest_count(steps, layouts.values()).bit_length(),
         input_bits=source.bits,
-        input_lanes=source.lanes,
+        input_lanes=min(source.lanes, source.channels) if source.planes else source.lanes,
         layers=len(steps),
         logic_bits=config.logic_bits,
+        input_planes=source.planes,
+        output_planes=max((n for n in written if n > 1), default=0),
+        plane_pairs=len(pairs),
+        result_shift=final.scale if final.layer_post is None else 0,
     )
 
 
@@ -204,7 +244,7 @@ def _largest_count(steps: Sequence[Step], layouts: Iterable[Layout]) -> int:
         counts += [2 * layout.shape[0], layout.shape[1], layout.width, layout.channels, layout.lanes]
     for step in steps:
         fold, window = step.fold, step.window
-        counts += [fold.words, fold.taps, fold.chunks, fold.blocks, fold.pixels, fold.strips, fold.bubbles]
+        counts += [fold.planes, fold.words, fold.taps, fold.chunks, fold.blocks, fold.pixels, fold.strips, fold.bubbles]
         counts += [fold.chunk_rows, fold.steps, fold.blocks * fold.groups, window.rows, window.filters]
         counts += [
             fold.strip * window.stride_y,
@@ -244,5 +284,6 @@ def _plan(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
         macs=network.macs(step.layer),
         cycles=cycles,
         peak=peak,
+        planes=step.planes.products if step.planes else 1,
         to_results=step.layer.output == network.layers[-1].output or step.argmax,
     )

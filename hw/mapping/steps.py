@@ -1,15 +1,17 @@
 """The layers of a network as steps of the accelerator: which array runs each, on which layout."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.fold import Fold, Window, window_of
+from rowloom.hw.mapping.planes import Planes, planes_for
 from rowloom.hw.mapping.weights import RowWeights
 from rowloom.hw.parameters import ArrayParameters
-from rowloom.hw.units import UnitSpec, unit_for
-from rowloom.model.encodings import Encoding
+from rowloom.hw.units import SPECS, UnitSpec, unit_for
+from rowloom.model.encodings import Binary, Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import ArgMax, Conv2d, Layer, Linear, MaxPool2d
 from rowloom.model.network import Network
@@ -21,6 +23,9 @@ __all__ = ["MAX_LEVELS", "Step", "steps_of"]
 MAX_LEVELS = 8
 
 ArrayKey = tuple[str, Encoding, Encoding]
+
+#: The array on which bit planes take turns.
+_PLANES: ArrayKey = ("xnor", Binary(), Binary())
 
 
 @dataclass(kw_only=True)
@@ -47,6 +52,8 @@ class Step:
         Set when the array is known.
     weights : RowWeights
         Set with the fold, for steps with a unit.
+    planes : Planes or None
+        Set where the layer runs as bit planes on the xnor array.
     """
 
     layer: Any  # Conv2d or Linear, with a spec, else MaxPool2d
@@ -58,15 +65,31 @@ class Step:
     argmax: bool
     tensor: str
     array: Any  # ArrayParameters, with a spec, else None
+    planes: Planes | None = None
     fold: Fold = field(init=False)
     weights: RowWeights = field(init=False)
     weight_base: int = 0
     threshold_base: int = 0
+    pair_base: int = 0
 
     @property
-    def key(self) -> ArrayKey | None:
-        """Steps of equal keys share an array."""
-        return _key(self.layer, self.spec, self.source)
+    def scale(self) -> int:
+        """The unit's sums are sums of products shifted by so much, beside their offset."""
+        return 0 if self.planes is None else self.planes.scale
+
+    def row_range(self, group: int) -> tuple[int, int]:
+        """Least and greatest sum that a processing element accumulates, in the unit's offset form."""
+        array, fold = self.array, self.fold
+        low, high = array.spec.word_range(array.lanes * (group if array.stacked else 1))
+        if self.planes is None:
+            return low * fold.accumulation, high * fold.accumulation
+        # Sums of planes are counts: they only grow, and lanes without a channel count nothing where code 0 means 0.
+        if self.planes.solid:
+            words = fold.chunks * fold.taps * self.layout.channels
+            high = 2 if array.half else 1
+        else:
+            words = fold.chunks * fold.taps * fold.words
+        return 0, int(self.planes.coefficients.sum()) * words * high
 
     @property
     def levels(self) -> int:
@@ -86,12 +109,15 @@ def _key(layer: Any, spec: type[UnitSpec] | None, source: Encoding) -> ArrayKey 
     return None if spec is None else (spec.NAME, layer.weight_encoding, source)
 
 
-def steps_of(network: Network, config: ArrayConfig, banks: int) -> tuple[list[Step], list[ArrayParameters]]:
+def steps_of(
+    network: Network, config: ArrayConfig, banks: int, planes: Collection[str] = ()
+) -> tuple[list[Step], list[ArrayParameters]]:
     """The steps of a network and the arrays that they need, still without widths and depths.
 
     Each unit that is used, for each pair of encodings, gets an array of the configured size. Only
     the first layer's, where no other layer shares it, is a small one whose elements take all input
-    rows of a column at once (*stacked*).
+    rows of a column at once (*stacked*). The layers named in ``planes`` run as bit planes on the
+    xnor array.
 
     Raises
     ------
@@ -99,8 +125,13 @@ def steps_of(network: Network, config: ArrayConfig, banks: int) -> tuple[list[St
         Naming the layer that the accelerator cannot run, and why.
     """
     layers, argmax = _without_argmax(network)
-    specs = [_unit_of(layer, network, config, last=layer is layers[-1]) for layer in layers]
-    keys = [_key(layer, spec, network.tensor(layer.input).encoding) for layer, spec in zip(layers, specs, strict=True)]
+    specs = [
+        _unit_of(layer, network, config, last=layer is layers[-1], planes=layer.name in planes) for layer in layers
+    ]
+    keys = [
+        _PLANES if layer.name in planes else _key(layer, spec, network.tensor(layer.input).encoding)
+        for layer, spec in zip(layers, specs, strict=True)
+    ]
     inputs = {layer.input for layer in layers}
     stacked = _stacked_key(network, layers, specs, keys)
     arrays: dict[ArrayKey, ArrayParameters] = {}
@@ -116,6 +147,7 @@ def steps_of(network: Network, config: ArrayConfig, banks: int) -> tuple[list[St
                 activations=key[2],
                 weight_depth=1,
                 sum_bits=1,
+                planes=bool(planes) and key == _PLANES,
             )
     layouts: dict[str, Layout] = {}
     steps = []
@@ -123,6 +155,8 @@ def steps_of(network: Network, config: ArrayConfig, banks: int) -> tuple[list[St
         tensor, target = network.tensor(layer.input), network.tensor(layer.output)
         lanes = arrays[key].lanes if key else config.lanes
         layout = _layout(layer, tensor, lanes, banks, first=layer.input == network.input and key is not None)
+        if layer.name in planes and tensor.encoding.bits > 1:
+            layout = replace(layout, planes=True)
         if layouts.setdefault(layer.input, layout) != layout:
             raise RowloomError(layer.name, f"needs {layer.input} in another layout than an earlier layer")
         last = layer is layers[-1]
@@ -139,6 +173,7 @@ def steps_of(network: Network, config: ArrayConfig, banks: int) -> tuple[list[St
                 argmax=last and argmax is not None,
                 tensor=argmax.output if last and argmax is not None else layer.output,
                 array=arrays[key] if key else None,
+                planes=planes_for(layer.weight_encoding, tensor.encoding) if layer.name in planes else None,
             )
         )
     return steps, list(arrays.values())
@@ -161,7 +196,9 @@ def _without_argmax(network: Network) -> tuple[list[Any], ArgMax | None]:
     return layers, argmax
 
 
-def _unit_of(layer: Layer, network: Network, config: ArrayConfig, *, last: bool) -> type[UnitSpec] | None:
+def _unit_of(
+    layer: Layer, network: Network, config: ArrayConfig, *, last: bool, planes: bool = False
+) -> type[UnitSpec] | None:
     """The unit that runs a layer, None for pooling; RowloomError if nothing does."""
     source, target = network.tensor(layer.input).encoding, network.tensor(layer.output).encoding
     if isinstance(layer, MaxPool2d):
@@ -174,7 +211,7 @@ def _unit_of(layer: Layer, network: Network, config: ArrayConfig, *, last: bool)
         if layer.pad_value:
             raise RowloomError(layer.name, f"pads with {layer.pad_value}", "the accelerator pads with 0")
     try:
-        spec = unit_for(layer.weight_encoding, source, config.units)
+        spec = SPECS["xnor"] if planes else unit_for(layer.weight_encoding, source, config.units)
     except RowloomError as error:
         raise RowloomError(layer.name, str(error)) from None
     if layer.post is None:

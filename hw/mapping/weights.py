@@ -7,6 +7,7 @@ import numpy as np
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.fold import Fold, Window
+from rowloom.hw.mapping.planes import Planes
 from rowloom.hw.parameters import ArrayParameters
 from rowloom.model.layers import Conv2d, Linear
 
@@ -20,7 +21,8 @@ class RowWeights:
     Parameters
     ----------
     words : int64 [rows, depth, products]
-        Weight codes of each row of processing elements.
+        Weight codes of each row of processing elements; of a layer that runs as bit planes, all planes
+        of a word follow each other.
     offsets : int64 [M]
         What the units add to each filter's sum beside its products.
     odd : bool
@@ -42,8 +44,9 @@ def row_weights(
     fold: Fold,
     array: ArrayParameters,
     config: ArrayConfig,
+    planes: Planes | None = None,
 ) -> RowWeights:
-    """Lay the weights of a layer into the rows of an array, for its fold."""
+    """Lay the weights of a layer into the rows of an array, for its fold; as bit planes if it runs so."""
     spec = array.spec
     codes = np.asarray(layer.weights, np.int64)  # [M, R, S, C]
     if source.packed:
@@ -54,35 +57,43 @@ def row_weights(
 
     # Kernel rows in chunks, channels in words; lanes without a channel hold the unit's fill.
     tall = fold.chunks * fold.chunk_rows
-    filled = np.empty((filters, tall, taps, words * lanes), np.int64)
-    filled[..., :channels] = 0
-    filled[..., channels:] = spec.fill(absent_last)
-    filled[:, :rows, :, :channels] = codes
+    solid = planes is not None and planes.solid
+    bits = codes[..., None] if planes is None else planes.split(codes)
+    stored = bits.shape[-1]
+    filled = np.full((filters, tall, taps, words * lanes, stored), int(solid), np.int64)
+    if not solid:
+        filled[..., channels:, :] = spec.fill(absent_last)[:, None]
+    filled[:, :rows, :, :channels] = bits
     if array.stacked:
-        filled[:, rows:] = spec.fill(lanes * words)
-    filled = filled.reshape(filters, fold.chunks, fold.chunk_rows, taps, words, lanes)
-    absent = np.zeros((fold.chunks, fold.chunk_rows, taps, words), np.int64)
-    absent[..., -1] = absent_last
-    live = (np.arange(tall) < rows).reshape(fold.chunks, fold.chunk_rows, 1, 1)
+        filled[:, rows:] = spec.fill(lanes * words)[:, None]
+    filled = filled.reshape(filters, fold.chunks, fold.chunk_rows, taps, words, lanes, stored)
+    filled = filled.swapaxes(-1, -2)
+    absent = np.zeros((fold.chunks, fold.chunk_rows, taps, words, 1), np.int64)
+    absent[..., -1, :] = absent_last
+    live = (np.arange(tall) < rows).reshape(fold.chunks, fold.chunk_rows, 1, 1, 1)
     if array.stacked:  # the rows of a chunk stand side by side in one word
-        filled = filled.transpose(0, 1, 3, 4, 2, 5).reshape(filters, fold.chunks, 1, taps, words, -1)
+        filled = filled.transpose(0, 1, 3, 4, 5, 2, 6).reshape(filters, fold.chunks, 1, taps, words, stored, -1)
         absent = absent.sum(1, keepdims=True)
         live = live.any(1, keepdims=True)
 
-    offsets = spec.offset(filled, absent)
-    dead = spec.dead_offset(filled, absent)
+    if solid:  # what single bits of 0 everywhere give: each agrees with a weight of 0
+        offsets = dead = 2 * (filled == 0).sum(-1)
+    else:
+        offsets = spec.offset(filled, absent)
+        dead = spec.dead_offset(filled, absent)
     needs_half = window.padded and not np.array_equal(offsets, np.broadcast_to(dead, offsets.shape))
-    total = np.where(live, offsets, dead).reshape(filters, -1).sum(1)
+    times = 1 if planes is None else planes.coefficients
+    total = (np.where(live, offsets, dead) * times).reshape(filters, -1).sum(1)
 
     # Filter m = (block * groups + sum) * drains + chain; row of the chain = sum * rows_summed + j.
-    # [block, group, chain, chunk, j, tap, word, product] -> [(group, j, chain) = row, time, product]
+    # [block, group, chain, chunk, j, tap, word, plane, product] -> [(group, j, chain) = row, time, product]
     count = fold.blocks * fold.groups * config.drains
-    padded = np.zeros((count, *filled.shape[1:]), np.int64)
+    padded = np.full((count, *filled.shape[1:]), int(solid), np.int64)
     padded[:filters] = filled
     in_space = padded.shape[2]
     padded = padded.reshape(fold.blocks, fold.groups, config.drains, *padded.shape[1:])
-    time = fold.blocks * fold.accumulation
-    by_row = padded.transpose(1, 4, 2, 0, 3, 5, 6, 7).reshape(fold.groups * in_space * config.drains, time, -1)
+    time = fold.blocks * fold.accumulation // fold.planes * stored
+    by_row = padded.transpose(1, 4, 2, 0, 3, 5, 6, 7, 8).reshape(fold.groups * in_space * config.drains, time, -1)
     laid = np.zeros((array.rows, time, by_row.shape[-1]), np.int64)
     laid[: len(by_row)] = by_row
-    return RowWeights(words=laid, offsets=total, odd=bool(absent_last % 2), needs_half=bool(needs_half))
+    return RowWeights(words=laid, offsets=total, odd=not solid and bool(absent_last % 2), needs_half=bool(needs_half))
