@@ -17,6 +17,7 @@ from rowloom.hw.program import input_fields, layer_fields
 from rowloom.hw.results import Results
 from rowloom.hw.retire import RetireNest
 from rowloom.hw.sequencer import Sequencer
+from rowloom.hw.splitter import PlaneSplitter
 from rowloom.hw.vector import VectorArray
 from rowloom.hw.writer import BankWriter
 
@@ -96,7 +97,7 @@ class Accelerator(wiring.Component):
         m.d.comb += engine.eq(1 << program.engine)
 
         # Loop nest -> banks -> streams.
-        m.submodules.issue = issue = IssueNest(hardware=hw, program=layer_program)
+        m.submodules.issue = issue = IssueNest(hardware=hw, program=layer_program, pairs=images.pairs)
         m.submodules.crossbar = crossbar = Crossbar(hardware=hw)
         m.d.comb += [issue.program.eq(program), issue.start.eq(sequencer.start)]
         banks = []
@@ -116,13 +117,15 @@ class Accelerator(wiring.Component):
                 getattr(crossbar, f"select_{j}_{q}").eq(getattr(issue, f"select_{j}_{q}")),
                 getattr(crossbar, f"live_{j}_{q}").eq(getattr(issue, f"live_{j}_{q}")),
             ]
-        active, first, last, odd = Signal(), Signal(), Signal(), Signal()
+        active, first, last, odd, double = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
             active.eq(issue.active_data),
             first.eq(issue.first_data),
             last.eq(issue.last_data),
             odd.eq(issue.odd_data),
+            double.eq(issue.double_data),
         ]
+        solid = program.solid if hw.plane_pairs else 0  # padding is a live word of zeros
 
         # Streams and weights -> arrays.
         arrays = []
@@ -135,11 +138,12 @@ class Accelerator(wiring.Component):
                 array.odd.eq(odd),
                 array.accumulate.eq(active & engine[a]),
                 array.capture.eq(last),
+                array.double.eq(double),
             ]
             for j, q in streams:
                 m.d.comb += [
                     getattr(array, f"stream_{j}_{q}").eq(getattr(crossbar, f"stream_{j}_{q}")),
-                    getattr(array, f"live_{j}_{q}").eq(getattr(crossbar, f"stream_live_{j}_{q}")),
+                    getattr(array, f"live_{j}_{q}").eq(getattr(crossbar, f"stream_live_{j}_{q}") | solid),
                 ]
             for p in range(parameters.rows):
                 width = array.products * parameters.weight_bits
@@ -177,7 +181,6 @@ class Accelerator(wiring.Component):
             retire.program.eq(program),
             retire.start.eq(sequencer.start),
             retire.emit.eq((drain.emit & ~engine[hw.pool]) | (issue.block_end & engine[hw.pool])),
-            sequencer.done.eq(retire.done),
         ]
         m.submodules.results = results = Results(hardware=hw, program=layer_program)
         m.d.comb += [
@@ -229,17 +232,39 @@ class Accelerator(wiring.Component):
                 ]
                 code = lane.code.as_signed() if hw.result_signed else lane.code
                 if q < hw.result_cols:
-                    m.d.comb += getattr(results, f"value_{k}_{q}").eq(Mux(program.raw, lane.difference, code))
+                    raw = lane.difference >> hw.result_shift
+                    m.d.comb += getattr(results, f"value_{k}_{q}").eq(Mux(program.raw, raw, code))
                 codes[k, q] = lane.code
 
         # Codes and pooled words -> banks.
         m.submodules.writer = writer = BankWriter(hardware=hw)
+        split = hw.output_planes > 0
+        into = PlaneSplitter(hardware=hw) if split else writer
         m.d.comb += [
-            writer.enable.eq(retire.word_enable & ~program.to_results),
-            writer.bank.eq(retire.word_bank),
-            writer.address.eq(retire.word_address),
-            writer.address_next.eq(retire.word_address_next),
+            into.enable.eq(retire.word_enable & ~program.to_results),
+            into.bank.eq(retire.word_bank),
+            into.address.eq(retire.word_address),
+            into.address_next.eq(retire.word_address_next),
         ]
+        if split:
+            m.submodules.splitter = into
+            m.d.comb += [
+                into.planes.eq(program.o_word),
+                into.done.eq(retire.done),
+                sequencer.done.eq(into.finished),
+                writer.enable.eq(into.plane_enable),
+                writer.bank.eq(into.plane_bank),
+                writer.address.eq(into.plane_address),
+                writer.address_next.eq(into.plane_address_next),
+            ]
+            for q in range(hw.cols):
+                m.d.comb += [
+                    getattr(writer, f"column_{q}").eq(getattr(into, f"plane_column_{q}")),
+                    getattr(writer, f"word_{q}").eq(getattr(into, f"plane_word_{q}")),
+                ]
+        else:
+            m.d.comb += sequencer.done.eq(retire.done)
+        by_planes = (program.o_word > 1) if split else 0
         for q in range(hw.cols):
             packed, pooled = [], []
             for i, bits in enumerate(hw.code_bits):
@@ -250,7 +275,7 @@ class Accelerator(wiring.Component):
                     packer.first.eq(retire.code_first),
                     packer.slot.eq(retire.code_slot),
                 ]
-                packed.append(packer.word)
+                packed.append(_word(packer.word, bits, by_planes))
             for i, (bits, is_signed) in enumerate(hw.pooled):
                 m.submodules[f"pool_{i}_{q}"] = pool = MaxPool(
                     group=hw.group, lanes=hw.lanes, code_bits=bits, is_signed=is_signed
@@ -261,9 +286,9 @@ class Accelerator(wiring.Component):
                         getattr(pool, f"stream_{j}").eq(getattr(crossbar, f"stream_{j}_{q}")),
                         getattr(pool, f"live_{j}").eq(getattr(crossbar, f"stream_live_{j}_{q}")),
                     ]
-                pooled.append(pool.word)
-            word = getattr(writer, f"word_{q}")
-            m.d.comb += getattr(writer, f"column_{q}").eq(getattr(retire, f"column_{q}"))
+                pooled.append(_word(pool.word, bits, by_planes))
+            word = getattr(into, f"word_{q}")
+            m.d.comb += getattr(into, f"column_{q}").eq(getattr(retire, f"column_{q}"))
             with m.If(engine[hw.pool]):
                 m.d.comb += word.eq(_choose(pooled, program.format))
             with m.Else():
@@ -303,6 +328,13 @@ def _widen(shape, rows):
     """Shape of a sum of ``rows`` values of ``shape``."""
     bits = shape.width + (rows - 1).bit_length()
     return signed(bits) if shape.signed else unsigned(bits)
+
+
+def _word(word, bits, by_planes):
+    """A word of codes, or its bit planes one after the other."""
+    if bits == 1 or isinstance(by_planes, int):
+        return word
+    return Mux(by_planes, Cat(word[bit::bits] for bit in range(bits)), word)
 
 
 def _rom(hardware, width, init):

@@ -40,7 +40,7 @@ class ProcessingArray(wiring.Component):
         As in :class:`rowloom.hw.units.base.Unit`.
     weights_{p} : In(products * weight_bits)
         Filter word of row p.
-    accumulate, capture : In(1)
+    accumulate, capture, double : In(1)
         As in :class:`ProcessingElement`, given with the streams; delayed here.
     captured : Out(1)
         High in the cycle in which the finished sums are captured: they head the chains from the
@@ -54,6 +54,7 @@ class ProcessingArray(wiring.Component):
     odd: Signal
     accumulate: Signal
     capture: Signal
+    double: Signal
     captured: Signal
     shift: Signal
 
@@ -74,6 +75,7 @@ class ProcessingArray(wiring.Component):
             "odd": In(1),
             "accumulate": In(1),
             "capture": In(1),
+            "double": In(1),
             "captured": Out(1),
             "shift": In(1),
         }
@@ -99,6 +101,11 @@ class ProcessingArray(wiring.Component):
             m.d.sync += [accumulate_q.eq(accumulate), capture_q.eq(accumulate & capture)]
             accumulate, capture = accumulate_q, capture_q
         m.d.comb += self.captured.eq(capture)
+        double = self.double
+        for stage in range(self.latency if self.parameters.planes else 0):
+            double_q = Signal(name=f"double_q{stage + 1}", reset_less=True)
+            m.d.sync += double_q.eq(double)
+            double = double_q
 
         for q in range(self.cols):
             tails: dict[int, ProcessingElement] = {}
@@ -115,6 +122,7 @@ class ProcessingArray(wiring.Component):
                     element.weights.eq(getattr(self, f"weights_{p}")),
                     element.accumulate.eq(accumulate),
                     element.capture.eq(capture),
+                    element.double.eq(double),
                     element.shift.eq(self.shift),
                 ]
                 if chain in tails:

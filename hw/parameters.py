@@ -33,6 +33,8 @@ class ArrayParameters:
         Bits of an accumulator.
     half : bool
         Whether the unit carries the half bit that odd channel counts with padding need.
+    planes : bool
+        Whether the accumulators can double, for layers that run as bit planes in time.
     """
 
     unit: str
@@ -44,6 +46,7 @@ class ArrayParameters:
     weight_depth: int
     sum_bits: int
     half: bool = False
+    planes: bool = False
 
     @property
     def spec(self) -> UnitSpec:
@@ -146,10 +149,18 @@ class Hardware:
         Codes of an input word.
     input_zero : bool
         Whether windows of the input are padded with another code than 0.
+    input_planes : bool
+        Whether the input is stored plane by plane.
     layers : int
         Layer records of the program memory.
     logic_bits : int
         Read-only memories of at most so many bits are built from look-up tables.
+    output_planes : int
+        Most planes of a word that a layer writes into the banks, 0 where none is stored so.
+    plane_pairs : int
+        Rows of the table of bit planes, 0 where no layer runs as planes.
+    result_shift : int
+        Low zero bits of the raw sums of a final layer.
     """
 
     cols: int
@@ -179,6 +190,10 @@ class Hardware:
     input_zero: bool
     layers: int
     logic_bits: int
+    input_planes: bool = False
+    output_planes: int = 0
+    plane_pairs: int = 0
+    result_shift: int = 0
 
     @property
     def address_bits(self) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rowloom.hw.parameters import Hardware
 
-__all__ = ["MAX_STRIDE", "RECORD_WORD_BITS", "input_fields", "layer_fields", "pack", "record_words"]
+__all__ = ["MAX_STRIDE", "RECORD_WORD_BITS", "input_fields", "layer_fields", "pack", "pair_fields", "record_words"]
 
 #: Bits of a word of the program memory.
 RECORD_WORD_BITS = 16
@@ -55,6 +55,7 @@ def layer_fields(hardware: Hardware) -> Fields:
         # weights
         "w_first": hardware.weight_address_bits,
         "odd": 1,
+        **(_plane_fields(hardware) if hardware.plane_pairs else {}),
         # drain and post-processing
         "steps": n,
         "rows": n,
@@ -68,6 +69,7 @@ def layer_fields(hardware: Hardware) -> Fields:
         "o_first": a,
         "o_row": a,
         "o_skip": a if hardware.slices else 0,
+        "o_word": hardware.output_planes.bit_length(),
         "o_height": n,
         "strip": n,
         "to_results": 1,
@@ -79,6 +81,24 @@ def layer_fields(hardware: Hardware) -> Fields:
         "last": 1,
     }
     return {name: width for name, width in fields.items() if width}
+
+
+def _plane_fields(hardware: Hardware) -> Fields:
+    """Fields of a layer record that only accelerators with bit planes have."""
+    steps = pair_fields()
+    return {
+        "planes": hardware.count_bits,
+        "p_first": max(1, (hardware.plane_pairs - 1).bit_length()),
+        "a_word": steps["a_step"],
+        "w_word": steps["w_step"],
+        "w_block": hardware.weight_address_bits,
+        "solid": 1,
+    }
+
+
+def pair_fields() -> Fields:
+    """Fields of a row of the table of bit planes; steps to the next row's planes are two's complement."""
+    return {"double": 1, "a_step": 5, "w_step": 6}
 
 
 def input_fields(hardware: Hardware) -> Fields:

@@ -169,7 +169,8 @@ class RetireNest(wiring.Component):
             self.word_bank.eq(bank),
         ]
         with m.If(self.word_enable):
-            m.d.sync += word.eq(word + 1 + (Mux(next_pixel, program["o_skip"], 0) if hw.slices else 0))
+            step = program["o_word"] if hw.output_planes else 1
+            m.d.sync += word.eq(word + step + (Mux(next_pixel, program["o_skip"], 0) if hw.slices else 0))
         with m.If(next_strip):
             m.d.sync += [
                 bank.eq(bank_next[: hw.bank_bits]),

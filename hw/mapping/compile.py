@@ -1,6 +1,6 @@
 """Compiles a network for an array: fold every layer, place every tensor, fill every memory."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import gcd
 
@@ -10,10 +10,11 @@ from rowloom.hw.config import ArrayConfig
 from rowloom.hw.design import Design, Images, LayerPlan
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
-from rowloom.hw.mapping.fold import array_folds, pool_fold, vector_fold
+from rowloom.hw.mapping.fold import array_folds, pool_fold, spaced, vector_fold
 from rowloom.hw.mapping.lanes import lane_weights
 from rowloom.hw.mapping.maps import Maps
 from rowloom.hw.mapping.place import place
+from rowloom.hw.mapping.planes import Planes, pair_rows
 from rowloom.hw.mapping.records import program_words
 from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.steps import Step, steps_of
@@ -26,6 +27,10 @@ from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network
 
 __all__ = ["compile"]
+
+
+class TooFast(RowloomError):
+    """A layer completes words faster than their planes can be written."""
 
 
 def compile(network: Network, config: ArrayConfig) -> Design:
@@ -46,10 +51,18 @@ def compile(network: Network, config: ArrayConfig) -> Design:
     RowloomError
         Naming the layer that the accelerator cannot run, and why.
     """
+    return _compile(network, config, ())
+
+
+def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> Design:
+    """Compile with the named layers as bit planes."""
     banks = _banks(config)
-    steps, arrays, vectors, maps = steps_of(network, config, banks)
+    steps, arrays, vectors, maps = steps_of(network, config, banks, planes)
+    planar = {
+        maps.buffer[name]: layout.word_planes for step in steps for name, layout in zip(step.inputs, step.layouts, strict=True)
+    }
     for step in steps:
-        _fold(step, config, banks)
+        _fold(step, config, banks, 1 if step.final else planar[maps.buffer[step.layer.output]])
     arrays = [_fill(array, [step for step in steps if step.array is array], config) for array in arrays]
     vectors = [_fill_lanes(path, [step for step in steps if step.array is path], network, config) for path in vectors]
 
@@ -57,11 +70,13 @@ def compile(network: Network, config: ArrayConfig) -> Design:
     levels = max(step.levels for step in steps)
     summing = [step for step in steps if step.path != "pool"]
     tables = _thresholds(summing, config, levels)
-    hardware = _hardware(network, config, banks, arrays, vectors, steps, layouts, levels, tables)
+    pairs = _pairs(steps)
+    hardware = _hardware(network, config, banks, arrays, vectors, steps, layouts, levels, tables, pairs)
     images = Images(
         program=tuple(program_words(network, config, hardware, steps, layouts)),
         weights=tuple(_weight_words(path, steps) for path in (*arrays, *vectors)),
         thresholds=threshold_words(tables, config, levels, hardware.sum_bits),
+        pairs=tuple(pairs),
     )
     return Design(
         network=network,
@@ -78,15 +93,27 @@ def _banks(config: ArrayConfig) -> int:
     return 1 << (max(config.cols + config.group - 1, 2 * config.cols) - 1).bit_length()
 
 
-def _fold(step: Step, config: ArrayConfig, banks: int) -> None:
-    """Choose the fold with the fewest cycles."""
+def _fold(step: Step, config: ArrayConfig, banks: int, planes: int) -> None:
+    """Choose the fold with the fewest cycles, for an output whose words are stored as so many planes."""
     window, array = step.window, step.array
+    used, filling = -(-window.filters // config.drains), config.lanes // config.drains
     if step.path != "array":
-        fold = pool_fold if step.path == "pool" else vector_fold
-        step.fold = fold(window, step.layout, config, banks=banks)
+        pool = step.path == "pool"
+        fold = (pool_fold if pool else vector_fold)(window, step.layout, config, banks=banks)
+        enough = spaced(fold, planes, word_emissions=1 if pool else filling, used=fold.blocks if pool else used)
+        if enough is None:
+            raise TooFast(step.name, f"completes words faster than every {planes} cycles")
+        step.fold = enough
         return
     chain = array.rows // config.drains
-    folds = list(array_folds(window, step.layout, config, chain=chain, stacked=array.stacked, banks=banks))
+    pairs = len(step.planes.pairs) if step.planes else 1
+    ways = array_folds(window, step.layout, config, chain=chain, stacked=array.stacked, banks=banks, planes=pairs)
+    folds = list(ways)
+    if folds and planes > 1:
+        spread = [spaced(fold, planes, word_emissions=filling, used=used) for fold in folds]
+        folds = [fold for fold in spread if fold]
+        if not folds:
+            raise TooFast(step.layer.name, f"completes words faster than every {planes} cycles")
     if not folds:
         raise RowloomError(
             step.layer.name,
@@ -102,7 +129,15 @@ def _fill(array: ArrayParameters, steps: Sequence[Step], config: ArrayConfig) ->
         array = replace(array, half=half)
         for step in steps:
             step.weights = row_weights(
-                step.layer, step.layout, step.window, step.fold, array, config, places=step.places, zero=step.zero
+                step.layer,
+                step.layout,
+                step.window,
+                step.fold,
+                array,
+                config,
+                step.planes,
+                places=step.places,
+                zero=step.zero,
             )
         wrong = [step for step in steps if step.weights.needs_half]
         if not wrong:
@@ -117,9 +152,9 @@ def _fill(array: ArrayParameters, steps: Sequence[Step], config: ArrayConfig) ->
     for step in steps:
         step.weight_base = depth
         depth += step.weights.words.shape[1]
-        least, greatest = array.spec.word_range(_products(array, config))
-        low = min(low, least * step.fold.accumulation)
-        high = max(high, greatest * step.fold.accumulation)
+        step.array = array
+        least, greatest = step.row_range(config.group)
+        low, high = min(low, least), max(high, greatest)
     bits = max((-low - 1).bit_length() + 1 if low else 0, high.bit_length() + (1 if low else 0), 1)
     array = replace(array, weight_depth=depth, sum_bits=bits)
     for step in steps:
@@ -145,10 +180,6 @@ def _fill_lanes(
     return path
 
 
-def _products(array: ArrayParameters, config: ArrayConfig) -> int:
-    return array.lanes * (config.group if array.stacked else 1)
-
-
 def _layouts(network: Network, steps: Sequence[Step], maps: Maps, config: ArrayConfig) -> dict[str, Layout]:
     """Place every tensor that lies in the banks: buffers by their lifetime, tensors in their buffers."""
     layouts = {name: _read(step, name) for step in steps for name in step.inputs}
@@ -163,7 +194,7 @@ def _layouts(network: Network, steps: Sequence[Step], maps: Maps, config: ArrayC
     words: dict[str, int] = {}
     for name, layout in layouts.items():
         home = maps.buffer[name]
-        words[home] = max(words.get(home, 0), maps.words_before[name] + layout.words)
+        words[home] = max(words.get(home, 0), (maps.words_before[name] + layout.words) * layout.word_planes)
     depths = {
         maps.buffer[name]: replace(layout, pitch=words[maps.buffer[name]]).depth for name, layout in layouts.items()
     }
@@ -178,8 +209,8 @@ def _layouts(network: Network, steps: Sequence[Step], maps: Maps, config: ArrayC
     placed = {}
     for name, layout in layouts.items():
         home, before = maps.buffer[name], maps.words_before[name]
-        pitch = words[home] if words[home] != layout.words else 0
-        placed[name] = replace(layout, base=bases[home] + before, pitch=pitch)
+        pitch = words[home] if words[home] != layout.pixel_words else 0
+        placed[name] = replace(layout, base=bases[home] + before * layout.word_planes, pitch=pitch)
     return placed
 
 
@@ -192,6 +223,20 @@ def _live(lives: dict[str, tuple[int, int]], name: str, first: int, last: int) -
     """Extend the life of a buffer."""
     before = lives.get(name, (first, last))
     lives[name] = (min(first, before[0]), max(last, before[1]))
+
+
+def _pairs(steps: Sequence[Step]) -> list[int]:
+    """The table of bit planes: a few rows for each pair of encodings that runs as planes."""
+    bases: dict[Planes, int] = {}
+    rows: list[int] = []
+    for step in steps:
+        if step.planes is None:
+            continue
+        if step.planes not in bases:
+            bases[step.planes] = len(rows)
+            rows += pair_rows(step.planes)
+        step.pair_base = bases[step.planes]
+    return rows
 
 
 def _thresholds(steps: Sequence[Step], config: ArrayConfig, levels: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -214,11 +259,13 @@ def _hardware(
     layouts: Mapping[str, Layout],
     levels: int,
     tables: Sequence[tuple[np.ndarray, np.ndarray]],
+    pairs: Sequence[int],
 ) -> Hardware:
     """Resolve the remaining widths."""
     source = layouts[network.input]
     finals = [step for step in steps if step.final]
     summing = [step for step in steps if step.path != "pool"]
+    written = [layout.word_planes for name, layout in layouts.items() if name != network.input]
     return Hardware(
         cols=config.cols,
         group=config.group,
@@ -227,7 +274,7 @@ def _hardware(
         vectors=tuple(vectors),
         banks=banks,
         bank_depth=max(layout.base + layout.depth for layout in layouts.values()),
-        word_bits=max(layout.lanes * layout.bits for layout in layouts.values()),
+        word_bits=max(layout.word_bits for layout in layouts.values()),
         write_step=gcd(banks, *{step.fold.strip for step in steps}),
         lanes=config.lanes,
         code_bits=tuple(sorted({step.target.bits for step in summing if not step.final})),
@@ -245,10 +292,14 @@ def _hardware(
         ),
         count_bits=_largest_count(steps, layouts.values()).bit_length(),
         input_bits=source.bits,
-        input_lanes=source.lanes,
+        input_lanes=min(source.lanes, source.channels) if source.planes else source.lanes,
         input_zero=source.packed and any(step.zero for step in steps if network.input in step.inputs),
         layers=len(steps),
         logic_bits=config.logic_bits,
+        input_planes=source.planes,
+        output_planes=max((n for n in written if n > 1), default=0),
+        plane_pairs=len(pairs),
+        result_shift=finals[-1].scale if finals[-1].layer_post is None else 0,
     )
 
 
@@ -282,7 +333,7 @@ def _largest_count(steps: Sequence[Step], layouts: Iterable[Layout]) -> int:
         counts += [2 * layout.shape[0], layout.shape[1], layout.width, layout.channels, layout.lanes]
     for step in steps:
         fold, window = step.fold, step.window
-        counts += [fold.words, fold.taps, fold.chunks, fold.blocks, fold.pixels, fold.strips, fold.bubbles]
+        counts += [fold.planes, fold.words, fold.taps, fold.chunks, fold.blocks, fold.pixels, fold.strips, fold.bubbles]
         counts += [fold.chunk_rows, fold.steps, fold.blocks * fold.groups, window.rows, window.filters]
         counts += [
             fold.strip * window.stride_y,
@@ -326,5 +377,6 @@ def _plan(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
         macs=0 if isinstance(step.layer, Send) else network.macs(step.layer),
         cycles=cycles,
         peak=peak,
+        planes=step.planes.products if step.planes else 1,
         to_results=step.final,
     )

@@ -1,7 +1,8 @@
 """How a layer is folded onto an engine."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
@@ -9,7 +10,7 @@ from rowloom.hw.program import MAX_STRIDE
 from rowloom.hw.mapping.send import Send
 from rowloom.model.layers import Add, Conv2d, Layer, Linear, Pool2d
 
-__all__ = ["Fold", "Window", "array_folds", "pool_fold", "vector_fold", "window_of"]
+__all__ = ["Fold", "Window", "array_folds", "pool_fold", "spaced", "vector_fold", "window_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,12 @@ class Fold:
         Kernel rows that a chunk takes in space.
     steps : int
         Rows drained from each chain after a block.
+    planes : int
+        Pairs of bit planes, one after the other.
+    period : int
+        Least cycles from block to block that the writer asks for.
+    further : int
+        Cycles that the last word's further planes take.
     """
 
     sum_rows: bool
@@ -128,16 +135,19 @@ class Fold:
     words: int
     chunk_rows: int
     steps: int
+    planes: int = 1
+    period: int = 0
+    further: int = 0
 
     @property
     def accumulation(self) -> int:
         """Cycles in which a block accumulates."""
-        return self.chunks * self.taps * self.words
+        return self.planes * self.chunks * self.taps * self.words
 
     @property
     def bubbles(self) -> int:
-        """Idle cycles after a block, for the drain chains."""
-        return max(0, self.steps - self.accumulation)
+        """Idle cycles after a block, for the drain chains and the writer."""
+        return max(0, max(self.steps, self.period) - self.accumulation)
 
     @property
     def issue_cycles(self) -> int:
@@ -153,9 +163,12 @@ def _strip(window: Window, rows: int, cols: int, banks: int) -> int:
 
 
 def array_folds(
-    window: Window, source: Layout, config: ArrayConfig, *, chain: int, stacked: bool, banks: int
+    window: Window, source: Layout, config: ArrayConfig, *, chain: int, stacked: bool, banks: int, planes: int = 1
 ) -> Iterator[Fold]:
-    """Every way to fold a window onto an array whose drain chains have ``chain`` rows."""
+    """Every way to fold a window onto an array whose drain chains have ``chain`` rows.
+
+    ``planes`` pairs of bit planes take turns.
+    """
     group = config.group
     ways = []
     if stacked:
@@ -183,7 +196,36 @@ def array_folds(
                 words=source.words,
                 chunk_rows=chunk_rows,
                 steps=groups * rows_summed,
+                planes=planes,
             )
+
+
+def spaced(fold: Fold, planes: int, *, word_emissions: int, used: int) -> Fold | None:
+    """A fold whose output words are stored as so many planes, one a cycle: none may follow another sooner.
+
+    Parameters
+    ----------
+    fold : Fold
+    planes : int
+    word_emissions : int
+        Emissions that fill a word.
+    used : int
+        Emissions of a pixel that hold channels.
+
+    Returns
+    -------
+    Fold
+        With as many idle cycles after each block as it takes; None where words of one block come
+        too fast.
+    """
+    complete = [n for n in range(used) if (n + 1) % word_emissions == 0 or n == used - 1]
+    complete.append(complete[0] + fold.blocks * fold.groups)  # of the next pixel
+    least = fold.accumulation + fold.bubbles
+    for period in range(least, least + planes):
+        times = [n // fold.groups * period + n % fold.groups * fold.rows_summed for n in complete]
+        if all(after - before >= planes for before, after in pairwise(times)):
+            return replace(fold, period=period, further=planes - 1)
+    return None
 
 
 def pool_fold(window: Window, source: Layout, config: ArrayConfig, *, banks: int) -> Fold:

@@ -67,6 +67,7 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
     final = target is None
     mask = _address_mask(hardware)
     o_first, o_row = (target.base, target.row_words & mask) if target else (0, 0)
+    first_plane = step.planes.pairs[0].activations if step.planes and layout.planes else 0
     used = fold.blocks if pool else -(-window.filters // config.drains)
     a_tap = window.dilation_x * layout.pixel_words
     if len(step.inputs) > 1:  # from map to map
@@ -99,13 +100,14 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "x_tap": window.dilation_x,
         "width": layout.width,
         "pad": step.zero & ((1 << hardware.pad_bits) - 1) if step.pads else 0,
-        "a_first": (layout.base - window.left * layout.pixel_words) & mask,
+        "a_first": (layout.base + first_plane - window.left * layout.pixel_words) & mask,
         "a_pixel": window.stride_x * layout.pixel_words & mask,
         "a_tap": a_tap & mask,
         "a_block": int(step.path != "array"),
         "a_row": layout.row_words & mask,
-        "w_first": step.weight_base,
+        "w_first": step.weight_base + (step.planes.pairs[0].weights if step.planes else 0),
         "odd": 0 if pool else int(step.weights.odd),
+        **(_plane_record(hardware, step, layout) if hardware.plane_pairs else {}),
         "steps": fold.steps - 1,
         "rows": fold.rows_summed - 1,
         "emissions": fold.blocks * fold.groups - 1,
@@ -116,7 +118,8 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "format": form,
         "o_first": o_first,
         "o_row": o_row,
-        "o_skip": target.pixel_words - target_words if target else 0,
+        "o_skip": target.pixel_words - target_words * target.word_planes if target else 0,
+        "o_word": target.word_planes if target else 1,
         "o_height": window.height,
         "strip": fold.strip,
         "to_results": int(final),
@@ -124,6 +127,34 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "argmax": int(step.argmax),
         "channels": window.filters - 1,
     }
+
+
+def _plane_record(hardware: Hardware, step: Step, layout: Layout) -> dict[str, int]:
+    """Fields of a layer that runs as bit planes, or does not beside others that do."""
+    fold, planes = step.fold, step.planes
+    positions = fold.accumulation // fold.planes
+    if planes is None:
+        return {
+            "planes": 0,
+            "p_first": 0,
+            "a_word": 1,
+            "w_word": 1,
+            "w_block": positions & _weight_mask(hardware),
+            "solid": 0,
+        }
+    back = planes.pairs[0].weights - planes.pairs[-1].weights
+    return {
+        "planes": fold.planes - 1,
+        "p_first": step.pair_base,
+        "a_word": layout.word_planes,
+        "w_word": planes.stored,
+        "w_block": positions * planes.stored + back & _weight_mask(hardware),
+        "solid": int(planes.solid),
+    }
+
+
+def _weight_mask(hardware: Hardware) -> int:
+    return (1 << hardware.weight_address_bits) - 1
 
 
 def _address_mask(hardware: Hardware) -> int:

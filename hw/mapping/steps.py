@@ -1,5 +1,6 @@
 """The layers of a network as steps of the accelerator: which array runs each, on which layout."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -10,11 +11,12 @@ from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.ends import ends_of
 from rowloom.hw.mapping.fold import Fold, Window, window_of
 from rowloom.hw.mapping.maps import Maps, is_depthwise, is_view, maps_of
+from rowloom.hw.mapping.planes import Planes, planes_for
 from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.weights import RowWeights
 from rowloom.hw.parameters import ArrayParameters, VectorParameters
-from rowloom.hw.units import UnitSpec, unit_for
-from rowloom.model.encodings import Encoding, Uniform
+from rowloom.hw.units import SPECS, UnitSpec, unit_for
+from rowloom.model.encodings import Binary, Encoding, Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Add, AveragePool2d, Conv2d, Layer, Linear, MaxPool2d
 from rowloom.model.network import Network
@@ -29,6 +31,9 @@ ArrayKey = tuple[str, Encoding, Encoding]
 
 #: What runs a layer: an array of units, the vector path, or the pooling path.
 Path = Literal["array", "vector", "pool"]
+
+#: The array on which bit planes take turns.
+_PLANES: ArrayKey = ("xnor", Binary(), Binary())
 
 
 @dataclass(kw_only=True)
@@ -69,6 +74,8 @@ class Step:
         Set with the fold, for steps that sum.
     span : (int, int)
         Least and greatest sum on the vector path, set with the weights.
+    planes : Planes or None
+        Set where the layer runs as bit planes on the xnor array.
     """
 
     layer: Any
@@ -86,11 +93,13 @@ class Step:
     tensor: str
     final: bool
     array: Any
+    planes: Planes | None = None
     fold: Fold = field(init=False)
     weights: RowWeights = field(init=False)
     span: tuple[int, int] = field(init=False)
     weight_base: int = 0
     threshold_base: int = 0
+    pair_base: int = 0
 
     @property
     def layout(self) -> Layout:
@@ -101,6 +110,25 @@ class Step:
     def pads(self) -> bool:
         """Whether padded taps hold another code than 0."""
         return bool(self.zero) and self.path != "pool"
+
+    @property
+    def scale(self) -> int:
+        """The unit's sums are sums of products shifted by so much, beside their offset."""
+        return 0 if self.planes is None else self.planes.scale
+
+    def row_range(self, group: int) -> tuple[int, int]:
+        """Least and greatest sum that a processing element accumulates, in the unit's offset form."""
+        array, fold = self.array, self.fold
+        low, high = array.spec.word_range(array.lanes * (group if array.stacked else 1))
+        if self.planes is None:
+            return low * fold.accumulation, high * fold.accumulation
+        # Sums of planes are counts: they only grow, and lanes without a channel count nothing where code 0 means 0.
+        if self.planes.solid:
+            words = fold.chunks * fold.taps * self.layout.channels
+            high = 2 if array.half else 1
+        else:
+            words = fold.chunks * fold.taps * fold.words
+        return 0, int(self.planes.coefficients.sum()) * words * high
 
     @property
     def levels(self) -> int:
@@ -126,13 +154,14 @@ def _bare(encoding: Encoding) -> Encoding:
 
 
 def steps_of(
-    network: Network, config: ArrayConfig, banks: int
+    network: Network, config: ArrayConfig, banks: int, planes: Collection[str] = ()
 ) -> tuple[list[Step], list[ArrayParameters], list[VectorParameters], Maps]:
     """The steps of a network and the paths that they need, still without widths and depths.
 
     Each unit that is used, for each pair of encodings, gets an array of the configured size. Only
     the first layer's, where no other layer shares it, is a small one whose elements take all input
-    rows of a column at once (*stacked*).
+    rows of a column at once (*stacked*). The layers named in ``planes`` run as bit planes on the
+    xnor array.
 
     Raises
     ------
@@ -142,9 +171,15 @@ def steps_of(
     ends = ends_of(network)
     maps = maps_of(network, ends.layers, config.lanes)
     layers = [layer for layer in ends.layers if not is_view(layer)]
-    specs = [_unit_of(layer, network, config, last=layer.name in ends.leaving) for layer in layers]
+    specs = [
+        _unit_of(layer, network, config, last=layer.name in ends.leaving, planes=layer.name in planes)
+        for layer in layers
+    ]
     sources = [network.tensor(layer.inputs[0]).encoding for layer in layers]
-    keys = [_key(layer, spec, _bare(source)) for layer, spec, source in zip(layers, specs, sources, strict=True)]
+    keys = [
+        _PLANES if layer.name in planes else _key(layer, spec, _bare(source))
+        for layer, spec, source in zip(layers, specs, sources, strict=True)
+    ]
     stacked = _stacked_key(network, layers, specs, keys)
     arrays: dict[ArrayKey, ArrayParameters] = {}
     for key in keys:
@@ -159,6 +194,7 @@ def steps_of(
                 activations=key[2],
                 weight_depth=1,
                 sum_bits=1,
+                planes=bool(planes) and key == _PLANES,
             )
     vectors: dict[VectorParameters, VectorParameters] = {}
     layouts: dict[str, Layout] = {}
@@ -169,6 +205,8 @@ def steps_of(
         for name in layer.inputs:
             first = name == network.input and key is not None
             layout = _layout(layer, network.tensor(name), lanes, banks, maps, first=first)
+            if layer.name in planes and tensor.encoding.bits > 1:
+                layout = replace(layout, planes=True)
             if layouts.setdefault(name, layout) != layout:
                 raise RowloomError(layer.name, f"needs {name} in another layout than an earlier layer")
         path = _path(layer)
@@ -203,6 +241,7 @@ def steps_of(
                 tensor=ends.leaving.get(layer.name, layer.output),
                 final=layer.name in ends.leaving,
                 array=array,
+                planes=planes_for(layer.weight_encoding, encoding) if layer.name in planes else None,
             )
         )
     return steps, list(arrays.values()), list(vectors.values()), maps
@@ -227,7 +266,9 @@ def _has_zero(encoding: Encoding) -> bool:
     return int(encoding.decode(0)) == 0
 
 
-def _unit_of(layer: Layer, network: Network, config: ArrayConfig, *, last: bool) -> type[UnitSpec] | None:
+def _unit_of(
+    layer: Layer | Send, network: Network, config: ArrayConfig, *, last: bool, planes: bool = False
+) -> type[UnitSpec] | None:
     """The unit that runs a layer on an array, None for the other paths; RowloomError if nothing runs it."""
     source, target = network.tensor(layer.inputs[0]).encoding, network.tensor(layer.output).encoding
     if isinstance(layer, MaxPool2d | Send):
@@ -250,7 +291,7 @@ def _unit_of(layer: Layer, network: Network, config: ArrayConfig, *, last: bool)
             raise RowloomError(layer.name, f"adds {len(layer.inputs)} maps", "the accelerator adds two at a time")
         return None
     try:
-        return unit_for(layer.weight_encoding, _bare(source), config.units)
+        return SPECS["xnor"] if planes else unit_for(layer.weight_encoding, _bare(source), config.units)
     except RowloomError as error:
         raise RowloomError(layer.name, str(error)) from None
 

@@ -7,6 +7,7 @@ import numpy as np
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.fold import Fold, Window
+from rowloom.hw.mapping.planes import Planes
 from rowloom.hw.parameters import ArrayParameters
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Conv2d, Linear
@@ -21,7 +22,8 @@ class RowWeights:
     Parameters
     ----------
     words : int64 [rows, depth, products]
-        Weight codes of each row of processing elements.
+        Weight codes of each row of processing elements; of a layer that runs as bit planes, all planes
+        of a word follow each other.
     offsets : int64 [M]
         What the units add to each filter's sum beside its products.
     odd : bool
@@ -43,11 +45,12 @@ def row_weights(
     fold: Fold,
     array: ArrayParameters,
     config: ArrayConfig,
+    planes: Planes | None = None,
     *,
     places: np.ndarray | None = None,
     zero: int = 0,
 ) -> RowWeights:
-    """Lay the weights of a layer into the rows of an array, for its fold.
+    """Lay the weights of a layer into the rows of an array, for its fold; as bit planes if it runs so.
 
     Parameters
     ----------
@@ -69,43 +72,54 @@ def row_weights(
 
     # Kernel rows in chunks, channels in words; lanes without a channel hold the unit's fill.
     tall = fold.chunks * fold.chunk_rows
-    filled = np.zeros((filters, tall, taps, words * lanes), np.int64)
-    for word, absent in enumerate(absent_of):
-        filled[..., word * lanes + np.flatnonzero(~here[word * lanes : (word + 1) * lanes])] = spec.fill(int(absent))
-    filled[:, :rows, :, source.places] = codes
+    solid = planes is not None and planes.solid
+    bits = codes[..., None] if planes is None else planes.split(codes)
+    stored = bits.shape[-1]
+    filled = np.full((filters, tall, taps, words * lanes, stored), int(solid), np.int64)
+    if not solid:
+        for word, absent in enumerate(absent_of):
+            spare = word * lanes + np.flatnonzero(~here[word * lanes : (word + 1) * lanes])
+            filled[..., spare, :] = spec.fill(int(absent))[:, None]
+    filled[:, :rows, :, source.places] = bits
     if array.stacked:
-        filled[:, rows:] = spec.fill(lanes * words)
-    filled = filled.reshape(filters, fold.chunks, fold.chunk_rows, taps, words, lanes)
-    absent = np.zeros((fold.chunks, fold.chunk_rows, taps, words), np.int64)
-    absent[:] = absent_of
-    live = (np.arange(tall) < rows).reshape(fold.chunks, fold.chunk_rows, 1, 1)
+        filled[:, rows:] = spec.fill(lanes * words)[:, None]
+    filled = filled.reshape(filters, fold.chunks, fold.chunk_rows, taps, words, lanes, stored)
+    filled = filled.swapaxes(-1, -2)
+    absent = np.zeros((fold.chunks, fold.chunk_rows, taps, words, 1), np.int64)
+    absent[:] = absent_of[:, None]
+    live = (np.arange(tall) < rows).reshape(fold.chunks, fold.chunk_rows, 1, 1, 1)
     owed = np.zeros(filters, np.int64)
     if zero:
         owed = zero * _seen(layer, array, filled, here, live, padded=window.padded)
     if array.stacked:  # the rows of a chunk stand side by side in one word
-        filled = filled.transpose(0, 1, 3, 4, 2, 5).reshape(filters, fold.chunks, 1, taps, words, -1)
+        filled = filled.transpose(0, 1, 3, 4, 5, 2, 6).reshape(filters, fold.chunks, 1, taps, words, stored, -1)
         absent = absent.sum(1, keepdims=True)
         live = live.any(1, keepdims=True)
 
-    offsets = spec.offset(filled, absent)
-    dead = spec.dead_offset(filled, absent)
+    if solid:  # what single bits of 0 everywhere give: each agrees with a weight of 0
+        offsets = dead = 2 * (filled == 0).sum(-1)
+    else:
+        offsets = spec.offset(filled, absent)
+        dead = spec.dead_offset(filled, absent)
     needs_half = window.padded and not np.array_equal(offsets, np.broadcast_to(dead, offsets.shape))
-    total = np.where(live, offsets, dead).reshape(filters, -1).sum(1) + owed
+    times = 1 if planes is None else planes.coefficients
+    total = (np.where(live, offsets, dead) * times).reshape(filters, -1).sum(1) + owed
 
     # Filter m = (block * groups + sum) * drains + chain; row of the chain = sum * rows_summed + j.
-    # [block, group, chain, chunk, j, tap, word, product] -> [(group, j, chain) = row, time, product]
+    # [block, group, chain, chunk, j, tap, word, plane, product] -> [(group, j, chain) = row, time, product]
     count = fold.blocks * fold.groups * config.drains
-    padded = np.zeros((count, *filled.shape[1:]), np.int64)
+    padded = np.full((count, *filled.shape[1:]), int(solid), np.int64)
     padded[places] = filled
     in_space = padded.shape[2]
     padded = padded.reshape(fold.blocks, fold.groups, config.drains, *padded.shape[1:])
-    time = fold.blocks * fold.accumulation
-    by_row = padded.transpose(1, 4, 2, 0, 3, 5, 6, 7).reshape(fold.groups * in_space * config.drains, time, -1)
+    time = fold.blocks * fold.accumulation // fold.planes * stored
+    by_row = padded.transpose(1, 4, 2, 0, 3, 5, 6, 7, 8).reshape(fold.groups * in_space * config.drains, time, -1)
     laid = np.zeros((array.rows, time, by_row.shape[-1]), np.int64)
     laid[: len(by_row)] = by_row
     if needs_half and (absent_of[:-1] % 2).any():
         raise RowloomError(layer.name, "pads words of an odd number of channels", "only the last word may have one")
-    return RowWeights(words=laid, offsets=total, odd=bool(absent_of[-1] % 2), needs_half=bool(needs_half))
+    odd = not solid and bool(absent_of[-1] % 2)
+    return RowWeights(words=laid, offsets=total, odd=odd, needs_half=bool(needs_half))
 
 
 def _dense(layer: Conv2d | Linear) -> np.ndarray:
@@ -134,8 +148,8 @@ def _seen(
     A padded word holds that code in every lane, a live one only where there are channels: the weights of the
     other lanes must make no difference.
     """
-    values = array.weights.decode(filled)  # [M, chunk, row, tap, word, lane]
-    of_word = here.reshape(filled.shape[-2:])
+    values = array.weights.decode(filled)  # [M, chunk, row, tap, word, plane, lane]
+    of_word = here.reshape(filled.shape[-3], 1, -1)
     beside = (values * ~of_word).sum(-1)
     if padded and beside.any():
         raise RowloomError(
