@@ -20,7 +20,7 @@ from rowloom.model.encodings import Binary, Encoding, Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Add, AveragePool2d, Conv2d, Layer, Linear, MaxPool2d
 from rowloom.model.network import Network
-from rowloom.model.post import Post
+from rowloom.model.post import Post, Thresholds
 
 __all__ = ["MAX_LEVELS", "Path", "Step", "steps_of"]
 
@@ -278,9 +278,15 @@ def _unit_of(
         raise RowloomError(position, f"the accelerator does not run {layer.op} here")
     if isinstance(layer, Conv2d) and layer.pad_value:
         raise RowloomError(layer.name, f"pads with {layer.pad_value}", "the accelerator pads with 0")
+    if isinstance(layer, AveragePool2d) and not layer.count_include_pad:
+        rows, columns = layer.taps(network.tensor(layer.input).shape)
+        if len({*rows}) > 1 or len({*columns}) > 1:
+            raise RowloomError(position, "averages windows of fewer taps at the edges", "padding must count, or be none")
     if layer.post is None:
         if not last:
             raise RowloomError(layer.name, "gives raw sums", "only the last layer may")
+    elif not isinstance(layer.post, Thresholds):
+        raise RowloomError(layer.name, "requantizes", "the accelerator takes thresholds or raw sums")
     elif target.bits > MAX_LEVELS:
         raise RowloomError(layer.name, f"gives {target}", f"the accelerator gives codes of up to {MAX_LEVELS} bits")
     if _path(layer) == "vector":
