@@ -37,7 +37,7 @@ def thresholds(filters, levels):
 
 REFUSED = {
     "groups-without-zero": (
-        one_layer(conv(channels=3, groups=2)),
+        one_layer(conv(channels=1, filters=4, groups=2)),
         r"^conv: has 2 groups of Binary\(\) weights, groups need a weight of 0$",
     ),
     "average-of-fewer-taps": (
