@@ -86,6 +86,8 @@ class Design:
         In the order in which they run.
     layouts : mapping of str to Layout
         Of every tensor that lies in the banks.
+    choice : str
+        Which of several ways was taken to run layers of several bits, and why; empty where there was one way.
     """
 
     network: Network
@@ -94,6 +96,7 @@ class Design:
     images: Images
     layers: tuple[LayerPlan, ...]
     layouts: Mapping[str, Layout]
+    choice: str = ""
 
     def layout(self, tensor: str) -> Layout:
         """Where a tensor lies in the banks; KeyError if it never does."""

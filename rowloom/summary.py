@@ -82,6 +82,7 @@ def describe_design(design: Design) -> dict[str, Any]:
             {
                 "name": layer.name,
                 "unit": layer.unit,
+                "planes": layer.planes,
                 "macs": layer.macs,
                 "cycles": layer.cycles,
                 "utilization": layer.utilization,
@@ -89,4 +90,5 @@ def describe_design(design: Design) -> dict[str, Any]:
             for layer in design.layers
         ],
         "cost": design.cost.to_json(),
+        "choice": design.choice,
     }

@@ -9,6 +9,7 @@ import numpy as np
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.design import Design, Images, LayerPlan
 from rowloom.hw.layout import Layout
+from rowloom.hw.mapping.choose import plane_sets, without
 from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
 from rowloom.hw.mapping.fold import array_folds, pool_fold, spaced
 from rowloom.hw.mapping.place import place
@@ -47,7 +48,39 @@ def compile(network: Network, config: ArrayConfig) -> Design:
     RowloomError
         Naming the layer that the accelerator cannot run, and why.
     """
-    return _compile(network, config, ())
+    trials: dict[frozenset[str], Design] = {}
+    problem: RowloomError | None = None
+    for planes in plane_sets(network, config):
+        try:
+            design, ran = _retry(network, config, planes)
+            trials.setdefault(ran, design)
+        except RowloomError as error:
+            problem = problem or error
+    if not trials:
+        assert problem is not None
+        raise problem
+    best = min(trials.values(), key=lambda design: design.cost.lut4 * design.cycles)
+    return replace(best, choice=_tell(trials, best)) if len(trials) > 1 else best
+
+
+def _retry(network: Network, config: ArrayConfig, planes: frozenset[str]) -> tuple[Design, frozenset[str]]:
+    """Compile with the named layers as bit planes, save those whose input cannot be written so fast."""
+    while True:
+        try:
+            return _compile(network, config, planes), planes
+        except TooFast as error:
+            planes = without(network, planes, network.layer(error.subject).output)
+
+
+def _tell(trials: Mapping[frozenset[str], Design], best: Design) -> str:
+    """What was tried, in one line."""
+    ways = []
+    for planes, design in trials.items():
+        names = [layer.name for layer in design.layers if layer.name in planes]
+        kind = f"{', '.join(names)} as bit planes" if names else "units only"
+        ways.append((design is not best, f"{kind} {design.cost.lut4:,} LUT4 x {design.cycles:,} cycles"))
+    chosen, *others = (way for _, way in sorted(ways))
+    return f"{chosen}, rather than {'; '.join(others)}"
 
 
 def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> Design:
