@@ -41,7 +41,9 @@ def test_images_lie_as_the_layout_says(case, stalls):
     """Several images, with random pauses of the input, of the writer and of the memory's release."""
     shape, encoding, spec, options = CASES[case]
     network = make_network([spec], shape=shape, encoding=encoding)
-    design = compile_network(network, ArrayConfig(**{"rows": 3, "cols": 2, "lanes": 6, "input_lanes": 12, "planes": "never"} | options))
+    design = compile_network(
+        network, ArrayConfig(**{"rows": 3, "cols": 2, "lanes": 6, "input_lanes": 12, "planes": "never"} | options)
+    )
     hw, layout = design.hardware, design.layout("input")
     assert layout.packed == case.startswith("packed")
     assert layout.planes == hw.input_planes == case.endswith("planes")

@@ -103,7 +103,7 @@ def test_words_that_come_too_fast_are_left_to_a_unit():
 
 def test_planes_run_what_no_unit_can():
     network = make_network([Conv(filters=2, dilation=(2, 1)), Conv(filters=2)], shape=(8, 8, 2))
-    with pytest.raises(RowloomError, match="^conv0: a 3 x 3 window with dilation 2"):
+    with pytest.raises(RowloomError, match=r"^conv0: a 3 x 3 window with dilation 2"):
         compile_network(network, replace(CONFIG, planes="never"))
     assert [plan.unit for plan in compile_network(network, CONFIG).layers] == ["xnor", "xnor"]
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,7 @@ def test_pairs_of_planes_make_up_every_product(planes):
 def test_exponents_fall_to_zero_without_a_gap(planes):
     exponents = [pair.exponent for pair in planes.pairs]
     assert exponents[-1] == 0
-    assert {before - after for before, after in zip(exponents, exponents[1:], strict=False)} <= {0, 1}
+    assert {before - after for before, after in pairwise(exponents)} <= {0, 1}
     assert planes.coefficients.sum() == sum(1 << e for e in exponents)
 
 
