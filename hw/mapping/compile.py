@@ -89,7 +89,7 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
     steps, arrays = steps_of(network, config, banks, planes)
     planar = {step.layer.input: step.layout.word_planes for step in steps}
     for step in steps:
-        _fold(step, config, banks, planar.get(step.layer.output, 1))
+        _fold(step, config, banks, network.input, planar.get(step.layer.output, 1))
     arrays = [_fill(array, [step for step in steps if step.array is array], config) for array in arrays]
 
     layouts = _layouts(network, steps, config)
@@ -118,8 +118,11 @@ def _banks(config: ArrayConfig) -> int:
     return 1 << (max(config.cols + config.group - 1, 2 * config.cols) - 1).bit_length()
 
 
-def _fold(step: Step, config: ArrayConfig, banks: int, planes: int) -> None:
-    """Choose the fold with the fewest cycles, for an output whose words are stored as so many planes."""
+def _fold(step: Step, config: ArrayConfig, banks: int, source: str, planes: int) -> None:
+    """Choose the fold with the fewest cycles, for an output whose words are stored as so many planes.
+
+    Rows are only merged in layers that read ``source``, so that an array merges one number of lanes.
+    """
     window, array = step.window, step.array
     if array is None:
         fold = pool_fold(window, step.layout, config, banks=banks)
@@ -129,7 +132,10 @@ def _fold(step: Step, config: ArrayConfig, banks: int, planes: int) -> None:
         return
     chain = array.rows // config.drains
     pairs = len(step.planes.pairs) if step.planes else 1
-    ways = array_folds(window, step.layout, config, chain=chain, stacked=array.stacked, banks=banks, planes=pairs)
+    merge = step.planes is not None and step.planes.solid and source == step.layer.input
+    ways = array_folds(
+        window, step.layout, config, chain=chain, stacked=array.stacked, banks=banks, planes=pairs, merge=merge
+    )
     folds = list(ways)
     if folds and planes > 1:
         used, filling = -(-window.filters // config.drains), config.lanes // config.drains
@@ -161,6 +167,7 @@ def _fill(array: ArrayParameters, steps: Sequence[Step], config: ArrayConfig) ->
             f"pads {wrong[0].source} with {wrong[0].layout.channels} channels",
             f"the {array.unit} unit pads multiples of {array.lanes}",
         )
+    array = replace(array, merged=max((step.layout.channels for step in steps if step.fold.merged), default=0))
     depth = low = high = 0
     for step in steps:
         step.weight_base = depth

@@ -85,7 +85,8 @@ class Step:
             return low * fold.accumulation, high * fold.accumulation
         # Sums of planes are counts: they only grow, and lanes without a channel count nothing where code 0 means 0.
         if self.planes.solid:
-            words = fold.chunks * fold.taps * self.layout.channels
+            rows = self.window.rows if fold.merged else fold.chunks
+            words = rows * fold.taps * self.layout.channels
             high = 2 if array.half else 1
         else:
             words = fold.chunks * fold.taps * fold.words

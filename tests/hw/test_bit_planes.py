@@ -32,6 +32,16 @@ CASES = {
     "binary-x-signed-bytes": (
         signed(8), (8, 7, 3), [Conv(filters=7, padding=PAD, stride=(2, 2)), Dense(filters=4)], {"prefetch": False},
     ),
+    "merged-rows": (
+        BYTES, (9, 6, 1), [Conv(filters=9, kernel=(5, 2), padding=(2, 3, 1, 1)), Conv(filters=4, kernel=(1, 3))], {},
+    ),
+    "merged-beside-others": (
+        signed(4), (7, 7, 2), [
+            Conv(filters=7, padding=PAD, stride=(2, 1), codes=unsigned(2)),
+            Conv(filters=5, padding=PAD),
+            Dense(filters=3),
+        ], {"rows": 4, "group": 2, "lanes": 12, "drains": 4},
+    ),
     "wide-input": (
         unsigned(4), (5, 4, 11), [Conv(filters=6, padding=(2, 0, 0, 1)), Conv(filters=4)], {"rows": 4, "group": 2},
     ),
@@ -79,7 +89,7 @@ CASES = {
 }  # fmt: skip
 
 EVERYTHING = {
-    "8 bits", "complements", "dead padding", "half bit", "idle cycles for planes", "padding", "packed",
+    "8 bits", "complements", "dead padding", "half bit", "idle cycles for planes", "merged rows", "padding", "packed",
     "pool to planes", "raw sums of planes", "several words", "stride", "units beside", "written as planes",
 }  # fmt: skip
 
@@ -111,6 +121,7 @@ def features(case, design):
             "dead padding": padded and not planes.solid,
             "half bit": design.hardware.arrays[0].half,
             "padding": padded and planes.solid,
+            "merged rows": plan.fold.merged,
             "packed": source.packed,
             "raw sums of planes": plan.to_results and layer.post is None,
             "several words": source.words > 1,
@@ -170,6 +181,8 @@ MUTANTS = {
     "planes-end-too-soon": ("splitter", "left.eq(self.planes - 1)", "left.eq(self.planes >> 1)"),
     "done-before-the-last-plane": ("splitter", "(waiting == 1)", "(waiting == 2)"),
     "padding-is-dead": ("accelerator", "program.solid if hw.plane_pairs else 0", "0"),
+    "rows-are-not-merged": ("array", "Mux(self.merge, low,", "Mux(0, low,"),
+    "all-rows-are-merged": ("array", "Mux(self.merge, low,", "Mux(1, low,"),
     "sums-keep-their-scale": ("accelerator", ">> hw.result_shift", ">> 0"),
 }  # fmt: skip
 
@@ -193,6 +206,7 @@ def test_a_wrong_gate_is_noticed(mutant, monkeypatch):
     case = mutant_case()
     design = compile_network(case.network, case.config)
     assert [plan.planes for plan in design.layers] == [8, 6, 6]
+    assert design.layers[0].fold.merged
     if mutant:
         plant(monkeypatch, *MUTANTS[mutant])
     result = simulate(design, case.images)
