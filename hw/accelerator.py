@@ -139,6 +139,7 @@ class Accelerator(wiring.Component):
                 array.accumulate.eq(active & engine[a]),
                 array.capture.eq(last),
                 array.double.eq(double),
+                array.merge.eq(program.merged if parameters.merged else 0),
             ]
             for j, q in streams:
                 m.d.comb += [

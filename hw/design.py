@@ -87,6 +87,8 @@ class Design:
         In the order in which they run.
     layouts : mapping of str to Layout
         Of every tensor that lies in the banks.
+    choice : str
+        Which of several ways was taken to run layers of several bits, and why; empty where there was one way.
     """
 
     network: Network
@@ -95,6 +97,7 @@ class Design:
     images: Images
     layers: tuple[LayerPlan, ...]
     layouts: Mapping[str, Layout]
+    choice: str = ""
 
     def layout(self, tensor: str) -> Layout:
         """Where a tensor lies in the banks; KeyError if it never does."""
@@ -159,6 +162,11 @@ class Design:
         return height * width * channels
 
     @property
+    def leaving(self) -> tuple[str, ...]:
+        """Outputs of the network in the order in which they leave."""
+        return tuple(layer.tensor for layer in self.layers if layer.to_results)
+
+    @property
     def output_beats(self) -> int:
         """Values that answer an image."""
-        return sum(prod(self.network.tensor(name).shape) for name in self.network.outputs)
+        return sum(prod(self.network.tensor(name).shape) for name in self.leaving)

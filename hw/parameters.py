@@ -35,6 +35,8 @@ class ArrayParameters:
         Whether the unit carries the half bit that odd channel counts with padding need.
     planes : bool
         Whether the accumulators can double, for layers that run as bit planes in time.
+    merged : int
+        Lanes of each stream that can stand side by side with those of the column's other streams, 0 for none.
     """
 
     unit: str
@@ -47,6 +49,7 @@ class ArrayParameters:
     sum_bits: int
     half: bool = False
     planes: bool = False
+    merged: int = 0
 
     @property
     def spec(self) -> UnitSpec:
@@ -210,6 +213,11 @@ class Hardware:
     @property
     def threshold_address_bits(self) -> int:
         return max(1, (self.threshold_depth - 1).bit_length())
+
+    @property
+    def merges(self) -> bool:
+        """Whether an array can put the words of a column side by side."""
+        return any(array.merged for array in self.arrays)
 
     @property
     def engines(self) -> int:

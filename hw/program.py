@@ -93,6 +93,7 @@ def _plane_fields(hardware: Hardware) -> Fields:
         "w_word": steps["w_step"],
         "w_block": hardware.weight_address_bits,
         "solid": 1,
+        **({"merged": 1} if hardware.merges else {}),
     }
 
 

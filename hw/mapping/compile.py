@@ -9,6 +9,7 @@ import numpy as np
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.design import Design, Images, LayerPlan
 from rowloom.hw.layout import Layout
+from rowloom.hw.mapping.choose import plane_sets, without
 from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
 from rowloom.hw.mapping.fold import array_folds, pool_fold, spaced, vector_fold
 from rowloom.hw.mapping.lanes import lane_weights
@@ -51,7 +52,39 @@ def compile(network: Network, config: ArrayConfig) -> Design:
     RowloomError
         Naming the layer that the accelerator cannot run, and why.
     """
-    return _compile(network, config, ())
+    trials: dict[frozenset[str], Design] = {}
+    problem: RowloomError | None = None
+    for planes in plane_sets(network, config):
+        try:
+            design, ran = _retry(network, config, planes)
+            trials.setdefault(ran, design)
+        except RowloomError as error:
+            problem = problem or error
+    if not trials:
+        assert problem is not None
+        raise problem
+    best = min(trials.values(), key=lambda design: design.cost.lut4 * design.cycles)
+    return replace(best, choice=_tell(trials, best)) if len(trials) > 1 else best
+
+
+def _retry(network: Network, config: ArrayConfig, planes: frozenset[str]) -> tuple[Design, frozenset[str]]:
+    """Compile with the named layers as bit planes, save those whose input cannot be written so fast."""
+    while True:
+        try:
+            return _compile(network, config, planes), planes
+        except TooFast as error:
+            planes = without(network, planes, network.layer(error.subject).output)
+
+
+def _tell(trials: Mapping[frozenset[str], Design], best: Design) -> str:
+    """What was tried, in one line."""
+    ways = []
+    for planes, design in trials.items():
+        names = [layer.name for layer in design.layers if layer.name in planes]
+        kind = f"{', '.join(names)} as bit planes" if names else "units only"
+        ways.append((design is not best, f"{kind} {design.cost.lut4:,} LUT4 x {design.cycles:,} cycles"))
+    chosen, *others = (way for _, way in sorted(ways))
+    return f"{chosen}, rather than {'; '.join(others)}"
 
 
 def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> Design:
@@ -62,7 +95,8 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
         maps.buffer[name]: layout.word_planes for step in steps for name, layout in zip(step.inputs, step.layouts, strict=True)
     }
     for step in steps:
-        _fold(step, config, banks, 1 if step.final else planar[maps.buffer[step.layer.output]])
+        wide = 1 if step.final else planar[maps.buffer[step.layer.output]]
+        _fold(step, config, banks, network.input, wide)
     arrays = [_fill(array, [step for step in steps if step.array is array], config) for array in arrays]
     vectors = [_fill_lanes(path, [step for step in steps if step.array is path], network, config) for path in vectors]
 
@@ -93,8 +127,11 @@ def _banks(config: ArrayConfig) -> int:
     return 1 << (max(config.cols + config.group - 1, 2 * config.cols) - 1).bit_length()
 
 
-def _fold(step: Step, config: ArrayConfig, banks: int, planes: int) -> None:
-    """Choose the fold with the fewest cycles, for an output whose words are stored as so many planes."""
+def _fold(step: Step, config: ArrayConfig, banks: int, source: str, planes: int) -> None:
+    """Choose the fold with the fewest cycles, for an output whose words are stored as so many planes.
+
+    Rows are only merged in layers that read ``source``, so that an array merges one number of lanes.
+    """
     window, array = step.window, step.array
     used, filling = -(-window.filters // config.drains), config.lanes // config.drains
     if step.path != "array":
@@ -107,7 +144,10 @@ def _fold(step: Step, config: ArrayConfig, banks: int, planes: int) -> None:
         return
     chain = array.rows // config.drains
     pairs = len(step.planes.pairs) if step.planes else 1
-    ways = array_folds(window, step.layout, config, chain=chain, stacked=array.stacked, banks=banks, planes=pairs)
+    merge = step.planes is not None and step.planes.solid and source == step.inputs[0]
+    ways = array_folds(
+        window, step.layout, config, chain=chain, stacked=array.stacked, banks=banks, planes=pairs, merge=merge
+    )
     folds = list(ways)
     if folds and planes > 1:
         spread = [spaced(fold, planes, word_emissions=filling, used=used) for fold in folds]
@@ -148,6 +188,7 @@ def _fill(array: ArrayParameters, steps: Sequence[Step], config: ArrayConfig) ->
             f"pads {wrong[0].source} with {wrong[0].layout.channels} channels",
             f"the {array.unit} unit pads multiples of {array.lanes}",
         )
+    array = replace(array, merged=max((step.layout.channels for step in steps if step.fold.merged), default=0))
     depth = low = high = 0
     for step in steps:
         step.weight_base = depth

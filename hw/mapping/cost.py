@@ -89,6 +89,9 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
         lut += array.rows * hw.cols * (unit + _carry(array.sum_bits) + array.sum_bits + 1)
         ff += array.rows * hw.cols * (unit * 0.62 + 2 * array.sum_bits)
         ff += array.rows * products * array.weight_bits
+        if array.planes:  # the accumulator or its double
+            lut += array.rows * hw.cols * array.sum_bits
+            lut += hw.cols * (hw.group**2 - 1) * array.merged
         lut += hw.drains * hw.cols * (_carry(array.sum_bits + 2) + 1)
         ff += hw.drains * hw.cols * 2 * (array.sum_bits + 2)
         if array.unit == "sign":  # the pairs' sums and differences, once a column
@@ -116,6 +119,13 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
     # issue nest, retire nest, sequencer, results
     lut += 40 * hw.count_bits + 12 * hw.address_bits + streams * 14 + 26 * hw.count_bits + 140
     lut += hw.result_cols * hw.drains * hw.sum_bits + 8 * hw.count_bits + 40
+    if hw.plane_pairs:  # their loop, and steps to their words
+        lut += 40 + 4 * hw.plane_pairs + 8 * hw.address_bits + 6 * hw.weight_address_bits
+        ff += 20 + hw.count_bits + 2 * hw.address_bits + 2 * hw.weight_address_bits
+    if hw.output_planes:  # words are held and moved on
+        held = hw.lanes * max(*hw.code_bits, *(bits for bits, _ in hw.pooled), 1)
+        lut += hw.cols * held * 2 + 4 * hw.address_bits
+        ff += hw.cols * held + 2 * hw.address_bits
     ff += record_words(layer_fields(hw)) * 16 + record_words(input_fields(hw)) * 16
     ff += 40 * hw.count_bits + 20 * hw.address_bits + 200
     # small memories in logic

@@ -34,8 +34,8 @@ class Ends:
 def ends_of(network: Network) -> Ends:
     """How a network ends.
 
-    The values of a single output whose layer forms sums, and that nobody else reads, leave without a way through the
-    memory, perhaps through the choice of the greatest. All other outputs are sent from memory, one after another.
+    The values of an output whose layer forms sums, and that nobody else reads, leave without a way through the memory,
+    perhaps through the choice of the greatest. All other outputs are sent from memory, at the end, one after another.
 
     Raises
     ------
@@ -48,20 +48,20 @@ def ends_of(network: Network) -> Ends:
     for tensor, layer in chosen.items():
         if tensor in readers:
             raise RowloomError(layer.name, f"argmax gives {tensor}, which a layer reads", "it must end the network")
-    source = {output: chosen[output].input if output in chosen else output for output in network.outputs}
-    if len(network.outputs) == 1 and layers and not (isinstance(layers[-1], MaxPool2d) or is_view(layers[-1])):
-        (output,) = network.outputs
-        reads = readers.count(source[output]) - (output in chosen)
-        if layers[-1].output == source[output] and not reads:
-            name = layers[-1].name
-            return Ends(
-                layers=tuple(layers),
-                leaving={name: output},
-                argmax=frozenset([name] if output in chosen else []),
-            )
-    sends = [Send(name=f"send {output}", inputs=(source[output],), output=output) for output in network.outputs]
-    return Ends(
-        layers=(*layers, *sends),
-        leaving={send.name: send.output for send in sends},
-        argmax=frozenset(send.name for send in sends if send.output in chosen),
-    )
+    writers = {layer.output: layer for layer in layers}
+    leaving: dict[str, str] = {}
+    argmax: set[str] = set()
+    sends: list[Send] = []
+    for output in network.outputs:
+        source = chosen[output].input if output in chosen else output
+        writer = writers.get(source)
+        alone = readers.count(source) == (source != output) and (source == output or source not in network.outputs)
+        if writer is not None and alone and not (isinstance(writer, MaxPool2d) or is_view(writer)):
+            name = writer.name
+        else:
+            name = f"send {output}"
+            sends.append(Send(name=name, inputs=(source,), output=output))
+        leaving[name] = output
+        if output in chosen:
+            argmax.add(name)
+    return Ends(layers=(*layers, *sends), leaving=leaving, argmax=frozenset(argmax))

@@ -121,6 +121,8 @@ class Fold:
         Least cycles from block to block that the writer asks for.
     further : int
         Cycles that the last word's further planes take.
+    merged : bool
+        The rows of a chunk stand side by side in the lanes of one word.
     """
 
     sum_rows: bool
@@ -138,6 +140,7 @@ class Fold:
     planes: int = 1
     period: int = 0
     further: int = 0
+    merged: bool = False
 
     @property
     def accumulation(self) -> int:
@@ -163,22 +166,33 @@ def _strip(window: Window, rows: int, cols: int, banks: int) -> int:
 
 
 def array_folds(
-    window: Window, source: Layout, config: ArrayConfig, *, chain: int, stacked: bool, banks: int, planes: int = 1
+    window: Window,
+    source: Layout,
+    config: ArrayConfig,
+    *,
+    chain: int,
+    stacked: bool,
+    banks: int,
+    planes: int = 1,
+    merge: bool = False,
 ) -> Iterator[Fold]:
     """Every way to fold a window onto an array whose drain chains have ``chain`` rows.
 
-    ``planes`` pairs of bit planes take turns.
+    ``planes`` pairs of bit planes take turns; ``merge`` allows to put the rows of a chunk into one word, if they fit.
     """
     group = config.group
     ways = []
     if stacked:
         if window.dilation_y == 1:
-            ways.append((True, 1, group))
+            ways.append((True, 1, group, False))
     else:
-        ways.append((False, 1, 1))
-        if 1 < group <= chain and window.dilation_y == 1 and window.rows > 1:
-            ways.append((True, group, group))
-    for sum_rows, rows_summed, chunk_rows in ways:
+        ways.append((False, 1, 1, False))
+        if group > 1 and window.dilation_y == 1 and window.rows > 1:
+            if group <= chain:
+                ways.append((True, group, group, False))
+            if merge and group * source.channels <= source.lanes:
+                ways.append((True, 1, group, True))
+    for sum_rows, rows_summed, chunk_rows, merged in ways:
         groups = chain // rows_summed
         filters = groups * config.drains
         strip = _strip(window, chunk_rows, config.cols, banks)
@@ -197,6 +211,7 @@ def array_folds(
                 chunk_rows=chunk_rows,
                 steps=groups * rows_summed,
                 planes=planes,
+                merged=merged,
             )
 
 

@@ -141,6 +141,7 @@ def _plane_record(hardware: Hardware, step: Step, layout: Layout) -> dict[str, i
             "w_word": 1,
             "w_block": positions & _weight_mask(hardware),
             "solid": 0,
+            **({"merged": 0} if hardware.merges else {}),
         }
     back = planes.pairs[0].weights - planes.pairs[-1].weights
     return {
@@ -150,6 +151,7 @@ def _plane_record(hardware: Hardware, step: Step, layout: Layout) -> dict[str, i
         "w_word": planes.stored,
         "w_block": positions * planes.stored + back & _weight_mask(hardware),
         "solid": int(planes.solid),
+        **({"merged": int(fold.merged)} if hardware.merges else {}),
     }
 
 

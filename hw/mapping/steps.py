@@ -124,7 +124,8 @@ class Step:
             return low * fold.accumulation, high * fold.accumulation
         # Sums of planes are counts: they only grow, and lanes without a channel count nothing where code 0 means 0.
         if self.planes.solid:
-            words = fold.chunks * fold.taps * self.layout.channels
+            rows = self.window.rows if fold.merged else fold.chunks
+            words = rows * fold.taps * self.layout.channels
             high = 2 if array.half else 1
         else:
             words = fold.chunks * fold.taps * fold.words
@@ -198,6 +199,7 @@ def steps_of(
             )
     vectors: dict[VectorParameters, VectorParameters] = {}
     layouts: dict[str, Layout] = {}
+    kinds: dict[str, tuple[int, int, bool]] = {}
     steps = []
     for layer, spec, key, encoding in zip(layers, specs, keys, sources, strict=True):
         tensor, target = network.tensor(layer.inputs[0]), network.tensor(layer.output)
@@ -207,7 +209,8 @@ def steps_of(
             layout = _layout(layer, network.tensor(name), lanes, banks, maps, first=first)
             if layer.name in planes and tensor.encoding.bits > 1:
                 layout = replace(layout, planes=True)
-            if layouts.setdefault(name, layout) != layout:
+            kind = (layout.lanes, layout.bits, layout.planes)
+            if layouts.setdefault(name, layout) != layout or kinds.setdefault(maps.buffer[name], kind) != kind:
                 raise RowloomError(layer.name, f"needs {name} in another layout than an earlier layer")
         path = _path(layer)
         layout = layouts[layer.inputs[0]]

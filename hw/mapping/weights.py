@@ -96,6 +96,14 @@ def row_weights(
         absent = absent.sum(1, keepdims=True)
         live = live.any(1, keepdims=True)
 
+    if fold.merged:  # the rows of a chunk stand side by side in the lanes that hold channels
+        rows_apart = filled
+        filled = np.full_like(rows_apart[:, :, :1], int(solid))
+        for j in range(fold.chunk_rows):
+            filled[:, :, 0, ..., j * channels : (j + 1) * channels] = rows_apart[:, :, j, ..., :channels]
+        live = live.any(1, keepdims=True)
+        absent = absent[:, :1]
+
     if solid:  # what single bits of 0 everywhere give: each agrees with a weight of 0
         offsets = dead = 2 * (filled == 0).sum(-1)
     else:

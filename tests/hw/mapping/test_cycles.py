@@ -23,6 +23,12 @@ def test_the_idle_cycles_after_the_last_block_are_not_waited_for():
     assert array_cycles(short, latency=1, levels=1, record_words=0) == 2 + (4 * 6 * 5 * 3 - 2) + 5 + 1 + 2 + 3 + 3
 
 
+def test_pairs_of_planes_follow_each_other():
+    planes = replace(FOLD, planes=8, further=2)
+    assert planes.accumulation == 8 * FOLD.accumulation
+    assert array_cycles(planes, latency=4, levels=1, record_words=30) == 30 + 2 + 8 * 1080 + 5 + 4 + 2 + 3 + 3 + 2
+
+
 @pytest.mark.parametrize("levels", range(1, 9))
 def test_each_bit_of_a_code_takes_three_cycles(levels):
     one, more = (array_cycles(FOLD, latency=4, levels=n, record_words=30) for n in (1, levels))
@@ -40,8 +46,13 @@ def test_a_pool_has_no_drain():
         (Layout(shape=(3, 5, 2), bits=8, lanes=4, banks=4), 3 * (5 * 2 + 1)),
         (Layout(shape=(3, 5, 1), bits=8, lanes=4, banks=4, window=3, padding=1, columns=5), 3 * (5 + 1 + 1)),
         (Layout(shape=(3, 5, 2), bits=8, lanes=8, banks=4, window=3, stride=2, columns=2), 3 * (5 * 2 + 1)),
+        (Layout(shape=(3, 5, 6), bits=4, lanes=4, banks=4, planes=True), 3 * (5 * (6 + 2 * 3) + 1)),
+        (
+            Layout(shape=(3, 5, 2), bits=8, lanes=8, banks=4, window=3, stride=2, columns=2, planes=True),
+            3 * (5 * 2 + 2 * 7 + 1),
+        ),
     ],
-    ids=["plain", "padded-window", "window"],
+    ids=["plain", "padded-window", "window", "planes", "window-planes"],
 )
-def test_loading_takes_a_cycle_a_code_and_one_a_row(layout, cycles):
+def test_loading_takes_a_cycle_a_code_one_a_further_plane_and_one_a_row(layout, cycles):
     assert load_cycles(layout) == cycles
