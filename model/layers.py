@@ -11,6 +11,7 @@ from rowloom.model.arith import output_length
 from rowloom.model.encodings import MAX_BITS, Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.frozen import frozen_integers
+from rowloom.model.operation import Operation
 from rowloom.model.post import Post
 
 Shape = tuple[int, int, int]
@@ -61,8 +62,9 @@ class Conv2d(Layer):
     """Two-dimensional convolution: a sum over the kernel and a group's channels, then ``post``.
 
     sum[e, f, m] = bias[m] + the sum over r, s, c of weight[m, r, s, c] * x[e * stride[0] + r * dilation[0] - top,
-    f * stride[1] + s * dilation[1] - left, group's c], in values, not codes. Taps outside of the map
-    contribute exactly zero, or hold the value ``pad_value`` if that is given.
+    f * stride[1] + s * dilation[1] - left, group's c], in values, not codes; ``operation`` may put another function of
+    the two in place of their product. Taps outside of the map contribute exactly zero, whatever the operation, or
+    hold the value ``pad_value`` if that is given.
 
     Parameters
     ----------
@@ -78,6 +80,8 @@ class Conv2d(Layer):
         Divides C and M; depthwise is groups = C.
     pad_value : int or None
         Value (not code) of a padded tap.
+    operation : Operation
+        What a tap makes of value and weight: their product, or the negative of their distance.
     bias : int64 [M] or None
         Added to the sum.
     post : Thresholds, Requantize or None
@@ -93,6 +97,7 @@ class Conv2d(Layer):
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
     pad_value: int | None = None
+    operation: Operation = Operation.MULTIPLY
     bias: NDArray[np.int64] | None = None
     post: Post = None
 
@@ -149,6 +154,8 @@ class Linear(Layer):
         Of ``weight_encoding``.
     weight_encoding : Encoding
         What the weights' codes mean.
+    operation : Operation
+        What a tap makes of value and weight.
     bias : int64 [M] or None
         Added to the sum.
     post : Thresholds, Requantize or None
@@ -159,6 +166,7 @@ class Linear(Layer):
 
     weights: NDArray[Any]
     weight_encoding: Encoding
+    operation: Operation = Operation.MULTIPLY
     bias: NDArray[np.int64] | None = None
     post: Post = None
 
@@ -259,6 +267,8 @@ def _freeze_weights(layer: WeightedLayer) -> None:
     """Check the weights, then replace weights and bias by read-only copies."""
     if not isinstance(layer.weight_encoding, Encoding):
         raise RowloomError(layer.name, f"weight_encoding must be an Encoding, not {layer.weight_encoding!r}")
+    if not isinstance(layer.operation, Operation):
+        raise RowloomError(layer.name, f"operation must be an Operation, not {layer.operation!r}")
     subject = f"{layer.name} weights"
     layer.weight_encoding.check_codes(layer.weights, subject)
     weights = frozen_integers(layer.weights, dtype=layer.weight_encoding.dtype, ndim=4, subject=subject)

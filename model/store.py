@@ -23,11 +23,12 @@ from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import OPS, Layer
 from rowloom.model.network import Network, Tensor
+from rowloom.model.operation import Operation
 from rowloom.model.post import Requantize, Thresholds
 
 FORMAT = "rowloom-network"
-SCHEMA = 1
-"""Version of the file's layout; a reader refuses greater ones."""
+SCHEMA = 2
+"""Version of the file's layout; a reader refuses greater ones. Since 2 a layer may have an operation."""
 
 _MANIFEST = "network.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -43,9 +44,10 @@ def save(network: Network, path: str | PathLike[str]) -> None:
         If the file cannot be written.
     """
     arrays: dict[str, NDArray[Any]] = {}
+    layers = [_layer_to_json(layer, arrays) for layer in network.layers]
     manifest = {
         "format": FORMAT,
-        "schema": SCHEMA,
+        "schema": SCHEMA if any("operation" in layer for layer in layers) else 1,
         "name": network.name,
         "input": network.input,
         "outputs": list(network.outputs),
@@ -59,7 +61,7 @@ def save(network: Network, path: str | PathLike[str]) -> None:
             }
             for tensor in network.tensors
         ],
-        "layers": [_layer_to_json(layer, arrays) for layer in network.layers],
+        "layers": layers,
     }
     members = {_MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
     for name, array in arrays.items():
@@ -122,6 +124,8 @@ def _layer_to_json(layer: Layer, arrays: dict[str, NDArray[Any]]) -> dict[str, A
             return {"array": f"{owner}.npy"}
         if isinstance(value, Encoding):
             return value.to_json()
+        if isinstance(value, Operation):
+            return value.value
         if isinstance(value, Thresholds | Requantize):
             kind = next(kind for kind, cls in _POSTS.items() if isinstance(value, cls))
             return {"kind": kind} | {f.name: plain(f"{owner}.{f.name}", getattr(value, f.name)) for f in fields(value)}
@@ -129,7 +133,8 @@ def _layer_to_json(layer: Layer, arrays: dict[str, NDArray[Any]]) -> dict[str, A
 
     # Arrays are numbered by layer, so that a name may hold any character.
     owner = f"{len({name.split('.')[0] for name in arrays}):03d}"
-    return {"op": layer.op} | {f.name: plain(f"{owner}.{f.name}", getattr(layer, f.name)) for f in fields(layer)}
+    stated = [f.name for f in fields(layer) if getattr(layer, f.name) is not Operation.MULTIPLY]
+    return {"op": layer.op} | {name: plain(f"{owner}.{name}", getattr(layer, name)) for name in stated}
 
 
 def _network_from_json(manifest: dict[str, Any], read: Callable[[str], NDArray[Any]]) -> Network:
@@ -157,6 +162,8 @@ def _layer_from_json(obj: dict[str, Any], read: Callable[[str], NDArray[Any]]) -
             return read(plain["array"])
         if key == "weight_encoding":
             return Encoding.from_json(plain)
+        if key == "operation" and plain in {operation.value for operation in Operation}:
+            return Operation(plain)
         if key == "post" and plain is not None:
             arguments = {name: value(name, each) for name, each in plain.items()}
             return _POSTS[arguments.pop("kind")](**arguments)
