@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from rowloom.model.blas import one_blas_thread
 from rowloom.model.bounds import magnitude_bound
+from rowloom.model.distances import DistanceSums
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.evaluate.add import TableSums
@@ -34,7 +35,9 @@ from rowloom.model.layers import (
     Upsample,
     WeightedLayer,
 )
+from rowloom.model.operation import Operation
 from rowloom.model.packed import PackedSums, pays
+from rowloom.model.post import Thresholds
 from rowloom.model.windows import windows
 
 if TYPE_CHECKING:
@@ -176,8 +179,11 @@ def _evaluator(network: "Network", layer: Layer) -> Evaluate:
 
 
 def _weighted(layer: WeightedLayer, source: Encoding, target: Encoding, shape: Shape) -> Evaluate:
-    """Return the faster of the two ways to the same sums, followed by the post-operation."""
+    """Return the fastest way to the sums, followed by the post-operation."""
     plain = _WeightedSum.of(layer, source, target)
+    if layer.operation is Operation.ADDER:
+        distances = DistanceSums.of(layer, source, shape, _direction(layer))
+        return lambda codes: plain.finish.codes(distances.sums(codes))
     if not pays(layer, source, shape, IMAGES_AT_ONCE):
         return lambda codes: plain.finish.codes(plain.sums(codes))
     packed = _packed(plain, shape)
@@ -187,10 +193,12 @@ def _weighted(layer: WeightedLayer, source: Encoding, target: Encoding, shape: S
 def _packed(plain: "_WeightedSum", shape: Shape) -> PackedSums:
     """Return the same layer for maps [H, W, C], prepared to count bits."""
     still = plain.sums(np.zeros((1, *shape), plain.source.dtype))[0]
-    direction = plain.finish.direction
-    if direction is None:
-        direction = np.ones(plain.layer.out_channels, np.int8)
-    return PackedSums.of(plain.layer, plain.source, still.astype(np.int64), direction)
+    return PackedSums.of(plain.layer, plain.source, still.astype(np.int64), _direction(plain.layer))
+
+
+def _direction(layer: WeightedLayer) -> NDArray[np.int8]:
+    """Return -1 for channels whose code falls with the sum, else +1."""
+    return layer.post.direction if isinstance(layer.post, Thresholds) else np.ones(layer.out_channels, np.int8)
 
 
 @dataclass(frozen=True, slots=True)

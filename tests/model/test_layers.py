@@ -64,6 +64,8 @@ def test_shapes_and_macs():
         (conv, {"padding": (0, 0, 0, 3)}, r"^conv1: left and right padding must be at most 2, not 3$"),
         (conv, {"groups": 0}, r"^conv1: groups must be an integer of at least 1, not 0$"),
         (conv, {"groups": 3}, r"^conv1: has 4 filters, not a multiple of 3 groups$"),
+        (conv, {"operation": "adder"}, r"^conv1: operation must be an Operation, not 'adder'$"),
+        (linear, {"operation": None}, r"^fc: operation must be an Operation, not None$"),
         (conv, {"pad_value": 0.5}, r"^conv1: pad_value must be an integer of at most 48 bits, not 0\.5$"),
         (conv, {"bias": np.zeros(3, int)}, r"^conv1: bias must have 4 entries, not 3$"),
         (conv, {"bias": np.zeros(4)}, r"^conv1 bias: must be integers, not float64$"),

@@ -6,10 +6,12 @@ import zipfile
 import numpy as np
 import pytest
 
+from rowloom.model import store
 from rowloom.model.encodings import Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Conv2d
 from rowloom.model.network import Network, Tensor
+from rowloom.model.operation import Operation
 from rowloom.model.post import Requantize
 
 
@@ -87,6 +89,21 @@ def test_round_trip(small_network, file, tmp_path):
     assert_same(Network.load(tmp_path / "full.rowloom"), full)
 
 
+def test_an_operation_is_kept_and_needs_a_newer_reader(small_network, file, tmp_path):
+    """Files of products only stay as they were before there were operations."""
+    first = dataclasses.replace(small_network.layers[0], operation=Operation.ADDER)
+    net = dataclasses.replace(small_network, layers=(first, *small_network.layers[1:]))
+    net.save(tmp_path / "adder.rowloom")
+    loaded = Network.load(tmp_path / "adder.rowloom")
+    assert_same(loaded, net)
+    assert loaded.layers[0].operation is Operation.ADDER
+    for path, schema, stated in ((file, 1, []), (tmp_path / "adder.rowloom", store.SCHEMA, ["adder"])):
+        with zipfile.ZipFile(path) as archive:
+            manifest = json.loads(archive.read("network.json"))
+        assert manifest["schema"] == schema
+        assert [layer["operation"] for layer in manifest["layers"] if "operation" in layer] == stated
+
+
 def test_same_network_same_bytes_and_nothing_else_left(small_network, file):
     again = file.with_name("again.rowloom")
     small_network.save(again)
@@ -155,6 +172,10 @@ def test_missing_and_folder(tmp_path):
         (lambda m: m.pop("layers") and None, r"small\.rowloom: is truncated or not a rowloom network$"),
         (lambda m: m["layers"][0].update(op="fold"), r"small\.rowloom: conv1: unknown operator 'fold'$"),
         (lambda m: m["layers"][0].update(colour=1), r"small\.rowloom: is truncated or not a rowloom network$"),
+        (
+            lambda m: m["layers"][0].update(operation="x"),
+            r"small\.rowloom: conv1: operation must be an Operation, not 'x'$",
+        ),
         (lambda m: m["layers"][0].update(groups=2), r"small\.rowloom: conv1: has 7 filters, not a multiple of 2"),
         (
             lambda m: m["layers"][0].update(weight_encoding={"kind": "x"}),
