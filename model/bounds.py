@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rowloom.model.encodings import MAX_BITS, Encoding
+from rowloom.model.encodings import MAX_BITS, Encoding, Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Add, AveragePool2d, Conv2d, Shape, SummingLayer, WeightedLayer
+from rowloom.model.operation import Operation
 
 
 def tap_range(layer: WeightedLayer, encoding: Encoding) -> tuple[int, int]:
@@ -23,11 +25,17 @@ def channel_bounds(layer: WeightedLayer, encoding: Encoding) -> tuple[list[int],
 
     The bounds are reached where every tap may hold every value of ``encoding`` (the input's).
     """
+    bias = [0] * layer.out_channels if layer.bias is None else layer.bias.tolist()
+    weights = _weights(layer)
+    if layer.operation is Operation.ADDER:
+        nearest, farthest = (each.sum(axis=1).tolist() for each in _distances(layer, encoding, weights))
+        return (
+            [b - far for b, far in zip(bias, farthest, strict=True)],
+            [b - near for b, near in zip(bias, nearest, strict=True)],
+        )
     low, high = tap_range(layer, encoding)
-    weights = layer.weight_encoding.decode(layer.weights).reshape(layer.out_channels, -1)
     above = np.maximum(weights, 0).sum(axis=1).tolist()
     below = np.minimum(weights, 0).sum(axis=1).tolist()
-    bias = [0] * layer.out_channels if layer.bias is None else layer.bias.tolist()
     lows = [b + p * low + n * high for b, p, n in zip(bias, above, below, strict=True)]
     highs = [b + p * high + n * low for b, p, n in zip(bias, above, below, strict=True)]
     return lows, highs
@@ -35,10 +43,42 @@ def channel_bounds(layer: WeightedLayer, encoding: Encoding) -> tuple[list[int],
 
 def magnitude_bound(layer: WeightedLayer, encoding: Encoding) -> int:
     """Return what no sum exceeds in magnitude, in whatever order its terms are added."""
-    largest = max(abs(value) for value in tap_range(layer, encoding))
-    weights = np.abs(layer.weight_encoding.decode(layer.weights)).reshape(layer.out_channels, -1)
     bias = 0 if layer.bias is None else int(np.abs(layer.bias).max())
-    return int(weights.sum(axis=1).max()) * largest + bias
+    low, high = tap_range(layer, encoding)
+    weights = _weights(layer)
+    if layer.operation is Operation.ADDER:
+        return int(np.maximum(weights - low, high - weights).sum(axis=1).max()) + bias
+    return int(np.abs(weights).sum(axis=1).max()) * max(abs(low), abs(high)) + bias
+
+
+def _weights(layer: WeightedLayer) -> NDArray[np.int64]:
+    """Return the values of the weights [M, taps]."""
+    return layer.weight_encoding.decode(layer.weights).reshape(layer.out_channels, -1)
+
+
+def _distances(
+    layer: WeightedLayer, encoding: Encoding, weights: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the least and the greatest distance of each weight from what its tap may hold, padding included."""
+    farthest = np.maximum(weights - encoding.min, encoding.max - weights)
+    nearest = _gaps(encoding, weights)
+    if isinstance(layer, Conv2d) and any(layer.padding):
+        if layer.pad_value is None:
+            nearest = np.zeros_like(nearest)
+        else:
+            padded = np.abs(weights - layer.pad_value)
+            nearest, farthest = np.minimum(nearest, padded), np.maximum(farthest, padded)
+    return nearest, farthest
+
+
+def _gaps(encoding: Encoding, weights: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the distance of each weight from the nearest value of an encoding."""
+    if isinstance(encoding, Uniform):
+        return np.maximum(np.maximum(encoding.min - weights, weights - encoding.max), 0)
+    values = np.sort(encoding.decode(np.arange(encoding.code_min, encoding.code_max + 1)))
+    above = np.searchsorted(values, weights).clip(max=len(values) - 1)
+    below = (above - 1).clip(min=0)
+    return np.minimum(np.abs(values[above] - weights), np.abs(values[below] - weights))
 
 
 def pool_bounds(layer: AveragePool2d, encoding: Encoding, shape: Shape) -> tuple[list[int], list[int]]:

@@ -16,7 +16,7 @@ from rowloom.model.bounds import channel_bounds, magnitude_bound, signed_bits
 from rowloom.model.encodings import Encoding, Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network, Tensor
-from rowloom.model.nn import Conv2d, Input, Linear, MaxPool2d, Weighted
+from rowloom.model.nn import AdderConv2d, AdderLinear, Conv2d, Input, Linear, MaxPool2d, Weighted
 from rowloom.model.post import Thresholds
 
 EXACT = 1 << 24
@@ -132,6 +132,8 @@ def _lower_conv2d(builder: _Builder, position: str, module: Conv2d) -> None:
         padding=(module.padding,) * 4,
         dilation=(module.dilation,) * 2,
         groups=module.groups,
+        pad_value=module.pad_value,
+        operation=module.operation,
     )
     _finish(builder, position, module, layer)
 
@@ -154,6 +156,7 @@ def _lower_linear(builder: _Builder, position: str, module: Linear) -> None:
         output=name,
         weights=_codes(module.weight.encoding, mapped),
         weight_encoding=module.weight.encoding,
+        operation=module.operation,
     )
     _finish(builder, position, module, layer)
 
@@ -262,5 +265,7 @@ def _codes(encoding: Encoding, values: TorchTensor) -> NDArray[np.integer]:
 _LOWER: dict[type[nn.Module], Callable[..., None]] = {
     Conv2d: _lower_conv2d,
     Linear: _lower_linear,
+    AdderConv2d: _lower_conv2d,
+    AdderLinear: _lower_linear,
     MaxPool2d: _lower_max_pool,
 }

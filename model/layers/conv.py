@@ -10,6 +10,7 @@ from rowloom.model.encodings import MAX_BITS, Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers.base import Shape, UnaryLayer, check_integers, slide
 from rowloom.model.layers.weights import freeze_weights
+from rowloom.model.operation import Operation
 from rowloom.model.post import Post
 
 
@@ -18,8 +19,9 @@ class Conv2d(UnaryLayer):
     """Two-dimensional convolution: a sum over the kernel and a group's channels, then ``post``.
 
     sum[e, f, m] = bias[m] + the sum over r, s, c of weight[m, r, s, c] * x[e * stride[0] + r * dilation[0] - top,
-    f * stride[1] + s * dilation[1] - left, group's c], in values, not codes. Taps outside of the map
-    contribute exactly zero, or hold the value ``pad_value`` if that is given.
+    f * stride[1] + s * dilation[1] - left, group's c], in values, not codes; ``operation`` may put another function of
+    the two in place of their product. Taps outside of the map contribute exactly zero, whatever the operation, or
+    hold the value ``pad_value`` if that is given.
 
     Parameters
     ----------
@@ -35,6 +37,8 @@ class Conv2d(UnaryLayer):
         Divides C and M; depthwise is groups = C.
     pad_value : int or None
         Value (not code) of a padded tap.
+    operation : Operation
+        What a tap makes of value and weight: their product, or the negative of their distance.
     bias : int64 [M] or None
         Added to the sum.
     post : Thresholds, Requantize or None
@@ -50,6 +54,7 @@ class Conv2d(UnaryLayer):
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
     pad_value: int | None = None
+    operation: Operation = Operation.MULTIPLY
     bias: NDArray[np.int64] | None = None
     post: Post = None
 
@@ -80,6 +85,11 @@ class Conv2d(UnaryLayer):
     def out_channels(self) -> int:
         """M, the number of filters."""
         return len(self.weights)
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether there are several groups and every one has one channel: groups = C."""
+        return self.groups > 1 and self.weights.shape[3] == 1
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """Return (E, F, M)."""

@@ -10,6 +10,7 @@ from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers.base import Shape, UnaryLayer
 from rowloom.model.layers.weights import freeze_weights
+from rowloom.model.operation import Operation
 from rowloom.model.post import Post
 
 
@@ -23,6 +24,8 @@ class Linear(UnaryLayer):
         Of ``weight_encoding``.
     weight_encoding : Encoding
         What the weights' codes mean.
+    operation : Operation
+        What a tap makes of value and weight.
     bias : int64 [M] or None
         Added to the sum.
     post : Thresholds, Requantize or None
@@ -33,6 +36,7 @@ class Linear(UnaryLayer):
 
     weights: NDArray[Any]
     weight_encoding: Encoding
+    operation: Operation = Operation.MULTIPLY
     bias: NDArray[np.int64] | None = None
     post: Post = None
 

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.frozen import frozen_integers
+from rowloom.model.operation import Operation
 
 if TYPE_CHECKING:
     from rowloom.model.layers import WeightedLayer
@@ -17,6 +18,8 @@ def freeze_weights(layer: "WeightedLayer") -> None:
     """Check the weights, then replace weights and bias by read-only copies."""
     if not isinstance(layer.weight_encoding, Encoding):
         raise RowloomError(layer.name, f"weight_encoding must be an Encoding, not {layer.weight_encoding!r}")
+    if not isinstance(layer.operation, Operation):
+        raise RowloomError(layer.name, f"operation must be an Operation, not {layer.operation!r}")
     subject = f"{layer.name} weights"
     layer.weight_encoding.check_codes(layer.weights, subject)
     weights = frozen_integers(layer.weights, dtype=layer.weight_encoding.dtype, ndim=4, subject=subject)

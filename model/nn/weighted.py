@@ -1,8 +1,4 @@
-"""Layers to train with: torch modules that :func:`rowloom.model.lowering.lower` understands.
-
-What flows between them are values: integers, held exactly by floats. A weighted layer is a block: sum, max pool,
-batch norm, activation, so that nothing real-valued leaves it. Layout is torch's, N C H W.
-"""
+"""Blocks with weights: convolution and dense layer."""
 
 from abc import ABC, abstractmethod
 
@@ -10,98 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rowloom.model.encodings import Encoding
+from rowloom.model.nn.norm import BatchNorm
+from rowloom.model.nn.pooling import MaxPool2d
+from rowloom.model.operation import Operation
 from rowloom.model.quant.quantizer import Quantizer
-
-
-class Input(nn.Module):
-    """Turns real images into values of an encoding: round-half-even(x / scale), clipped to its range.
-
-    Parameters
-    ----------
-    encoding : Encoding
-        What the network takes.
-    scale : float
-        Real number that a value of 1 stands for.
-    """
-
-    def __init__(self, encoding: Encoding, scale: float) -> None:
-        super().__init__()
-        self.encoding = encoding
-        self.scale = scale
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return float32 values; float64 in between, as the golden model computes it."""
-        values = torch.round(x.double() / self.scale)
-        return values.clamp(self.encoding.min, self.encoding.max).float()
-
-
-class MaxPool2d(nn.Module):
-    """The greatest value of each window; ``padding`` on all sides is ignored.
-
-    Parameters
-    ----------
-    kernel : int
-        Side of the window.
-    stride : int or None
-        Step; the window by default.
-    padding : int
-        At most half the window.
-    """
-
-    def __init__(self, kernel: int, *, stride: int | None = None, padding: int = 0) -> None:
-        super().__init__()
-        self.kernel = kernel
-        self.stride = stride or kernel
-        self.padding = padding
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return [N, C, E, F]."""
-        return functional.max_pool2d(x, self.kernel, self.stride, self.padding)
-
-
-class BatchNorm(nn.Module):
-    """Batch norm over channels whose evaluation is a fixed sequence of rounded float32 operations.
-
-    Evaluated as (x - mean) * gain + beta with gain = gamma / sqrt(variance + eps), each operation rounded by
-    itself. So it is elementwise, monotone, and the same for every shape and memory layout, which lets lowering
-    find exact thresholds.
-
-    Parameters
-    ----------
-    channels : int
-        M.
-    rising : bool
-        Use the magnitude of gamma, so that norm and max pool may change places.
-    momentum : float
-        Weight of the newest batch in the running statistics.
-
-    References
-    ----------
-    Ioffe, Szegedy: Batch Normalization, ICML 2015, algorithms 1 and 2.
-    """
-
-    EPS = 1e-5
-
-    def __init__(self, channels: int, *, rising: bool = False, momentum: float = 0.1) -> None:
-        super().__init__()
-        self.rising = rising
-        self.momentum = momentum
-        self.gamma = nn.Parameter(torch.ones(channels))
-        self.beta = nn.Parameter(torch.zeros(channels))
-        self.mean: Tensor
-        self.variance: Tensor
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("variance", torch.ones(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the normalized tensor, of the shape of ``x``."""
-        gamma = self.gamma.abs() if self.rising else self.gamma
-        if self.training:
-            return functional.batch_norm(x, self.mean, self.variance, gamma, self.beta, True, self.momentum, self.EPS)
-        gain = gamma / torch.sqrt(self.variance + self.EPS)
-        shape = (1, -1) + (1,) * (x.dim() - 2)
-        return (x - self.mean.view(shape)) * gain.view(shape) + self.beta.view(shape)
 
 
 class Weighted(nn.Module, ABC):
@@ -121,6 +29,9 @@ class Weighted(nn.Module, ABC):
     pool : MaxPool2d or None
         Pooling of the sums.
     """
+
+    operation = Operation.MULTIPLY
+    """What is summed."""
 
     def __init__(
         self,
@@ -175,6 +86,9 @@ class Conv2d(Weighted):
     stride, padding, dilation, groups : int
         As for torch.nn.Conv2d.
     """
+
+    pad_value: int | None = None
+    """Value of a padded tap; None if it contributes zero."""
 
     def __init__(
         self,
