@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from rowloom.model.encodings import Encoding
+from rowloom.model.operation import Operation
 
 __all__ = ["UnitSpec"]
 
@@ -16,7 +17,8 @@ class UnitSpec(ABC):
     """Facts of one kind of unit, for one pair of encodings.
 
     A unit returns ``sum`` with ``sum << shift == products + offset``: ``shift`` low zero bits are
-    not computed, and ``offset`` is known from the weights.
+    not computed, and ``offset`` is known from the weights. A *product* is what the unit's operation makes
+    of an activation and a weight.
 
     Parameters
     ----------
@@ -28,6 +30,9 @@ class UnitSpec(ABC):
 
     #: Name in reports, and key of the unit table.
     NAME: ClassVar[str]
+
+    #: What the unit sums.
+    OPERATION: ClassVar[Operation] = Operation.MULTIPLY
 
     #: What the unit takes, for errors.
     TAKES: ClassVar[str]
