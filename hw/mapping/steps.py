@@ -8,7 +8,8 @@ from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.fold import Fold, Window, window_of
 from rowloom.hw.mapping.weights import RowWeights
 from rowloom.hw.parameters import ArrayParameters
-from rowloom.hw.units import UnitSpec, unit_for
+from rowloom.hw.units import SPECS, UnitSpec, unit_for
+from rowloom.hw.units.nearest import nearest, refusal
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import ArgMax, Conv2d, Layer, Linear, MaxPool2d
@@ -119,10 +120,12 @@ def steps_of(network: Network, config: ArrayConfig, banks: int) -> tuple[list[St
     Raises
     ------
     RowloomError
-        Naming the layer that the accelerator cannot run, and why.
+        Naming the layer that the accelerator cannot run, and why; or a unit that was asked for in vain.
     """
     layers, argmax = _without_argmax(network)
     specs = [_unit_of(layer, network, config, last=layer is layers[-1]) for layer in layers]
+    for name in config.units:
+        _check_preferred(SPECS[name], network, layers)
     keys = _keys(network, layers, specs)
     inputs = {layer.input for layer in layers}
     stacked = _stacked_key(network, layers, keys)
@@ -211,6 +214,21 @@ def _unit_of(layer: Layer, network: Network, config: ArrayConfig, *, last: bool)
     elif target.bits > MAX_LEVELS:
         raise RowloomError(layer.name, f"gives {target}", f"the accelerator gives codes of up to {MAX_LEVELS} bits")
     return spec
+
+
+def _check_preferred(kind: type[UnitSpec], network: Network, layers: list[Any]) -> None:
+    """Raise RowloomError, about the layer that is nearest to it, if a unit that was asked for takes no layer."""
+    pairs = {
+        layer.name: (layer.weight_encoding, network.tensor(layer.input).encoding)
+        for layer in layers
+        if not isinstance(layer, MaxPool2d) and layer.operation is kind.OPERATION
+    }
+    if not pairs:
+        what = "products" if kind.OPERATION is Operation.MULTIPLY else "distances"
+        raise RowloomError(f"{kind.NAME} unit", f"is asked for, but no layer of {network.name} sums {what}")
+    if not any(kind.accepts(*pair) for pair in pairs.values()):
+        name = min(pairs, key=lambda name: nearest([kind], *pairs[name])[3])
+        raise RowloomError(name, f"{kind.NAME} is asked for, but takes no layer: {refusal(kind, *pairs[name])}")
 
 
 def _stacked_key(network, layers, keys) -> ArrayKey | None:

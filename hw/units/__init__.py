@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from rowloom.hw.units.adder_spec import AdderSpec
 from rowloom.hw.units.bitplane_spec import BitplaneSpec
+from rowloom.hw.units.nearest import no_unit
 from rowloom.hw.units.sign_spec import SignSpec
 from rowloom.hw.units.spec import UnitSpec
 from rowloom.hw.units.term_spec import LutSpec, MultiplySpec, QuinarySpec, ShiftSpec, TernarySpec
 from rowloom.hw.units.xnor_spec import XnorSpec
 from rowloom.model.encodings import Encoding
-from rowloom.model.errors import RowloomError
 from rowloom.model.operation import Operation
 
 __all__ = ["SPECS", "UnitSpec", "make_unit", "unit_for"]
@@ -50,16 +50,12 @@ def unit_for(
     Raises
     ------
     RowloomError
-        If there is none; names both encodings and what the units take.
+        If there is none; names both encodings and the nearest pair for which there is one.
     """
     for spec in (*(SPECS[name] for name in prefer), *SPECS.values()):
         if spec.OPERATION is operation and spec.accepts(weights, activations):
             return spec
-    raise RowloomError(
-        f"{weights} weights x {activations} activations",
-        "no arithmetic unit multiplies them",
-        "units exist for " + "; ".join(spec.TAKES for spec in SPECS.values()),
-    )
+    raise no_unit(SPECS.values(), weights, activations, operation)
 
 
 def make_unit(spec, *, lanes):

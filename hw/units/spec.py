@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from rowloom.hw.units.nearest import refusal
 from rowloom.model.encodings import Encoding
 from rowloom.model.operation import Operation
 
@@ -26,6 +27,11 @@ class UnitSpec(ABC):
         What the codes mean.
     half : bool
         Whether the unit carries the half bit (see :class:`rowloom.hw.units.xnor_spec.XnorSpec`).
+
+    Raises
+    ------
+    RowloomError
+        If the unit does not take the pair; names the nearest one that it takes.
     """
 
     #: Name in reports, and key of the unit table.
@@ -40,6 +46,10 @@ class UnitSpec(ABC):
     weights: Encoding
     activations: Encoding
     half: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.accepts(self.weights, self.activations):
+            raise refusal(type(self), self.weights, self.activations)
 
     @staticmethod
     @abstractmethod
