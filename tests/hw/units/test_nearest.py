@@ -62,8 +62,8 @@ def raised(function, *given, **named):
             PowerOfTwo(bits=3, e_min=0, e_max=4, signed=False),
             Operation.ADDER,
             "Codebook(3 values) weights x PowerOfTwo(bits=3, e_min=0, e_max=4, signed=False) activations: no "
-            "arithmetic unit sums their distances, the nearest pair with a unit is Uniform(bits=5, signed=True) weights "
-            "x Uniform(bits=5, signed=False) activations: adder takes",
+            "arithmetic unit sums their distances, the nearest pair with a unit is Uniform(bits=5, signed=True) "
+            "weights x Uniform(bits=5, signed=False) activations: adder takes",
         ),
     ],
 )
