@@ -37,6 +37,8 @@ class ArrayParameters:
         Whether the accumulators can double, for layers that run as bit planes in time.
     merged : int
         Lanes of each stream that can stand side by side with those of the column's other streams, 0 for none.
+    live_padding : bool
+        Whether padded taps are taps like others that hold code 0, instead of contributing nothing.
     """
 
     unit: str
@@ -50,6 +52,7 @@ class ArrayParameters:
     half: bool = False
     planes: bool = False
     merged: int = 0
+    live_padding: bool = False
 
     @property
     def spec(self) -> UnitSpec:

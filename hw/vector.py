@@ -84,7 +84,9 @@ class VectorArray(wiring.Component):
 
         for q in range(self.cols):
             stream = getattr(self, f"stream_{q}")
-            captured = [Signal(shape, name=f"sum_{lane}_{q}_q", reset_less=True) for lane in range(self.parameters.lanes)]
+            captured = [
+                Signal(shape, name=f"sum_{lane}_{q}_q", reset_less=True) for lane in range(self.parameters.lanes)
+            ]
             for lane, total_out in enumerate(captured):
                 # Cycle 0: multiply.
                 activation = value_of(

@@ -92,7 +92,9 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
     banks = _banks(config)
     steps, arrays, vectors, maps = steps_of(network, config, banks, planes)
     planar = {
-        maps.buffer[name]: layout.word_planes for step in steps for name, layout in zip(step.inputs, step.layouts, strict=True)
+        maps.buffer[name]: layout.word_planes
+        for step in steps
+        for name, layout in zip(step.inputs, step.layouts, strict=True)
     }
     for step in steps:
         wide = 1 if step.final else planar[maps.buffer[step.layer.output]]
@@ -228,7 +230,9 @@ def _layouts(network: Network, steps: Sequence[Step], maps: Maps, config: ArrayC
     last = len(steps) - 1
     lives: dict[str, tuple[int, int]] = {}
     for name, i in written.items():
-        reads = [at for at, step in enumerate(steps) for source in step.inputs if maps.buffer[source] == maps.buffer[name]]
+        reads = [
+            at for at, step in enumerate(steps) for source in step.inputs if maps.buffer[source] == maps.buffer[name]
+        ]
         _live(lives, maps.buffer[name], i, max(reads, default=i))
     if config.prefetch:
         _live(lives, network.input, 0, last)
@@ -362,7 +366,9 @@ def _pad_bits(steps: Sequence[Step]) -> int:
     for step in padded:
         if step.source.bits != padded[0].source.bits:
             raise RowloomError(
-                step.name, f"pads {step.source}", f"must be codes of {padded[0].source.bits} bits as in {padded[0].name}"
+                step.name,
+                f"pads {step.source}",
+                f"must be codes of {padded[0].source.bits} bits as in {padded[0].name}",
             )
     return padded[0].source.bits if padded else 0
 

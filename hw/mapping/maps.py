@@ -15,6 +15,7 @@ from rowloom.hw.mapping.send import Send
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import ChannelShuffle, Concat, Conv2d, Layer, Linear
 from rowloom.model.network import Network
+from rowloom.model.operation import Operation
 
 __all__ = ["Maps", "is_view", "maps_of"]
 
@@ -54,8 +55,10 @@ def keeps_lanes(layer: Layer) -> bool:
 
 
 def is_depthwise(layer: Layer) -> bool:
-    """Whether a layer is a convolution of each channel with a filter of its own."""
-    return isinstance(layer, Conv2d) and 1 < layer.groups == len(layer.weights) and layer.weights.shape[3] == 1
+    """Whether a layer multiplies each channel with a filter of its own."""
+    if not isinstance(layer, Conv2d) or layer.operation is not Operation.MULTIPLY:
+        return False
+    return 1 < layer.groups == len(layer.weights) and layer.weights.shape[3] == 1
 
 
 def maps_of(network: Network, layers: Sequence[Layer | Send], lanes: int) -> Maps:
@@ -120,7 +123,9 @@ def _concatenate(maps: Maps, layer: Concat, network: Network, lanes: int) -> Non
     for name in layer.inputs:
         home = maps.buffer[name]
         if home == network.input or home != maps.same[name]:
-            raise RowloomError(layer.name, f"would have to copy {name}", "each part must be written for this layer alone")
+            raise RowloomError(
+                layer.name, f"would have to copy {name}", "each part must be written for this layer alone"
+            )
         places.append(maps.places[name] + before * lanes)
         words = -(-(int(maps.places[name].max()) + 1) // lanes)
         for member in [each for each, buffer in maps.buffer.items() if buffer == home]:

@@ -16,10 +16,12 @@ from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.weights import RowWeights
 from rowloom.hw.parameters import ArrayParameters, VectorParameters
 from rowloom.hw.units import SPECS, UnitSpec, unit_for
+from rowloom.hw.units.nearest import nearest, refusal
 from rowloom.model.encodings import Binary, Encoding, Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Add, AveragePool2d, Conv2d, Layer, Linear, MaxPool2d
 from rowloom.model.network import Network
+from rowloom.model.operation import Operation
 from rowloom.model.post import Post, Thresholds
 
 __all__ = ["MAX_LEVELS", "Path", "Step", "steps_of"]
@@ -27,13 +29,14 @@ __all__ = ["MAX_LEVELS", "Path", "Step", "steps_of"]
 #: Widest code that post-processing finds by thresholds.
 MAX_LEVELS = 8
 
-ArrayKey = tuple[str, Encoding, Encoding]
+#: Unit, encodings of weights and activations, and whether padded taps are live.
+ArrayKey = tuple[str, Encoding, Encoding, bool]
 
 #: What runs a layer: an array of units, the vector path, or the pooling path.
 Path = Literal["array", "vector", "pool"]
 
 #: The array on which bit planes take turns.
-_PLANES: ArrayKey = ("xnor", Binary(), Binary())
+_PLANES: ArrayKey = ("xnor", Binary(), Binary(), False)
 
 
 @dataclass(kw_only=True)
@@ -145,8 +148,44 @@ class Step:
         return None if self.path == "pool" else self.layer.post
 
 
-def _key(layer: Any, spec: type[UnitSpec] | None, source: Encoding) -> ArrayKey | None:
-    return None if spec is None else (spec.NAME, layer.weight_encoding, source)
+def _seen(layer: Any, encoding: Encoding) -> Encoding:
+    """What a layer's array takes the codes of its input for: products may be those of the bare codes."""
+    return _bare(encoding) if _linear(layer) else encoding
+
+
+def _linear(layer: Any) -> bool:
+    """Whether a layer's sums are sums of products of values."""
+    return not isinstance(layer, Send) and getattr(layer, "operation", Operation.MULTIPLY) is Operation.MULTIPLY
+
+
+def _keys(network: Network, layers: list[Any], specs: list[type[UnitSpec] | None]) -> list[ArrayKey | None]:
+    """A key for each layer, None for pooling: layers of equal keys share an array."""
+    plain = [
+        None if spec is None else (spec.NAME, layer.weight_encoding, _seen(layer, network.tensor(layer.input).encoding))
+        for layer, spec in zip(layers, specs, strict=True)
+    ]
+    live = {key for key, layer in zip(plain, layers, strict=True) if key and _pads_live(layer)}
+    # A layer without padding takes either kind of array.
+    return [
+        None if key is None else (*key, key in live and not (_padded(layer) and not _pads_live(layer)))
+        for key, layer in zip(plain, layers, strict=True)
+    ]
+
+
+def _padded(layer: Any) -> bool:
+    return isinstance(layer, Conv2d) and any(layer.padding)
+
+
+def _pads_live(layer: Any) -> bool:
+    """Whether padded taps contribute what a value makes of their weights, instead of nothing."""
+    if not _padded(layer) or layer.pad_value is None:
+        return False
+    return layer.pad_value != 0 or layer.operation is not Operation.MULTIPLY
+
+
+def _zeros_show(layer: Any) -> bool:
+    """Whether a padded tap is not a tap of code 0, even where code 0 means 0: it cannot share a word with live ones."""
+    return _padded(layer) and layer.operation is not Operation.MULTIPLY and not _pads_live(layer)
 
 
 def _bare(encoding: Encoding) -> Encoding:
@@ -167,7 +206,7 @@ def steps_of(
     Raises
     ------
     RowloomError
-        Naming the layer that the accelerator cannot run, and why.
+        Naming the layer that the accelerator cannot run, and why; or a unit that was asked for in vain.
     """
     ends = ends_of(network)
     maps = maps_of(network, ends.layers, config.lanes)
@@ -176,12 +215,14 @@ def steps_of(
         _unit_of(layer, network, config, last=layer.name in ends.leaving, planes=layer.name in planes)
         for layer in layers
     ]
-    sources = [network.tensor(layer.inputs[0]).encoding for layer in layers]
+    for name in config.units:
+        _check_preferred(SPECS[name], network, layers)
     keys = [
-        _PLANES if layer.name in planes else _key(layer, spec, _bare(source))
-        for layer, spec, source in zip(layers, specs, sources, strict=True)
+        _PLANES if layer.name in planes else key
+        for layer, key in zip(layers, _keys(network, layers, specs), strict=True)
     ]
-    stacked = _stacked_key(network, layers, specs, keys)
+    sources = [network.tensor(layer.inputs[0]).encoding for layer in layers]
+    stacked = _stacked_key(network, layers, keys)
     arrays: dict[ArrayKey, ArrayParameters] = {}
     for key in keys:
         if key is not None and key not in arrays:
@@ -193,6 +234,7 @@ def steps_of(
                 stacked=small,
                 weights=key[1],
                 activations=key[2],
+                live_padding=key[3],
                 weight_depth=1,
                 sum_bits=1,
                 planes=bool(planes) and key == _PLANES,
@@ -215,7 +257,7 @@ def steps_of(
         path = _path(layer)
         layout = layouts[layer.inputs[0]]
         array: ArrayParameters | VectorParameters | None = arrays[key] if key else None
-        source = _bare(encoding)
+        source = _seen(layer, encoding)
         if path == "vector":
             source = _affine(encoding) or encoding
             if isinstance(layer, Send):
@@ -236,7 +278,7 @@ def steps_of(
                 inputs=layer.inputs,
                 source=source,
                 target=target.encoding,
-                zero=0 if isinstance(layer, Send) or not isinstance(encoding, Uniform) else encoding.zero_point,
+                zero=_zero(encoding) if _linear(layer) else 0,
                 layouts=tuple(layouts[name] for name in layer.inputs),
                 places=places,
                 window=replace(window_of(layer, layout, shape), filters=int(places.max()) + 1),
@@ -255,6 +297,11 @@ def _path(layer: Layer) -> Path:
     if isinstance(layer, MaxPool2d):
         return "pool"
     return "vector" if isinstance(layer, Add | AveragePool2d | Send) or is_depthwise(layer) else "array"
+
+
+def _zero(encoding: Encoding) -> int:
+    """Code that means 0, where a value is code - zero_point."""
+    return encoding.zero_point if isinstance(encoding, Uniform) else 0
 
 
 def _affine(encoding: Encoding) -> Encoding | None:
@@ -279,12 +326,16 @@ def _unit_of(
     position = f"layer {network.layers.index(layer)} ({layer.name})"
     if not isinstance(layer, Conv2d | Linear | Add | AveragePool2d):
         raise RowloomError(position, f"the accelerator does not run {layer.op} here")
-    if isinstance(layer, Conv2d) and layer.pad_value:
-        raise RowloomError(layer.name, f"pads with {layer.pad_value}", "the accelerator pads with 0")
+    zero = int(source.decode(0))
+    if _pads_live(layer) and layer.pad_value != zero:
+        least = f" or with {zero}, which code 0 of its input means" if zero else ""
+        raise RowloomError(layer.name, f"pads with {layer.pad_value}", f"the accelerator pads with 0{least}")
     if isinstance(layer, AveragePool2d) and not layer.count_include_pad:
         rows, columns = layer.taps(network.tensor(layer.input).shape)
         if len({*rows}) > 1 or len({*columns}) > 1:
-            raise RowloomError(position, "averages windows of fewer taps at the edges", "padding must count, or be none")
+            raise RowloomError(
+                position, "averages windows of fewer taps at the edges", "padding must count, or be none"
+            )
     if layer.post is None:
         if not last:
             raise RowloomError(layer.name, "gives raw sums", "only the last layer may")
@@ -300,12 +351,31 @@ def _unit_of(
             raise RowloomError(layer.name, f"adds {len(layer.inputs)} maps", "the accelerator adds two at a time")
         return None
     try:
-        return SPECS["xnor"] if planes else unit_for(layer.weight_encoding, _bare(source), config.units)
+        return (
+            SPECS["xnor"]
+            if planes
+            else unit_for(layer.weight_encoding, _seen(layer, source), config.units, layer.operation)
+        )
     except RowloomError as error:
         raise RowloomError(layer.name, str(error)) from None
 
 
-def _stacked_key(network, layers, specs, keys) -> ArrayKey | None:
+def _check_preferred(kind: type[UnitSpec], network: Network, layers: list[Any]) -> None:
+    """Raise RowloomError, about the layer that is nearest to it, if a unit that was asked for takes no layer."""
+    pairs = {
+        layer.name: (layer.weight_encoding, _seen(layer, network.tensor(layer.input).encoding))
+        for layer in layers
+        if _path(layer) == "array" and layer.operation is kind.OPERATION
+    }
+    if not pairs:
+        what = "products" if kind.OPERATION is Operation.MULTIPLY else "distances"
+        raise RowloomError(f"{kind.NAME} unit", f"is asked for, but no layer of {network.name} sums {what}")
+    if not any(kind.accepts(*pair) for pair in pairs.values()):
+        name = min(pairs, key=lambda name: nearest([kind], *pairs[name])[3])
+        raise RowloomError(name, f"{kind.NAME} is asked for, but takes no layer: {refusal(kind, *pairs[name])}")
+
+
+def _stacked_key(network, layers, keys) -> ArrayKey | None:
     """The key of the array that may be a small stacked one: the input's alone, beside others."""
     first = {key for layer, key in zip(layers, keys, strict=True) if network.input in layer.inputs}
     others = {key for layer, key in zip(layers, keys, strict=True) if network.input not in layer.inputs and key}
@@ -314,6 +384,8 @@ def _stacked_key(network, layers, specs, keys) -> ArrayKey | None:
     key = first.pop()
     # Rows that are padding stand beside rows that are not: their zeros must mean 0.
     if key is None or key[0] == "xnor" or int(key[2].decode(0)) != 0:
+        return None
+    if any(_zeros_show(layer) for layer in layers if network.input in layer.inputs):
         return None
     return key
 
@@ -327,6 +399,8 @@ def _layout(layer, tensor, lanes: int, banks: int, maps: Maps, *, first: bool) -
         shape=tensor.shape, bits=encoding.bits, lanes=lanes, banks=banks, signed=encoding.signed, order=order
     )
     if not first or not isinstance(layer, Conv2d) or layer.groups > 1 or not _has_zero(_bare(encoding)):
+        return plain
+    if _zeros_show(layer) and any(layer.padding[2:]):
         return plain
     taps, channels = layer.weights.shape[2], tensor.shape[2]
     if 1 < taps * channels <= lanes and taps > 1 and layer.dilation[1] == 1 and layer.padding[2] < taps:

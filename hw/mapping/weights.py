@@ -11,6 +11,7 @@ from rowloom.hw.mapping.planes import Planes
 from rowloom.hw.parameters import ArrayParameters
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Conv2d, Linear
+from rowloom.model.operation import Operation
 
 __all__ = ["RowWeights", "row_weights"]
 
@@ -81,13 +82,16 @@ def row_weights(
             spare = word * lanes + np.flatnonzero(~here[word * lanes : (word + 1) * lanes])
             filled[..., spare, :] = spec.fill(int(absent))[:, None]
     filled[:, :rows, :, source.places] = bits
-    if array.stacked:
-        filled[:, rows:] = spec.fill(lanes * words)[:, None]
+    if array.stacked or array.live_padding:
+        filled[:, rows:] = np.tile(spec.fill(lanes), words)[:, None]
     filled = filled.reshape(filters, fold.chunks, fold.chunk_rows, taps, words, lanes, stored)
     filled = filled.swapaxes(-1, -2)
     absent = np.zeros((fold.chunks, fold.chunk_rows, taps, words, 1), np.int64)
     absent[:] = absent_of[:, None]
     live = (np.arange(tall) < rows).reshape(fold.chunks, fold.chunk_rows, 1, 1, 1)
+    if array.live_padding:  # rows beyond the kernel are live too, with no channel in any lane
+        absent = np.where(live, absent, lanes)
+        live = np.ones_like(live)
     owed = np.zeros(filters, np.int64)
     if zero:
         owed = zero * _seen(layer, array, filled, here, live, padded=window.padded)
@@ -109,7 +113,9 @@ def row_weights(
     else:
         offsets = spec.offset(filled, absent)
         dead = spec.dead_offset(filled, absent)
-    needs_half = window.padded and not np.array_equal(offsets, np.broadcast_to(dead, offsets.shape))
+    needs_half = (
+        window.padded and not array.live_padding and not np.array_equal(offsets, np.broadcast_to(dead, offsets.shape))
+    )
     times = 1 if planes is None else planes.coefficients
     total = (np.where(live, offsets, dead) * times).reshape(filters, -1).sum(1) + owed
 
@@ -135,6 +141,8 @@ def _dense(layer: Conv2d | Linear) -> np.ndarray:
     codes = np.asarray(layer.weights, np.int64)
     if isinstance(layer, Linear) or layer.groups == 1:
         return codes
+    if layer.operation is not Operation.MULTIPLY:
+        raise RowloomError(layer.name, f"has {layer.groups} groups of distances", "groups need products")
     try:
         nothing = int(layer.weight_encoding.encode(0))
     except RowloomError:
@@ -149,7 +157,13 @@ def _dense(layer: Conv2d | Linear) -> np.ndarray:
 
 
 def _seen(
-    layer: Conv2d | Linear, array: ArrayParameters, filled: np.ndarray, here: np.ndarray, live: np.ndarray, *, padded: bool
+    layer: Conv2d | Linear,
+    array: ArrayParameters,
+    filled: np.ndarray,
+    here: np.ndarray,
+    live: np.ndarray,
+    *,
+    padded: bool,
 ) -> np.ndarray:
     """Sum int64 [M] of the weights that meet the code that means 0, where a value is that of a bare code less it.
 

@@ -55,9 +55,7 @@ class Graph:
 
     def add(self, *sources, multipliers, **fields):
         encodings = [self.tensor(source).encoding for source in sources]
-        tables = Add.scaled(
-            name="t", inputs=sources, output="t", encodings=encodings, multipliers=multipliers
-        ).tables
+        tables = Add.scaled(name="t", inputs=sources, output="t", encodings=encodings, multipliers=multipliers).tables
         return self._sum(Add, {"inputs": sources, "tables": tables}, **fields)
 
     def pool(self, source, kernel=(2, 2), **fields):
