@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
-from rowloom.hw.program import MAX_STRIDE
 from rowloom.hw.mapping.send import Send
+from rowloom.hw.program import MAX_STRIDE
 from rowloom.model.layers import Add, Conv2d, Layer, Linear, Pool2d
 
 __all__ = ["Fold", "Window", "array_folds", "pool_fold", "spaced", "vector_fold", "window_of"]

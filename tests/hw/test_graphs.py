@@ -10,12 +10,13 @@ from rowloom.model.errors import RowloomError
 from rowloom.sim import simulate
 from tests.hw.graphs import Graph
 
+TERNARY = Ternary()
 NARROW = Uniform(bits=2, signed=False)
 SIGNED = Uniform(bits=4, signed=True, zero_point=-3)
 SAME = (1, 1, 1, 1)
 
 
-def graph(shape=(6, 7, 6), encoding=NARROW, weights=Ternary(), seed=1):
+def graph(shape=(6, 7, 6), encoding=NARROW, weights=TERNARY, seed=1):
     return Graph(shape, encoding, weights=weights, seed=seed)
 
 
