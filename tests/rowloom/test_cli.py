@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from rowloom.cli.main import _VERBS
+from rowloom.model.encodings import DoReFa, Uniform
+from rowloom.model.operation import Operation
 from tests.rowloom.networks import small_network
 
 
@@ -30,6 +34,38 @@ def test_info(small, shell):
     assert "made: by hand" in ran.out
 
 
+def test_info_shows_the_share_of_distinct_kernels_of_binary_convolutions(small, shell, tmp_path):
+    """8 kernels of one channel and 128 of eight, out of 512 patterns."""
+    net = small_network()
+    lines = [line.rstrip() for line in shell("info", small).out.splitlines()]
+    first, pool, second, dense = lines[1:5]
+    assert lines[0].endswith("distinct kernels")
+    for line, layer in ((first, net.layer("first")), (second, net.layer("second"))):
+        kernels = {layer.weights[m, :, :, c].tobytes() for m, c in np.ndindex(layer.weights.shape[::3])}
+        share = len(kernels) / (layer.weights.shape[0] * layer.weights.shape[3])
+        assert line.split()[-1] == f"{share:.3f}"
+    assert second.split()[-1] != "1.000"
+    assert pool.split()[-1] == dense.split()[-1] == "-"
+    wide = [replace(layer, weight_encoding=DoReFa(1)) if hasattr(layer, "weights") else layer for layer in net.layers]
+    replace(net, layers=tuple(wide)).save(tmp_path / "wide.rowloom")
+    assert "distinct kernels" not in shell("info", tmp_path / "wide.rowloom").out
+
+
+def test_info_tells_what_a_layer_sums(small, shell, tmp_path):
+    net = small_network()
+    nibbles = Uniform(bits=2, signed=True)
+    dense = replace(net.layers[-1], operation=Operation.ADDER, weight_encoding=nibbles)
+    tensors = [
+        replace(each, encoding=Uniform(bits=1, signed=False)) if each.name == "c" else each for each in net.tensors
+    ]
+    replace(net, layers=(*net.layers[:-1], dense), tensors=tuple(tensors)).save(tmp_path / "adder.rowloom")
+    ran = shell("info", tmp_path / "adder.rowloom")
+    assert ran.out.splitlines()[4].split()[:3] == ["dense", "linear,", "adder"]
+    layers = shell("info", tmp_path / "adder.rowloom", "--json", "-").json["layers"]
+    assert [layer["operation"] for layer in layers] == ["multiply", None, "multiply", "adder"]
+    assert [layer["unit"] for layer in layers] == ["sign", None, "xnor", "adder"]
+
+
 def test_info_json_has_every_promised_key(small, shell):
     content = shell("info", small, "--json", "-").json
     net = small_network()
@@ -37,8 +73,8 @@ def test_info_json_has_every_promised_key(small, shell):
     assert content["macs"] == net.macs()
     assert content["weight_bits"] == net.weight_bits()
     keys = (
-        "name op weight_encoding inputs output input_encoding output_encoding in_shape in_shapes out_shape macs "
-        "weight_bits sum_bits unit distinct_kernels"
+        "name op operation weight_encoding inputs output input_encoding output_encoding in_shape in_shapes out_shape "
+        "macs weight_bits sum_bits unit distinct_kernels"
     )
     assert all(list(layer) == keys.split() for layer in content["layers"])
     first, pool, second, dense = content["layers"]
