@@ -11,7 +11,7 @@ Padding = int | tuple[int, int] | tuple[int, int, int, int]
 
 def pair(what: str, size: Pair) -> tuple[int, int]:
     """Return (down, across)."""
-    sizes = (size, size) if isinstance(size, int) else tuple(size)
+    sizes = size if isinstance(size, tuple) else (size, size)
     if len(sizes) != 2 or any(type(each) is not int for each in sizes):
         raise RowloomError(what, f"must be an integer or a pair of them, not {size!r}")
     return sizes
@@ -19,7 +19,7 @@ def pair(what: str, size: Pair) -> tuple[int, int]:
 
 def sides(size: Padding) -> tuple[int, int, int, int]:
     """Return (top, bottom, left, right)."""
-    sizes = (size,) * 4 if isinstance(size, int) else tuple(size)
+    sizes = size if isinstance(size, tuple) else (size, size)
     if len(sizes) == 2:
         sizes = (sizes[0], sizes[0], sizes[1], sizes[1])
     if len(sizes) != 4 or any(type(each) is not int for each in sizes):
