@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rowloom.model.nn.pooling import MaxPool2d
+from rowloom.model.nn.geometry import Padding, Pair
+from rowloom.model.nn.pooling import MaxPool2d, pad
 from rowloom.model.nn.weighted import Conv2d, Linear
 from rowloom.model.operation import Operation
 from rowloom.model.quant.distance import distance_sums
@@ -30,15 +31,15 @@ class AdderConv2d(Conv2d):
         self,
         in_channels: int,
         out_channels: int,
-        kernel: int,
+        kernel: Pair,
         *,
         weight: Quantizer,
         activation: Quantizer | None = None,
         norm: bool | None = None,
         pool: MaxPool2d | None = None,
-        stride: int = 1,
-        padding: int = 0,
-        dilation: int = 1,
+        stride: Pair = 1,
+        padding: Padding = 0,
+        dilation: Pair = 1,
         groups: int = 1,
         pad_value: int | None = None,
     ) -> None:
@@ -60,18 +61,18 @@ class AdderConv2d(Conv2d):
     def sums(self, x: Tensor) -> Tensor:
         """Return [N, M, E, F]."""
         kernel = self.latent.shape[2:]
-        around = (self.padding,) * 4
-        padded = functional.pad(x, around, value=self.pad_value or 0)
+        padded = pad(x, self.padding, float(self.pad_value or 0))
         windows = functional.unfold(padded, kernel, self.dilation, 0, self.stride)
         live = None
-        if self.padding and self.pad_value is None:
-            inside = functional.pad(torch.ones_like(x[:1, : self.latent.shape[1]]), around)
+        if any(self.padding) and self.pad_value is None:
+            inside = pad(torch.ones_like(x[:1, : self.latent.shape[1]]), self.padding, 0.0)
             live = functional.unfold(inside, kernel, self.dilation, 0, self.stride)[0] > 0
         taps = windows.chunk(self.groups, dim=1)
         filters = self.weight(self.latent).flatten(1).chunk(self.groups)
         sums = torch.cat([distance_sums(x, w, live) for x, w in zip(taps, filters, strict=True)], dim=1)
         height, width = (
-            (padded.shape[2 + axis] - self.dilation * (kernel[axis] - 1) - 1) // self.stride + 1 for axis in range(2)
+            (padded.shape[2 + axis] - self.dilation[axis] * (kernel[axis] - 1) - 1) // self.stride[axis] + 1
+            for axis in range(2)
         )
         return sums.unflatten(2, (height, width))
 

@@ -6,13 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rowloom.model.nn.norm import BatchNorm
-from rowloom.model.nn.pooling import MaxPool2d
+from rowloom.model.nn.geometry import Padding, Pair, pair, sides
+from rowloom.model.nn.pooling import MaxPool2d, pad
+from rowloom.model.nn.summing import Summing
 from rowloom.model.operation import Operation
 from rowloom.model.quant.quantizer import Quantizer
 
 
-class Weighted(nn.Module, ABC):
+class Weighted(Summing, ABC):
     """A block: weighted sum, max pool, batch norm, activation; all but the first are optional.
 
     In training the pool comes before the norm, which then balances what the next layer sees. In evaluation it comes
@@ -47,19 +48,13 @@ class Weighted(nn.Module, ABC):
         layout = torch.channels_last if len(shape) == 4 else torch.contiguous_format
         self.latent = nn.Parameter(torch.empty(shape, memory_format=layout).uniform_(-0.5, 0.5))
         self.weight = weight
-        self.activation = activation
         self.pool = pool
         with_norm = activation is not None if norm is None else norm
-        self.norm = BatchNorm(shape[0], rising=pool is not None) if with_norm else None
+        self.set_post(activation, channels=shape[0] if with_norm else None, rising=pool is not None)
 
     @abstractmethod
     def sums(self, x: Tensor) -> Tensor:
         """Return the weighted sums of values, channels on axis 1."""
-
-    def post(self, sums: Tensor) -> Tensor:
-        """Return what norm and activation make of sums, elementwise."""
-        x = sums if self.norm is None else self.norm(sums)
-        return x if self.activation is None else self.activation(x)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the values of the activation, or the sums."""
@@ -81,10 +76,14 @@ class Conv2d(Weighted):
     ----------
     in_channels, out_channels : int
         C and M.
-    kernel : int
-        R = S.
-    stride, padding, dilation, groups : int
-        As for torch.nn.Conv2d.
+    kernel : int or pair
+        R, S.
+    stride, dilation : int or pair
+        Down and across.
+    padding : int, pair or four
+        Top, bottom, left, right.
+    groups : int
+        Divides C and M; depthwise is groups = C.
     """
 
     pad_value: int | None = None
@@ -94,34 +93,36 @@ class Conv2d(Weighted):
         self,
         in_channels: int,
         out_channels: int,
-        kernel: int,
+        kernel: Pair,
         *,
         weight: Quantizer,
         activation: Quantizer | None = None,
         norm: bool | None = None,
         pool: MaxPool2d | None = None,
-        stride: int = 1,
-        padding: int = 0,
-        dilation: int = 1,
+        stride: Pair = 1,
+        padding: Padding = 0,
+        dilation: Pair = 1,
         groups: int = 1,
     ) -> None:
         super().__init__(
-            (out_channels, in_channels // groups, kernel, kernel),
+            (out_channels, in_channels // groups, *pair("kernel", kernel)),
             weight=weight,
             activation=activation,
             norm=norm,
             pool=pool,
         )
-        self.stride = stride
-        self.padding = padding
-        self.dilation = dilation
+        self.stride = pair("stride", stride)
+        self.padding = sides(padding)
+        self.dilation = pair("dilation", dilation)
         self.groups = groups
 
     def sums(self, x: Tensor) -> Tensor:
         """Return [N, M, E, F]."""
-        return functional.conv2d(
-            x, self.weight(self.latent), None, self.stride, self.padding, self.dilation, self.groups
-        )
+        top, bottom, left, right = self.padding
+        padding = (top, left)
+        if (top, left) != (bottom, right):
+            x, padding = pad(x, self.padding, 0.0), (0, 0)
+        return functional.conv2d(x, self.weight(self.latent), None, self.stride, padding, self.dilation, self.groups)
 
 
 class Linear(Weighted):

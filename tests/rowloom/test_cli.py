@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from rowloom.cli.main import _VERBS
 from rowloom.model.encodings import DoReFa, Uniform
 from rowloom.model.operation import Operation
-from tests.rowloom.networks import small_network
+from tests.rowloom.networks import branching_network, small_network
 
 
 @pytest.mark.parametrize("verb", _VERBS)
@@ -96,6 +97,41 @@ def test_run_is_the_golden_model(small, shell, tmp_path):
     shown = shell("run", small, tmp_path / "x.npy").out
     assert shown.startswith("0: [")
     assert len(shown.splitlines()) == 5
+
+
+def test_info_shows_every_input_of_a_layer(shell, tmp_path):
+    branching_network().save(tmp_path / "b.rowloom")
+    ran = shell("info", tmp_path / "b.rowloom", "--json", tmp_path / "info.json")
+    grouped, add, mean = ran.out.splitlines()[1:4]
+    assert grouped.split()[:2] == ["grouped", "conv2d"]
+    assert "4 x 4 x 6 | 4 x 4 x 6" in add
+    assert mean.split()[:3] == ["mean", "average_pool2d", "-"]
+    layers = json.loads((tmp_path / "info.json").read_text())["layers"]
+    assert layers[1]["inputs"] == ["a", "x"]
+    assert layers[1]["in_shapes"] == [[4, 4, 6]] * 2
+    assert [layer["macs"] for layer in layers] == [4 * 4 * 6 * 9 * 2, 0, 0]
+    assert [layer["sum_bits"] for layer in layers[1:]] == [8, 8], "-75 to 45, and 0 to 240"
+    assert [layer["unit"] for layer in layers] == ["sign", None, None]
+
+
+def test_run_writes_several_outputs_by_name(shell, tmp_path):
+    net = branching_network()
+    net.save(tmp_path / "b.rowloom")
+    x = np.random.default_rng(0).integers(0, 16, (12, 4, 4, 6), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", x)
+    ran = shell("run", tmp_path / "b.rowloom", tmp_path / "x.npy", "-o", tmp_path / "y.npz", "--json", "-")
+    assert ran.json["shapes"] == {"s": [12, 4, 4, 6], "m": [12, 6]}
+    assert ran.json["images"] == 12
+    wanted = net.run(x)
+    with np.load(tmp_path / "y.npz") as arrays:
+        assert set(arrays) == {"s", "m"}
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(array, wanted[name])
+    shell("run", tmp_path / "b.rowloom", tmp_path / "x.npy", "-o", tmp_path / "real.npz", "--dequantize")
+    with np.load(tmp_path / "real.npz") as arrays:
+        np.testing.assert_array_equal(arrays["m"], wanted["m"] * 0.5)
+    shown = shell("run", tmp_path / "b.rowloom", tmp_path / "x.npy").out.splitlines()
+    assert [line for line in shown if not line[0].isdigit()] == ["s:", "m:", "... 12 images; -o Y.npy keeps them all"]
 
 
 def test_json_on_standard_output_stands_alone(small, shell):
