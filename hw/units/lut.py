@@ -1,8 +1,10 @@
 """Small codes: the product is read from a table."""
 
+import numpy as np
 from amaranth import Cat
 
 from rowloom.hw.units.terms import TermUnit
+from rowloom.hw.units.tree import registered
 from rowloom.hw.units.value import table
 
 __all__ = ["LutUnit"]
@@ -15,14 +17,19 @@ class LutUnit(TermUnit):
     """
 
     def term(self, m, lane):
-        """The table's entry for both codes."""
+        """The table's entry for both codes, less what the weight owes."""
         weights, activations = self.spec.weights, self.spec.activations
-        products = []
+        entries = []
         for w in range(1 << weights.bits):
             for a in range(1 << activations.bits):
                 known = _known(w, weights) and _known(a, activations)
-                products.append(_value(w, weights) * _value(a, activations) if known else 0)
-        return table(m, Cat(self.activation(lane), self.weight(lane)), products, name=f"product_{lane}")
+                entries.append(self._entry(_code(w, weights), _code(a, activations)) if known else 0)
+        entry = table(m, Cat(self.activation(lane), self.weight(lane)), entries, name=f"product_{lane}")
+        return registered(m, entry, name=f"term_{lane}")
+
+    def _entry(self, weight, activation):
+        product = int(self.spec.weights.decode(weight)) * int(self.spec.activations.decode(activation))
+        return product - int(self.spec.owed(np.array(weight)))
 
 
 def _code(bits, encoding):
@@ -33,6 +40,3 @@ def _code(bits, encoding):
 def _known(bits, encoding):
     return encoding.code_min <= _code(bits, encoding) <= encoding.code_max
 
-
-def _value(bits, encoding):
-    return int(encoding.decode(_code(bits, encoding)))

@@ -4,12 +4,7 @@ from amaranth import Cat, Const, Mux, Signal
 
 from rowloom.model.encodings import Binary, Codebook, DoReFa, PowerOfTwo, Uniform
 
-__all__ = ["shape_of", "table", "value_of"]
-
-
-def shape_of(low, high):
-    """The narrowest shape that holds ``low`` to ``high``."""
-    return Const(0, range(low, high + 1)).shape()
+__all__ = ["table", "value_of"]
 
 
 def value_of(m, code, encoding, *, name):
