@@ -39,4 +39,3 @@ def _code(bits, encoding):
 
 def _known(bits, encoding):
     return encoding.code_min <= _code(bits, encoding) <= encoding.code_max
-

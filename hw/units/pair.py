@@ -1,6 +1,6 @@
 """Two multipliers: the one place where a device's DSP blocks come in."""
 
-from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -85,7 +85,8 @@ class MultiplierPair(wiring.Component):
         """``wide`` times two bits of ``narrow``, the top one of which may weigh negatively."""
         bits = narrow[at : at + 2]
         signed = narrow.shape().signed and at + len(bits) == len(narrow)
-        low, high = _product(bounds, (-(1 << len(bits) - 1), (1 << len(bits) - 1) - 1) if signed else (0, (1 << len(bits)) - 1))
+        top = 1 << len(bits)
+        low, high = _product(bounds, (-top // 2, top // 2 - 1) if signed else (0, top - 1))
         parts = [Mux(bit, wide, 0) << i for i, bit in enumerate(bits)]
         value = parts[0] if len(bits) == 2 or not signed else -parts[0]
         if len(bits) == 2:

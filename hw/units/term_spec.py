@@ -8,7 +8,16 @@ from rowloom.hw.units.spec import UnitSpec
 from rowloom.model.encodings import Binary, Codebook, DoReFa, Encoding, PowerOfTwo, Quinary, Ternary, Uniform
 from rowloom.model.errors import RowloomError
 
-__all__ = ["LutSpec", "MultiplySpec", "QuinarySpec", "ShiftSpec", "TermSpec", "TernarySpec", "multiplier_stages", "value_bits"]
+__all__ = [
+    "LutSpec",
+    "MultiplySpec",
+    "QuinarySpec",
+    "ShiftSpec",
+    "TermSpec",
+    "TernarySpec",
+    "multiplier_stages",
+    "value_bits",
+]
 
 #: Widest table of the lut unit: bits of a weight code and an activation code together.
 LUT_BITS = 8
