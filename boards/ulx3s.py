@@ -3,11 +3,12 @@
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
 from rowloom.boards.board import Board, Family, Resources
+from rowloom.boards.carry import CarryPlatform
 from rowloom.boards.dsp import MULT18, Mult18Platform
 
 
-class _Platform(Mult18Platform, ULX3S_85F_Platform):
-    """The board's pins, and its device's multipliers."""
+class _Platform(CarryPlatform, Mult18Platform, ULX3S_85F_Platform):
+    """The board's pins, and its device's multipliers and carry chains."""
 
     blocks = 156
 

@@ -71,7 +71,7 @@ class Item:
     prefer : tuple of str
         Unit to take instead of the table's choice.
     fabric : bool
-        Whether multipliers are kept out of DSP blocks: the gates are then those for any device.
+        Whether multipliers are kept out of DSP blocks.
     """
 
     title: str
@@ -142,7 +142,9 @@ class Bed(wiring.Component):
 
 def synthesize(component, flow: Flow, *, fabric: bool, folder: Path) -> Resources:
     """Leave ``top.json`` in the folder; return the cells."""
-    platform = None if fabric else flow.board.platform()
+    platform = flow.board.platform()
+    if fabric:
+        platform.blocks = 0
     (folder / "top.il").write_text(to_rtlil(component, "top", platform))
     options = flow.without_dsp if fabric else flow.with_dsp
     (folder / "top.ys").write_text(f"read_rtlil top.il\n{flow.synthesis} {options}\nwrite_json top.json\n")
