@@ -119,8 +119,9 @@ class Budget:
     """What a device offers, and the clock that is wanted of it.
 
     ``bram_blocks`` block RAMs of ``bram_block_bits`` bits, at most ``bram_block_width`` bits wide.
-    ``loose_ff`` is the part of the flip-flops that take a look-up table's place, because a cell's
-    flip-flop can only be fed by its own table (iCE40).
+    ``dsp`` multiplier blocks take operands of ``dsp_widest`` bits, and two products where both
+    operands have at most ``dsp_paired``. ``loose_ff`` is the part of the flip-flops that take a
+    look-up table's place, because a cell's flip-flop can only be fed by its own table (iCE40).
     """
 
     lut4: int
@@ -130,4 +131,6 @@ class Budget:
     bram_block_width: int
     dsp: int
     clock_mhz: float
+    dsp_widest: int = 17
+    dsp_paired: int = 0
     loose_ff: float = 0.0

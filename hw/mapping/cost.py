@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from rowloom.hw.parameters import ArrayParameters, Hardware
 from rowloom.hw.program import input_fields, layer_fields, record_words
 from rowloom.hw.units.adder_spec import TABLE_BITS
+from rowloom.hw.units.term_spec import multiplier_stages, value_bits
 
-__all__ = ["BRAM_ECP5", "Bram", "Cost", "estimate", "memories"]
+__all__ = ["BRAM_ECP5", "DSP_ECP5", "Bram", "Cost", "Dsp", "estimate", "memories"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,28 @@ class Bram:
 
 #: DP16KD of ECP5.
 BRAM_ECP5 = Bram(bits=18432, width=36)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dsp:
+    """A multiplier block: operands of at most ``widest`` bits, or two products of at most ``paired``.
+
+    ``blocks`` of them are there for products, or as many as it takes.
+    """
+
+    widest: int
+    paired: int
+    blocks: int | None = None
+
+    def products(self, *bits: int) -> int:
+        """Products of operands so wide that a block holds; none where look-up tables do them in one cycle."""
+        if max(bits) > self.widest or multiplier_stages(*bits) < 2:
+            return 0
+        return 2 if max(bits) <= self.paired else 1
+
+
+#: MULT18X18D of ECP5.
+DSP_ECP5 = Dsp(widest=17, paired=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +100,7 @@ def _weight_memories(hardware: Hardware) -> dict[str, tuple[int, int, int]]:
     return found
 
 
-def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
+def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5, dsp: Dsp = DSP_ECP5) -> Cost:
     """Estimate the cost of an accelerator.
 
     The counts of the array follow the units' structure; those of the rest are fitted to synthesis
@@ -86,12 +109,17 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
     hw = hardware
     streams = hw.cols * hw.group
     lut = ff = 0.0
-    dsp = 1  # the row's address
+    blocks = 1  # the row's address
     for array in hw.arrays:
         products = _products(hw, array)
         unit = _UNITS[array.unit](products, array)
         if array.unit == "multiply":
-            dsp += array.rows * hw.cols * products
+            elements, operands = array.rows * hw.cols, (value_bits(array.weights), value_bits(array.activations))
+            held = dsp.products(*operands)
+            wanted = elements * -(-products // held) if held else 0
+            taken = wanted if dsp.blocks is None else min(wanted, dsp.blocks + 1 - blocks)
+            blocks += taken
+            lut += max(0, elements * products - taken * held) * _multiplier(*operands)
         lut += array.rows * hw.cols * (unit + _carry(array.sum_bits) + array.sum_bits + 1)
         ff += array.rows * hw.cols * (unit * 0.62 + 2 * array.sum_bits)
         ff += array.rows * products * array.weight_bits
@@ -105,11 +133,13 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
     for path in hw.vectors:
         wide = path.activations.bits + path.weight_bits
         each = 2 * _carry(path.sum_bits) + path.sum_bits
-        if min(path.activations.bits, path.weight_bits) > 4:
-            dsp += hw.cols * path.lanes
-        else:
-            each += min(path.activations.bits, path.weight_bits) * wide
-        lut += hw.cols * path.lanes * each
+        elements = hw.cols * path.lanes
+        held = dsp.products(path.weight_bits, path.activations.bits)
+        wanted = -(-elements // held) if held else 0
+        taken = wanted if dsp.blocks is None else min(wanted, dsp.blocks + 1 - blocks)
+        blocks += taken
+        lut += max(0, elements - taken * held) * _multiplier(path.weight_bits, path.activations.bits)
+        lut += elements * each
         ff += hw.cols * path.lanes * (2 * path.sum_bits + wide)
     # crossbar: a multiplexer over the banks for every bit of every stream
     lut += streams * hw.word_bits * (hw.banks - 1)
@@ -137,8 +167,8 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
     # small memories in logic
     small = _small(hw)
     lut += sum(count * width * -(-depth // 16) * 1.3 for count, width, depth in small)
-    blocks = sum(count * bram.blocks(width, depth) for count, width, depth in memories(hw).values())
-    return Cost(lut4=round(lut), ff=round(ff), bram=blocks, dsp=dsp)
+    rams = sum(count * bram.blocks(width, depth) for count, width, depth in memories(hw).values())
+    return Cost(lut4=round(lut), ff=round(ff), bram=rams, dsp=blocks)
 
 
 def _products(hardware: Hardware, array: ArrayParameters) -> int:
@@ -184,9 +214,9 @@ def _terms(products: int, array: ArrayParameters) -> int:
     term = {
         "ternary": width,
         "quinary": 2 * width,
-        "shift": width * (array.weight_bits + 1),
+        "shift": 3 * width,
         "lut": width * max(1, 1 << max(0, both - 4)),
-        "multiply": 0,  # in DSP blocks
+        "multiply": 0,  # counted apart, in DSP blocks or not
     }[array.unit]
     return round(products * term) + _tree(products, width)
 
@@ -200,6 +230,15 @@ def _adder(products: int, array: ArrayParameters) -> int:
         return round(products * width * (1 if codes <= 4 else 1.5)) + _tree(products, width)
     width = top.bit_length() - 1
     return products * (_carry(width + 1) + width + 2) + _tree(products, width)
+
+
+def _multiplier(*bits: int) -> int:
+    """A product in fabric: rows of two bits, or a table."""
+    narrow, wide = sorted(bits)
+    if narrow + wide <= 4:
+        return narrow + wide
+    rows = -(-narrow // 2)
+    return rows * (2 * wide + _carry(wide + 1)) + sum(_carry(wide + 2) for _ in range(rows - 1))
 
 
 def _bitplane(products: int, array: ArrayParameters) -> int:

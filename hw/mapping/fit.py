@@ -4,7 +4,7 @@ from rowloom.hw.config import ArrayConfig, Budget
 from rowloom.hw.design import Design
 from rowloom.hw.mapping.choose import plane_sets
 from rowloom.hw.mapping.compile import compile
-from rowloom.hw.mapping.cost import Bram, Cost, estimate, memories
+from rowloom.hw.mapping.cost import Bram, Cost, Dsp, estimate, memories
 from rowloom.model.errors import DoesNotFit, RowloomError
 from rowloom.model.network import Network
 
@@ -46,11 +46,12 @@ def fit(network: Network, budget: Budget, goal: str = "throughput", planes: str 
     if goal not in GOALS:
         raise RowloomError("goal", f"must be one of {', '.join(GOALS)}, not {goal!r}")
     bram = Bram(bits=budget.bram_block_bits, width=budget.bram_block_width)
+    dsp = Dsp(widest=budget.dsp_widest, paired=budget.dsp_paired, blocks=budget.dsp - 1)  # one for the row's address
     fitting: list[tuple[float, int, ArrayConfig]] = []
     nearest: tuple[float, str] | None = None
     for config in _candidates(budget, _ways(network, planes)):
         design = compile(network, config)
-        cost = estimate(design.hardware, bram)
+        cost = estimate(design.hardware, bram, dsp)
         excess = _excess(cost, budget)
         if excess:
             over = max(used / there for used, there, _ in excess)

@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 
 from rowloom.hw.pe import ProcessingElement
 from rowloom.model.encodings import DoReFa, Ternary
-from tests.hw.formal.cases import BIT, LOG, Case, adder, negative, negative_pairs, signed, unsigned
+from tests.hw.formal.cases import BIT, LOG, Case, adder, least, negative, negative_pairs, signed, unsigned
 from tests.hw.formal.properties import AccumulateProperty
 from tests.hw.formal.prover import counterexample
 from tests.hw.machines import array_parameters
@@ -20,9 +20,9 @@ CASES = (
     Case(weights=BIT, activations=BIT, offset=lambda w: 4, dead=4),
     Case(weights=BIT, activations=BIT, lanes=3, offset=lambda w: 3, dead=3, half=True),
     Case(weights=BIT, activations=unsigned(3), lanes=2, offset=negative_pairs),
-    Case(weights=Ternary(), activations=signed(3), lanes=2, offset=negative),
-    Case(weights=LOG, activations=unsigned(2), lanes=2),
-    Case(weights=DoReFa(2), activations=unsigned(2), lanes=2),
+    Case(weights=Ternary(), activations=signed(3), lanes=2, offset=negative(0)),
+    Case(weights=LOG, activations=unsigned(2), lanes=2, offset=negative(4)),
+    Case(weights=DoReFa(2), activations=unsigned(2), lanes=2, offset=least(3)),
     Case(weights=signed(3), activations=unsigned(3), lanes=2, slow=True),
     adder(signed(2), unsigned(2), lanes=2, offset=lambda w: 10, dead=10),
     adder(signed(3), unsigned(3), lanes=2, offset=lambda w: 32, dead=32),
