@@ -196,7 +196,7 @@ def mutant_case():
     ]
     network = make_network(specs, shape=(8, 6, 1), seed=2)
     images = random_codes(np.random.default_rng(0), BYTES, (4, 8, 6, 1))
-    return Case(network=network, config=ArrayConfig(rows=6, cols=2, lanes=8, planes="always"), images=images)
+    return Case(network=network, config=ArrayConfig(rows=6, cols=2, lanes=10, planes="always"), images=images)
 
 
 @pytest.mark.slow

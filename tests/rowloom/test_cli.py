@@ -193,3 +193,16 @@ def test_build(small, shell, tmp_path):
     assert set(ran.json) >= {"board", "bitstream", "clock_mhz", "fmax_mhz", "resources"}
     assert list(ran.json["resources"]) == ["lut4", "ff", "bram", "dsp", "spram"]
     assert (tmp_path / "small.bit").stat().st_size > 10_000
+
+
+def test_bit_planes_are_forced_or_chosen_by_cost(small, shell):
+    array = ("--rows", 3, "--cols", 2, "--lanes", 8)
+    forced, units, chosen = (
+        shell("compile", small, *array, "--planes", planes, "--json", "-").json
+        for planes in ("always", "never", "auto")
+    )
+    assert max(layer["planes"] for layer in forced["layers"]) == 8
+    assert {layer["planes"] for layer in units["layers"]} == {1}
+    assert forced["choice"] == units["choice"] == ""
+    assert " rather than " in chosen["choice"]
+    assert "chosen: " in shell("compile", small, *array).out

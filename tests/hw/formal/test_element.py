@@ -29,13 +29,19 @@ CASES = (
 )
 
 
-def prove(case, element=ProcessingElement):
+def prove(case, element=ProcessingElement, planes=False):
     """Find what breaks the element within a few cycles; None if nothing does."""
     parameters = array_parameters(
-        unit=case.spec.NAME, weights=case.weights, activations=case.activations, half=case.half, sum_bits=10
-    )
+        unit=case.spec.NAME, weights=case.weights, activations=case.activations, half=case.half, sum_bits=10,
+        planes=planes,
+    )  # fmt: skip
     gates = AccumulateProperty(case, parameters=parameters, element=element(parameters=parameters, products=case.lanes))
     return counterexample(gates, after=0, steps=gates.element.unit.latency + WORDS + 1, from_reset=True)
+
+
+@pytest.mark.parametrize("case", CASES[:2], ids=str)
+def test_accumulates_any_words_of_planes(case):
+    assert prove(case, planes=True) is None
 
 
 @pytest.mark.parametrize("case", [pytest.param(c, marks=[pytest.mark.slow] if c.slow else []) for c in CASES], ids=str)
