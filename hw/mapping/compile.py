@@ -11,17 +11,24 @@ from rowloom.hw.design import Design, Images, LayerPlan
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
 from rowloom.hw.mapping.fold import array_folds, pool_fold
+from rowloom.hw.mapping.lines import lines_of
 from rowloom.hw.mapping.place import place
+from rowloom.hw.mapping.quotients import Quotients, line_parameters, line_words, quotients
 from rowloom.hw.mapping.records import program_words
 from rowloom.hw.mapping.steps import Step, steps_of
 from rowloom.hw.mapping.thresholds import sum_span, threshold_tables, threshold_words
 from rowloom.hw.mapping.weights import row_weights
-from rowloom.hw.parameters import ArrayParameters, Hardware
+from rowloom.hw.parameters import ArrayParameters, Hardware, LineParameters
 from rowloom.hw.program import layer_fields, record_words
 from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network
 
 __all__ = ["compile"]
+
+#: Narrowest codes that are found by division: a table is cheaper for others.
+LEAST_DIVIDED = 3
+
+Table = tuple[np.ndarray, np.ndarray]
 
 
 def compile(network: Network, config: ArrayConfig) -> Design:
@@ -50,12 +57,28 @@ def compile(network: Network, config: ArrayConfig) -> Design:
 
     layouts = _layouts(network, steps, config)
     levels = max(step.levels for step in steps)
-    tables = _thresholds([step for step in steps if step.spec], config, levels)
-    hardware = _hardware(network, config, banks, arrays, steps, layouts, levels, tables)
+    weighted = [step for step in steps if step.spec]
+    lines = lines_of(network, levels) if levels >= LEAST_DIVIDED else None
+    tables: list[Table] = []
+    found: list[Quotients] = []
+    if lines is None:
+        tables = [threshold_tables(step, config, levels) for step in weighted]
+        ends = [(int(table.min()), int(table.max())) for table, _ in tables]
+    else:
+        found = [quotients(step, lines, config) for step in weighted]
+        ends = [(int(each.threshold.min()), int(each.threshold.max())) for each in found]
+    sum_bits = _sum_bits(weighted, ends, config.group)
+    line = None if lines is None else line_parameters(found, lines, sum_bits)
+    depth = _place_thresholds(weighted)
+    hardware = _hardware(network, config, banks, arrays, steps, layouts, levels, line, sum_bits, depth)
     images = Images(
         program=tuple(program_words(network, config, hardware, steps, layouts)),
         weights=tuple(_weight_words(array, steps) for array in arrays),
-        thresholds=threshold_words(tables, config, levels, hardware.sum_bits),
+        thresholds=(
+            line_words(found, config, line, sum_bits, levels)
+            if line
+            else threshold_words(tables, config, levels, sum_bits)
+        ),
     )
     return Design(
         network=network,
@@ -137,14 +160,13 @@ def _layouts(network: Network, steps: Sequence[Step], config: ArrayConfig) -> di
     return {name: replace(layout, base=bases[name]) for name, layout in layouts.items()}
 
 
-def _thresholds(steps: Sequence[Step], config: ArrayConfig, levels: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Threshold tables of all layers, one behind the other in the memories."""
-    tables, depth = [], 0
+def _place_thresholds(steps: Sequence[Step]) -> int:
+    """Put the layers one behind the other in the threshold memories; return the words that they take."""
+    depth = 0
     for step in steps:
         step.threshold_base = depth
-        tables.append(threshold_tables(step, config, levels))
-        depth += len(tables[-1][0])
-    return tables
+        depth += step.fold.blocks * step.fold.groups
+    return depth
 
 
 def _hardware(
@@ -155,7 +177,9 @@ def _hardware(
     steps: Sequence[Step],
     layouts: Mapping[str, Layout],
     levels: int,
-    tables: Sequence[tuple[np.ndarray, np.ndarray]],
+    line: LineParameters | None,
+    sum_bits: int,
+    threshold_depth: int,
 ) -> Hardware:
     """Resolve the remaining widths."""
     source, final = layouts[network.input], steps[-1]
@@ -172,9 +196,11 @@ def _hardware(
         code_bits=tuple(sorted({step.target.bits for step in steps if step.spec and step.layer.output in layouts})),
         pooled=tuple(sorted({(step.source.bits, step.source.signed) for step in steps if not step.spec})),
         levels=levels,
+        line=line,
+        result_bits=min(levels, final.target.bits),
         result_signed=final.target.signed,
-        sum_bits=_sum_bits([step for step in steps if step.spec], tables, config.group),
-        threshold_depth=sum(len(table) for table, _ in tables),
+        sum_bits=sum_bits,
+        threshold_depth=threshold_depth,
         result_cols=min(final.fold.strip, final.window.height),
         result_depth=final.fold.strips * final.fold.pixels * -(-final.window.filters // config.drains),
         count_bits=_largest_count(steps, layouts.values()).bit_length(),
@@ -185,12 +211,11 @@ def _hardware(
     )
 
 
-def _sum_bits(steps: Sequence[Step], tables: Sequence[tuple[np.ndarray, np.ndarray]], group: int) -> int:
+def _sum_bits(steps: Sequence[Step], thresholds: Sequence[tuple[int, int]], group: int) -> int:
     """Bits that hold every sum, every threshold, every difference of the two, and every code that leaves."""
     values = []
-    for step, (table, _) in zip(steps, tables, strict=True):
+    for step, (least, greatest) in zip(steps, thresholds, strict=True):
         low, high = sum_span(step, group)
-        least, greatest = int(table.min()), int(table.max())
         values += [low, high, least, greatest, low - greatest, high - least]
         if step.layer_post is not None:
             values += [step.target.code_min, step.target.code_max]
@@ -232,7 +257,7 @@ def _plan(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
         array = step.array
         products = array.lanes * (hardware.group if array.stacked else 1)
         latency = array.spec.latency(products)
-        cycles = array_cycles(step.fold, latency=latency, levels=hardware.levels, record_words=words)
+        cycles = array_cycles(step.fold, latency=latency, code=hardware.code_cycles, record_words=words)
         peak, unit = array.rows * hardware.cols * products, array.unit
     return LayerPlan(
         name=step.layer.name,

@@ -100,7 +100,7 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "emissions_used": used - 1,
         "word_emissions": 0 if pool else config.lanes // config.drains - 1,
         "t_first": step.threshold_base,
-        "code_base": 0 if step.layer_post is None else step.target.code_min & ((1 << hardware.levels) - 1),
+        **({} if hardware.line else {"code_base": _code_base(hardware, step)}),
         "format": form,
         "o_first": o_first,
         "o_row": o_row,
@@ -111,6 +111,10 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "argmax": int(step.argmax),
         "channels": window.filters - 1,
     }
+
+
+def _code_base(hardware: Hardware, step: Step) -> int:
+    return 0 if step.layer_post is None else step.target.code_min & ((1 << hardware.levels) - 1)
 
 
 def _address_mask(hardware: Hardware) -> int:

@@ -13,7 +13,7 @@ from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import ArgMax, Conv2d, Layer, Linear, MaxPool2d
 from rowloom.model.network import Network
-from rowloom.model.post import Thresholds
+from rowloom.model.post import Post
 
 __all__ = ["MAX_LEVELS", "Step", "steps_of"]
 
@@ -77,8 +77,8 @@ class Step:
         return max(self.target.bits, 2 if self.target.code_min else 1)
 
     @property
-    def layer_post(self) -> Thresholds | None:
-        """The layer's thresholds, if it has any."""
+    def layer_post(self) -> Post:
+        """What turns the layer's sums into codes, if anything does."""
         return None if isinstance(self.layer, MaxPool2d) else self.layer.post
 
 
@@ -180,8 +180,6 @@ def _unit_of(layer: Layer, network: Network, config: ArrayConfig, *, last: bool)
     if layer.post is None:
         if not last:
             raise RowloomError(layer.name, "gives raw sums", "only the last layer may")
-    elif not isinstance(layer.post, Thresholds):
-        raise RowloomError(layer.name, "requantizes", "the accelerator takes thresholds or raw sums")
     elif target.bits > MAX_LEVELS:
         raise RowloomError(layer.name, f"gives {target}", f"the accelerator gives codes of up to {MAX_LEVELS} bits")
     return spec
