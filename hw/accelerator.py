@@ -8,6 +8,7 @@ from rowloom.hw.array import ProcessingArray
 from rowloom.hw.crossbar import Crossbar
 from rowloom.hw.drain import DrainControl, DrainLane
 from rowloom.hw.issue import IssueNest
+from rowloom.hw.linear import LinearLane
 from rowloom.hw.loader import Loader
 from rowloom.hw.memories import Bank, Rom
 from rowloom.hw.packer import Packer
@@ -195,20 +196,15 @@ class Accelerator(wiring.Component):
             m.d.comb += array.shift.eq(drain.shift)
         codes = {}
         for k in range(hw.drains):
-            opening, *others = images.thresholds[k]
-            m.submodules[f"thresholds_{k}"] = rom = _rom(hw, hw.sum_bits + 1, opening)
-            m.d.comb += rom.address.eq(retire.threshold_address)
-            filter_address = Signal(hw.threshold_address_bits, name=f"filter_{k}", reset_less=True)
-            filter_address_q = Signal.like(filter_address, name=f"filter_{k}_q", reset_less=True)
-            m.d.sync += [filter_address.eq(retire.threshold_address), filter_address_q.eq(filter_address)]
+            sums = []
             for q in range(hw.cols):
-                sums = []
+                of_arrays = []
                 for a, (array, parameters) in enumerate(zip(arrays, (*hw.arrays, *hw.vectors), strict=True)):
                     head = getattr(array, f"sum_{k}_{q}")
                     if parameters in hw.vectors:  # a lane's sum is whole
                         whole = Signal(signed(hw.sum_bits), name=f"sum_{a}_{k}_{q}", reset_less=True)
                         m.d.sync += whole.eq(head)
-                        sums.append(whole)
+                        of_arrays.append(whole)
                         continue
                     shift = parameters.spec.shift
                     lane = DrainLane(shape=_widen(head.shape(), hw.group))
@@ -216,26 +212,17 @@ class Accelerator(wiring.Component):
                     m.d.comb += [lane.shift.eq(drain.shift), lane.shift_last.eq(drain.shift_last), lane.row.eq(head)]
                     wide = Signal(signed(hw.sum_bits), name=f"sum_{a}_{k}_{q}")
                     m.d.comb += wide.eq(lane.sum << shift)
-                    sums.append(wide)
-                m.submodules[f"threshold_{k}_{q}"] = lane = ThresholdLane(
-                    sum_bits=hw.sum_bits,
-                    address_bits=hw.threshold_address_bits,
-                    levels=hw.levels,
-                    tables=others,
-                    logic_bits=hw.logic_bits,
-                )
-                m.d.comb += [
-                    lane.address.eq(filter_address_q),
-                    lane.base.eq(program.code_base),
-                    lane.sum.eq(sums[0] if len(sums) == 1 else Array(sums)[program.engine]),
-                    lane.threshold.eq(rom.data[: hw.sum_bits].as_signed()),
-                    lane.invert.eq(rom.data[-1]),
-                ]
-                code = lane.code.as_signed() if hw.result_signed else lane.code
+                    of_arrays.append(wide)
+                sums.append(of_arrays[0] if len(of_arrays) == 1 else Array(of_arrays)[program.engine])
+            lanes = _dividing if hw.line else _counting
+            for q, (code, difference) in enumerate(lanes(m, hw, k, images.thresholds[k], retire, program, sums)):
+                # a narrower code is at the top of a quotient, at the bottom of a count
+                codes[k, q] = {bits: code[hw.levels - bits :] if hw.line else code[:bits] for bits in hw.code_bits}
                 if q < hw.result_cols:
-                    raw = lane.difference >> hw.result_shift
-                    m.d.comb += getattr(results, f"value_{k}_{q}").eq(Mux(program.raw, raw, code))
-                codes[k, q] = lane.code
+                    result = code[hw.levels - hw.result_bits :] if hw.line else code
+                    value = result.as_signed() if hw.result_signed else result
+                    raw = difference >> hw.result_shift
+                    m.d.comb += getattr(results, f"value_{k}_{q}").eq(Mux(program.raw, raw, value))
 
         # Codes and pooled words -> banks.
         m.submodules.writer = writer = BankWriter(hardware=hw)
@@ -271,7 +258,7 @@ class Accelerator(wiring.Component):
             for i, bits in enumerate(hw.code_bits):
                 m.submodules[f"packer_{i}_{q}"] = packer = Packer(lanes=hw.lanes, drains=hw.drains, code_bits=bits)
                 m.d.comb += [
-                    packer.codes.eq(Cat(codes[k, q][:bits] for k in range(hw.drains))),
+                    packer.codes.eq(Cat(codes[k, q][bits] for k in range(hw.drains))),
                     packer.enable.eq(retire.code_enable),
                     packer.first.eq(retire.code_first),
                     packer.slot.eq(retire.code_slot),
@@ -323,6 +310,44 @@ class Accelerator(wiring.Component):
                     getattr(self, f"probe_{b}_data").eq(word),
                 ]
         return m
+
+
+def _counting(m, hw, k, images, retire, program, sums):
+    """Code and difference of each column of drain lane k, by tables of thresholds."""
+    opening, *others = images
+    m.submodules[f"thresholds_{k}"] = rom = _rom(hw, hw.sum_bits + 1, opening)
+    m.d.comb += rom.address.eq(retire.threshold_address)
+    filter_address = Signal(hw.threshold_address_bits, name=f"filter_{k}", reset_less=True)
+    filter_address_q = Signal.like(filter_address, name=f"filter_{k}_q", reset_less=True)
+    m.d.sync += [filter_address.eq(retire.threshold_address), filter_address_q.eq(filter_address)]
+    found = []
+    for q, total in enumerate(sums):
+        m.submodules[f"threshold_{k}_{q}"] = lane = ThresholdLane(
+            sum_bits=hw.sum_bits,
+            address_bits=hw.threshold_address_bits,
+            levels=hw.levels,
+            tables=others,
+            logic_bits=hw.logic_bits,
+        )
+        m.d.comb += [
+            lane.address.eq(filter_address_q),
+            lane.base.eq(program.code_base),
+            lane.sum.eq(total),
+            lane.threshold.eq(rom.data[: hw.sum_bits].as_signed()),
+            lane.invert.eq(rom.data[-1]),
+        ]
+        found.append((lane.code, lane.difference))
+    return found
+
+
+def _dividing(m, hw, k, images, retire, program, sums):
+    """Code and difference of each column of drain lane k, by division."""
+    m.submodules[f"linear_{k}"] = lane = LinearLane(line=hw.line, sum_bits=hw.sum_bits, levels=hw.levels, cols=hw.cols)
+    (words,) = images
+    m.submodules[f"thresholds_{k}"] = rom = _rom(hw, lane.word.shape().size, words)
+    m.d.comb += [rom.address.eq(retire.threshold_address), lane.word.eq(rom.data)]
+    m.d.comb += [getattr(lane, f"sum_{q}").eq(total) for q, total in enumerate(sums)]
+    return [(getattr(lane, f"code_{q}"), getattr(lane, f"difference_{q}")) for q in range(hw.cols)]
 
 
 def _widen(shape, rows):

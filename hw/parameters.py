@@ -6,7 +6,7 @@ from typing import ClassVar
 from rowloom.hw.units import SPECS, UnitSpec
 from rowloom.model.encodings import Encoding
 
-__all__ = ["ArrayParameters", "Hardware", "VectorParameters"]
+__all__ = ["ArrayParameters", "Hardware", "LineParameters", "VectorParameters"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +110,31 @@ class VectorParameters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineParameters:
+    """Widths of post-processing by division, see :class:`rowloom.hw.linear.LinearLane`.
+
+    Parameters
+    ----------
+    fraction : int
+        Fraction bits of steps and starts.
+    step_bits : int
+        Bits of a step.
+    kept_bits : int
+        Low bits of a difference that are divided; where the others differ from them all bits of a code are alike.
+    remainder_bits : int
+        Bits of a remainder.
+    bent : bool
+        Whether a filter has two starts, one for each side of its threshold.
+    """
+
+    fraction: int
+    step_bits: int
+    kept_bits: int
+    remainder_bits: int
+    bent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
     """One accelerator, without weights or program: two networks with equal parameters share it.
 
@@ -133,8 +158,10 @@ class Hardware:
         Width and sign of the codes that are pooled.
     levels : int
         Bits of a code that post-processing finds, one comparison each.
-    result_signed : bool
-        Whether a final layer's codes are two's complement.
+    line : LineParameters or None
+        Codes are found by division, not by tables of thresholds.
+    result_bits, result_signed : int, bool
+        Width of a final layer's codes, and whether they are two's complement.
     outputs : int
         Tensors that leave.
     pad_bits : int
@@ -182,6 +209,8 @@ class Hardware:
     code_bits: tuple[int, ...]
     pooled: tuple[tuple[int, bool], ...]
     levels: int
+    line: LineParameters | None
+    result_bits: int
     result_signed: bool
     outputs: int
     pad_bits: int
@@ -200,6 +229,13 @@ class Hardware:
     output_planes: int = 0
     plane_pairs: int = 0
     result_shift: int = 0
+
+    @property
+    def code_cycles(self) -> int:
+        """Cycles from a sum's announcement to its code."""
+        if self.line is None:
+            return 3 * self.levels
+        return 2 + self.levels + self.line.bent
 
     @property
     def address_bits(self) -> int:

@@ -63,7 +63,7 @@ def layer_fields(hardware: Hardware) -> Fields:
         "emissions_used": n,
         "word_emissions": n,
         "t_first": hardware.threshold_address_bits,
-        "code_base": hardware.levels,
+        **({} if hardware.line else {"code_base": hardware.levels}),
         "format": max(1, (max(len(hardware.code_bits), len(hardware.pooled)) - 1).bit_length()),
         # output
         "o_first": a,

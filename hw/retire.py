@@ -20,7 +20,7 @@ class RetireNest(wiring.Component):
     Latency
     -------
     ``threshold_address`` belongs to the emission announced by ``emit`` in the same cycle.
-    ``code_*`` follow ``emit`` by ``3 * levels`` cycles, ``word_*`` by one more, ``done`` by three more;
+    ``code_*`` follow ``emit`` by ``hardware.code_cycles`` cycles, ``word_*`` by one more, ``done`` by three more;
     in the pooling engine ``word_*`` follow by 4 and ``done`` by 6.
 
     Members
@@ -134,7 +134,7 @@ class RetireNest(wiring.Component):
 
         used_emission, slot_now, first_now = Signal(), Signal.like(slot), Signal()
         m.d.comb += [used_emission.eq(self.emit & used), slot_now.eq(slot), first_now.eq(word_first)]
-        to_code = STAGE * hw.levels
+        to_code = hw.code_cycles
         m.d.comb += [
             self.code_enable.eq(later(used_emission, to_code, "code_enable")),
             self.code_slot.eq(later(slot_now, to_code, "code_slot")),

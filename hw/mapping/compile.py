@@ -13,21 +13,28 @@ from rowloom.hw.mapping.choose import plane_sets, without
 from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
 from rowloom.hw.mapping.fold import array_folds, pool_fold, spaced, vector_fold
 from rowloom.hw.mapping.lanes import lane_weights
+from rowloom.hw.mapping.lines import lines_of
 from rowloom.hw.mapping.maps import Maps
 from rowloom.hw.mapping.place import place
 from rowloom.hw.mapping.planes import Planes, pair_rows
+from rowloom.hw.mapping.quotients import Quotients, line_parameters, line_words, quotients
 from rowloom.hw.mapping.records import program_words
 from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.steps import Step, steps_of
 from rowloom.hw.mapping.thresholds import sum_span, threshold_tables, threshold_words
 from rowloom.hw.mapping.weights import row_weights
-from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
+from rowloom.hw.parameters import ArrayParameters, Hardware, LineParameters, VectorParameters
 from rowloom.hw.program import layer_fields, record_words
 from rowloom.model.bounds import signed_bits
 from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network
 
 __all__ = ["compile"]
+
+#: Narrowest codes that are found by division: a table is cheaper for others.
+LEAST_DIVIDED = 3
+
+Table = tuple[np.ndarray, np.ndarray]
 
 
 class TooFast(RowloomError):
@@ -105,13 +112,28 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
     layouts = _layouts(network, steps, maps, config)
     levels = max(step.levels for step in steps)
     summing = [step for step in steps if step.path != "pool"]
-    tables = _thresholds(summing, config, levels)
+    lines = lines_of(network, levels) if levels >= LEAST_DIVIDED else None
+    tables: list[Table] = []
+    found: list[Quotients] = []
+    if lines is None:
+        tables = [threshold_tables(step, config, levels) for step in summing]
+        ends = [(int(table.min()), int(table.max())) for table, _ in tables]
+    else:
+        found = [quotients(step, lines, config) for step in summing]
+        ends = [(int(each.threshold.min()), int(each.threshold.max())) for each in found]
+    sum_bits = _sum_bits(summing, ends, config.group)
+    line = None if lines is None else line_parameters(found, lines, sum_bits)
+    depth = _place_thresholds(summing)
     pairs = _pairs(steps)
-    hardware = _hardware(network, config, banks, arrays, vectors, steps, layouts, levels, tables, pairs)
+    hardware = _hardware(network, config, banks, arrays, vectors, steps, layouts, levels, pairs, line, sum_bits, depth)
     images = Images(
         program=tuple(program_words(network, config, hardware, steps, layouts)),
         weights=tuple(_weight_words(path, steps) for path in (*arrays, *vectors)),
-        thresholds=threshold_words(tables, config, levels, hardware.sum_bits),
+        thresholds=(
+            line_words(found, config, line, sum_bits, levels)
+            if line
+            else threshold_words(tables, config, levels, sum_bits)
+        ),
         pairs=tuple(pairs),
     )
     return Design(
@@ -284,14 +306,13 @@ def _pairs(steps: Sequence[Step]) -> list[int]:
     return rows
 
 
-def _thresholds(steps: Sequence[Step], config: ArrayConfig, levels: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Threshold tables of all layers, one behind the other in the memories."""
-    tables, depth = [], 0
+def _place_thresholds(steps: Sequence[Step]) -> int:
+    """Put the layers one behind the other in the threshold memories; return the words that they take."""
+    depth = 0
     for step in steps:
         step.threshold_base = depth
-        tables.append(threshold_tables(step, config, levels))
-        depth += len(tables[-1][0])
-    return tables
+        depth += step.fold.blocks * step.fold.groups
+    return depth
 
 
 def _hardware(
@@ -303,8 +324,10 @@ def _hardware(
     steps: Sequence[Step],
     layouts: Mapping[str, Layout],
     levels: int,
-    tables: Sequence[tuple[np.ndarray, np.ndarray]],
     pairs: Sequence[int],
+    line: LineParameters | None,
+    sum_bits: int,
+    threshold_depth: int,
 ) -> Hardware:
     """Resolve the remaining widths."""
     source = layouts[network.input]
@@ -325,12 +348,14 @@ def _hardware(
         code_bits=tuple(sorted({step.target.bits for step in summing if not step.final})),
         pooled=tuple(sorted({(step.source.bits, step.source.signed) for step in steps if step.path == "pool"})),
         levels=levels,
+        line=line,
+        result_bits=min(levels, finals[-1].target.bits),
         result_signed=finals[-1].target.signed,
         outputs=len(finals),
         pad_bits=_pad_bits(steps),
         slices=any(layouts[step.layer.output].pitch for step in steps if not step.final),
-        sum_bits=_sum_bits(summing, tables, config.group),
-        threshold_depth=sum(len(table) for table, _ in tables),
+        sum_bits=sum_bits,
+        threshold_depth=threshold_depth,
         result_cols=max(min(step.fold.strip, step.window.height) for step in finals),
         result_depth=max(
             step.fold.strips * step.fold.pixels * -(-step.window.filters // config.drains) for step in finals
@@ -348,12 +373,11 @@ def _hardware(
     )
 
 
-def _sum_bits(steps: Sequence[Step], tables: Sequence[tuple[np.ndarray, np.ndarray]], group: int) -> int:
+def _sum_bits(steps: Sequence[Step], thresholds: Sequence[tuple[int, int]], group: int) -> int:
     """Bits that hold every sum, every threshold, every difference of the two, and every code that leaves."""
     values = []
-    for step, (table, _) in zip(steps, tables, strict=True):
+    for step, (least, greatest) in zip(steps, thresholds, strict=True):
         low, high = sum_span(step, group)
-        least, greatest = int(table.min()), int(table.max())
         values += [low, high, least, greatest, low - greatest, high - least]
         if step.layer_post is not None:
             values += [step.target.code_min, step.target.code_max]
@@ -406,13 +430,13 @@ def _plan(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
         cycles, peak, unit = pool_cycles(step.fold, record_words=words), 0, "pool"
     elif step.path == "vector":
         path = step.array
-        cycles = array_cycles(step.fold, latency=path.LATENCY, levels=hardware.levels, record_words=words)
+        cycles = array_cycles(step.fold, latency=path.LATENCY, code=hardware.code_cycles, record_words=words)
         peak, unit = hardware.cols * path.lanes, path.unit
     else:
         array = step.array
         products = array.lanes * (hardware.group if array.stacked else 1)
         latency = array.spec.latency(products)
-        cycles = array_cycles(step.fold, latency=latency, levels=hardware.levels, record_words=words)
+        cycles = array_cycles(step.fold, latency=latency, code=hardware.code_cycles, record_words=words)
         peak, unit = array.rows * hardware.cols * products, array.unit
     return LayerPlan(
         name=step.name,

@@ -15,15 +15,16 @@ _TO_BANK = 3
 _START = 2
 
 
-def array_cycles(fold: Fold, *, latency: int, levels: int, record_words: int) -> int:
+def array_cycles(fold: Fold, *, latency: int, code: int, record_words: int) -> int:
     """Cycles of a layer on an array whose units have that latency.
 
     From the fetch of the layer's record to its last word: the record, the loop nest without the
-    idle cycles after its last block, the pipeline, the last block's drain, and three cycles for each
-    bit of a code; and one for each further plane of the last word.
+    idle cycles after its last block, the pipeline, the last block's drain, and ``code`` cycles from a
+    sum's announcement to its code (:attr:`rowloom.hw.parameters.Hardware.code_cycles`); and one for each further
+    plane of the last word.
     """
     issue = fold.issue_cycles - fold.bubbles
-    drained = fold.steps - 1 + 3 * levels + _TO_BANK + fold.further
+    drained = fold.steps - 1 + code + _TO_BANK + fold.further
     return record_words + _START + issue + _TO_ARRAY + latency + drained
 
 

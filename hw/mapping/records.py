@@ -114,7 +114,7 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "emissions_used": used - 1,
         "word_emissions": 0 if pool else config.lanes // config.drains - 1,
         "t_first": step.threshold_base,
-        "code_base": 0 if step.layer_post is None else step.target.code_min & ((1 << hardware.levels) - 1),
+        **({} if hardware.line else {"code_base": _code_base(hardware, step)}),
         "format": form,
         "o_first": o_first,
         "o_row": o_row,
@@ -157,6 +157,10 @@ def _plane_record(hardware: Hardware, step: Step, layout: Layout) -> dict[str, i
 
 def _weight_mask(hardware: Hardware) -> int:
     return (1 << hardware.weight_address_bits) - 1
+
+
+def _code_base(hardware: Hardware, step: Step) -> int:
+    return 0 if step.layer_post is None else step.target.code_min & ((1 << hardware.levels) - 1)
 
 
 def _address_mask(hardware: Hardware) -> int:

@@ -19,10 +19,10 @@ from rowloom.hw.units import SPECS, UnitSpec, unit_for
 from rowloom.hw.units.nearest import nearest, refusal
 from rowloom.model.encodings import Binary, Encoding, Uniform
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import Add, AveragePool2d, Conv2d, Layer, Linear, MaxPool2d
+from rowloom.model.layers import Add, AveragePool2d, Conv2d, Layer, Linear, MaxPool2d, SummingLayer
 from rowloom.model.network import Network
 from rowloom.model.operation import Operation
-from rowloom.model.post import Post, Thresholds
+from rowloom.model.post import Post
 
 __all__ = ["MAX_LEVELS", "Path", "Step", "steps_of"]
 
@@ -77,6 +77,8 @@ class Step:
         Set with the fold, for steps that sum.
     span : (int, int)
         Least and greatest sum on the vector path, set with the weights.
+    bounds : (list of int, list of int)
+        Least and greatest sum of every output channel, in the model's terms; empty where nothing is summed.
     planes : Planes or None
         Set where the layer runs as bit planes on the xnor array.
     """
@@ -96,6 +98,7 @@ class Step:
     tensor: str
     final: bool
     array: Any
+    bounds: tuple[list[int], list[int]]
     planes: Planes | None = None
     fold: Fold = field(init=False)
     weights: RowWeights = field(init=False)
@@ -144,7 +147,7 @@ class Step:
 
     @property
     def layer_post(self) -> Post:
-        """The layer's post-operation, if it has any."""
+        """What turns the layer's sums into codes, if anything does."""
         return None if self.path == "pool" else self.layer.post
 
 
@@ -286,6 +289,7 @@ def steps_of(
                 tensor=ends.leaving.get(layer.name, layer.output),
                 final=layer.name in ends.leaving,
                 array=array,
+                bounds=network.sum_bounds(layer) if isinstance(layer, SummingLayer) else ([], []),
                 planes=planes_for(layer.weight_encoding, encoding) if layer.name in planes else None,
             )
         )
@@ -339,8 +343,6 @@ def _unit_of(
     if layer.post is None:
         if not last:
             raise RowloomError(layer.name, "gives raw sums", "only the last layer may")
-    elif not isinstance(layer.post, Thresholds):
-        raise RowloomError(layer.name, "requantizes", "the accelerator takes thresholds or raw sums")
     elif target.bits > MAX_LEVELS:
         raise RowloomError(layer.name, f"gives {target}", f"the accelerator gives codes of up to {MAX_LEVELS} bits")
     if _path(layer) == "vector":

@@ -3,6 +3,7 @@
 import numpy as np
 
 from rowloom.hw.config import ArrayConfig
+from rowloom.hw.mapping.rising import thresholds_of
 from rowloom.hw.mapping.steps import Step
 
 __all__ = ["sum_span", "threshold_tables", "threshold_words"]
@@ -39,12 +40,11 @@ def threshold_tables(step: Step, config: ArrayConfig, levels: int) -> tuple[np.n
     falls = np.zeros(count, np.int64)
     offsets = step.weights.offsets - (0 if step.layer.bias is None else np.asarray(step.layer.bias) << step.scale)
     places = step.places
-    post = step.layer_post
-    if post is None:
+    if step.layer_post is None:
         table[places] = offsets[:, None]
     else:
-        values = np.asarray(post.values, np.int64)
-        falling = np.asarray(post.direction) < 0
+        values, direction = thresholds_of(step.layer, step.bounds, step.target)
+        falling = direction < 0
         # -sum >= v is the contrary of sum >= 1 - v: the order of falling thresholds turns round
         rising = np.where(falling[:, None], 1 - values[:, ::-1], values)
         rising = np.clip(rising, -_FAR, _FAR) << step.scale

@@ -52,9 +52,9 @@ REFUSED = {
         one_layer(conv(padding=(1, 1, 1, 1), pad_value=3)),
         r"^conv: pads with 3, the accelerator pads with 0$",
     ),
-    "requantize": (
-        one_layer(conv(post=Requantize(multiplier=[1 << 30] * 2, shift=[0, 0])), target=BYTES),
-        r"^conv: requantizes, the accelerator takes thresholds or raw sums$",
+    "requantize-to-many-levels": (
+        one_layer(conv(post=Requantize(multiplier=[1 << 30] * 2, shift=[0, 0])), target=Uniform(bits=9, signed=False)),
+        r"^conv: gives Uniform\(.*bits=9.*\), the accelerator gives codes of up to 8 bits$",
     ),
     "many-levels": (
         one_layer(conv(post=thresholds(2, 511)), target=Uniform(bits=9, signed=False)),
