@@ -247,7 +247,8 @@ class Hardware:
 
     @property
     def weight_address_bits(self) -> int:
-        return max(1, *((path.weight_depth - 1).bit_length() for path in (*self.arrays, *self.vectors)))
+        depths = [array.weight_depth for array in self.arrays] + [path.weight_depth for path in self.vectors]
+        return max(1, *((depth - 1).bit_length() for depth in depths))
 
     @property
     def threshold_address_bits(self) -> int:

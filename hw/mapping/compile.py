@@ -128,7 +128,7 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
     hardware = _hardware(network, config, banks, arrays, vectors, steps, layouts, levels, pairs, line, sum_bits, depth)
     images = Images(
         program=tuple(program_words(network, config, hardware, steps, layouts)),
-        weights=tuple(_weight_words(path, steps) for path in (*arrays, *vectors)),
+        weights=(*(_weight_words(a, steps) for a in arrays), *(_weight_words(v, steps) for v in vectors)),
         thresholds=(
             line_words(found, config, line, sum_bits, levels)
             if line

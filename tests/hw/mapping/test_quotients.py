@@ -20,7 +20,7 @@ CONFIG = ArrayConfig(rows=6, cols=2, lanes=4, drains=2)
 def prepared(spec, encoding, raw=False):
     """A network of one layer, and its step, folded and with its weights laid out."""
     network = make_network([spec], shape=(4, 4, 3), encoding=encoding, raw=raw, seed=3)
-    (step,), (array,) = steps_of(network, CONFIG, banks=4)
+    (step,), (array,), _, _ = steps_of(network, CONFIG, banks=4)
     step.fold = next(
         array_folds(step.window, step.layout, CONFIG, chain=array.rows // CONFIG.drains, stacked=array.stacked, banks=4)
     )
