@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass
 
-from rowloom.hw.linear import line_fields
 from rowloom.hw.parameters import ArrayParameters, Hardware
 from rowloom.hw.program import input_fields, layer_fields, record_words
 
@@ -134,7 +133,7 @@ def _threshold_bits(hardware: Hardware) -> int:
     """Bits of a filter's first word in post-processing."""
     if hardware.line is None:
         return hardware.sum_bits + 1
-    return sum(line_fields(hardware.line, sum_bits=hardware.sum_bits, levels=hardware.levels).values())
+    return sum(hardware.line.fields(sum_bits=hardware.sum_bits, levels=hardware.levels).values())
 
 
 def lanes(hw: Hardware) -> tuple[int, int]:
