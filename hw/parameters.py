@@ -133,6 +133,13 @@ class LineParameters:
     remainder_bits: int
     bent: bool
 
+    def fields(self, *, sum_bits: int, levels: int) -> dict[str, int]:
+        """Fields of a filter's word and their widths, from the low bits up."""
+        starts = {"start": self.fraction}
+        if self.bent:
+            starts = {"start_0": self.remainder_bits, "start_1": self.remainder_bits}
+        return {"threshold": sum_bits} | starts | {"step": self.step_bits, "flip": levels}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:

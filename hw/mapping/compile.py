@@ -31,8 +31,8 @@ from rowloom.model.network import Network
 
 __all__ = ["compile"]
 
-#: Narrowest codes that are found by division: a table is cheaper for others.
-LEAST_DIVIDED = 3
+#: Narrowest codes that are found by division; one comparison needs none.
+LEAST_DIVIDED = 2
 
 Table = tuple[np.ndarray, np.ndarray]
 
