@@ -20,7 +20,7 @@ def prepared(spec, encoding, raw=False):
         array_folds(step.window, step.layout, CONFIG, chain=array.rows // CONFIG.drains, stacked=array.stacked, banks=4)
     )
     step.weights = row_weights(step.layer, step.layout, step.window, step.fold, array, CONFIG)
-    return network, step
+    return step
 
 
 CASES = [
@@ -41,7 +41,7 @@ CASES = [
 @pytest.mark.parametrize(("weights", "activations", "codes"), CASES, ids=str)
 def test_every_sum_of_the_units_has_the_code_of_the_layer(weights, activations, codes, bias, more):
     """Each filter at each sum that its units may give, by counting over all thresholds."""
-    network, step = prepared(Conv(filters=11, weights=weights, codes=codes, bias=bias), activations)
+    step = prepared(Conv(filters=11, weights=weights, codes=codes, bias=bias), activations)
     levels = step.levels + more
     table, falls = threshold_tables(step, CONFIG, levels)
     assert table.shape == (step.fold.blocks * step.fold.groups, CONFIG.drains, (1 << levels) - 1)
@@ -49,7 +49,7 @@ def test_every_sum_of_the_units_has_the_code_of_the_layer(weights, activations, 
     low, high = sum_span(step, CONFIG.group)
     post, layer, shown = step.layer.post, step.layer, set()
     sums = np.arange(low, high + 1)
-    least, greatest = network.sum_range(layer)
+    ends = [activations.min, activations.max]
     for place in np.ndindex(table.shape[:2]):
         m = place[0] * CONFIG.drains + place[1]
         count = (sums[:, None] >= table[place]).sum(1)
@@ -58,8 +58,10 @@ def test_every_sum_of_the_units_has_the_code_of_the_layer(weights, activations, 
             assert not got.any(), "a filter that the layer lacks gives code 0"
             continue
         given = sums - step.weights.offsets[m] + (layer.bias[m] if bias else 0)
-        if not bias:
-            assert given[0] <= least <= greatest <= given[-1]
+        reached = weights.decode(layer.weights[m])[..., None] * ends
+        bias_m = layer.bias[m] if bias else 0
+        assert given[0] <= reached.min(-1).sum() + bias_m
+        assert reached.max(-1).sum() + bias_m <= given[-1]
         want = codes.code_min + (int(post.direction[m]) * given[:, None] >= post.values[m]).sum(1)
         assert np.array_equal(got, want)
         shown |= set(want.tolist())
@@ -68,7 +70,7 @@ def test_every_sum_of_the_units_has_the_code_of_the_layer(weights, activations, 
 
 
 def test_raw_sums_leave_what_the_units_add():
-    _, step = prepared(Dense(filters=5, bias=True, weights=Ternary()), Uniform(bits=2, signed=False), raw=True)
+    step = prepared(Dense(filters=5, bias=True, weights=Ternary()), Uniform(bits=2, signed=False), raw=True)
     table, falls = threshold_tables(step, CONFIG, 2)
     found = table.reshape(-1, 3)[:5]
     assert np.array_equal(found, np.repeat((step.weights.offsets - step.layer.bias)[:, None], 3, axis=1))
