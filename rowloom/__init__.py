@@ -14,12 +14,15 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from numpy.typing import ArrayLike, NDArray
 
     from rowloom.boards.build import Image
     from rowloom.boards.host import Device
     from rowloom.hw.config import ArrayConfig
     from rowloom.hw.design import Design
+    from rowloom.model.encodings import Encoding
     from rowloom.model.errors import CheckFailed, DoesNotFit, RowloomError, ToolMissing
     from rowloom.model.network import Network
     from rowloom.sim.result import Result
@@ -36,6 +39,9 @@ __all__ = [
     "compile",
     "emit",
     "fit",
+    "from_onnx",
+    "from_qonnx",
+    "from_tflite",
     "images",
     "load",
     "lower",
@@ -104,6 +110,55 @@ def lower(module: Any, example_input: Any, **options: Any) -> "Network":
     return lower(module, example_input, **options)
 
 
+def from_qonnx(
+    path: str | PathLike[str],
+    *,
+    input_scale: "str | float | Fraction | None" = None,
+    input_encoding: "str | Encoding | None" = None,
+) -> "Network":
+    """Import a QONNX file: the network computes what qonnx's executor computes.
+
+    Parameters
+    ----------
+    path : str or path
+    input_scale, input_encoding : optional
+        Such as "1/255" and "uint8", for a graph that does not quantize its input.
+
+    Raises
+    ------
+    RowloomError
+        If the file is damaged or holds what is not supported; says where and what would be.
+    """
+    from rowloom.model.formats.source import import_file
+
+    return import_file(path, format="qonnx", input_scale=input_scale, input_encoding=input_encoding).network
+
+
+def from_onnx(
+    path: str | PathLike[str],
+    *,
+    input_scale: "str | float | Fraction | None" = None,
+    input_encoding: "str | Encoding | None" = None,
+) -> "Network":
+    """Import an ONNX file with QuantizeLinear and DequantizeLinear; else as :func:`from_qonnx`."""
+    from rowloom.model.formats.source import import_file
+
+    return import_file(path, format="onnx", input_scale=input_scale, input_encoding=input_encoding).network
+
+
+def from_tflite(path: str | PathLike[str]) -> "Network":
+    """Import a TFLite int8 file: the network computes what the TFLite reference kernels compute.
+
+    Raises
+    ------
+    RowloomError
+        If the file is damaged or holds what is not supported; says where and what would be.
+    """
+    from rowloom.model.formats.source import import_file
+
+    return import_file(path, format="tflite").network
+
+
 def train(
     recipe: str,
     *,
@@ -126,9 +181,14 @@ def train(
     return train(recipe, data=data, epochs=epochs, seed=seed, progress=progress)
 
 
-def run(net: "Network", x: "ArrayLike", keep: Literal["all"] | None = None) -> Any:
-    """Evaluate images exactly on the golden model: ``net.run(x, keep)``."""
-    return net.run(x, keep)
+def run(net: "Network", x: "ArrayLike", keep: Literal["all"] | None = None, *, dequantize: bool = False) -> Any:
+    """Evaluate images exactly on the golden model, in the layout of the file that ``net`` came from.
+
+    Without such a file, and with ``keep``, it is ``net.run(x, keep)``; see :func:`rowloom.model.host.host_run`.
+    """
+    from rowloom.model.host import host_run
+
+    return host_run(net, x, dequantize=dequantize) if keep is None else net.run(x, keep)
 
 
 def fit(net: "Network", board: str, goal: str = "throughput", *, clock_mhz: float | None = None) -> "ArrayConfig":
