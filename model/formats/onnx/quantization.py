@@ -233,8 +233,8 @@ def multi_threshold_node(importer: Importer, node: Node) -> None:
     if levels != encoding.code_max - encoding.code_min:
         # Codes that are never given.
         start = -int(point) if point.denominator == 1 and 0 <= point <= levels else 0
-        never = Parameter.scalar(np.inf)
-        always = Parameter.scalar(-np.inf)
+        never = Parameter.scalar(float(np.finfo(np.float32).max))
+        always = Parameter.scalar(float(np.finfo(np.float32).min))
         below = start - encoding.code_min
         steps = (*(always for _ in range(below)), *steps)
         steps = (*steps, *(never for _ in range(encoding.code_max - encoding.code_min - len(steps))))

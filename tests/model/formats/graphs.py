@@ -46,12 +46,12 @@ class Graph:
     def bipolar(self, x, scale=1.0):
         return self.add("BipolarQuant", x, scale, domain=self.domain)
 
-    def model(self, *outputs):
+    def model(self, *outputs, kinds=None):
         graph = helper.make_graph(
             self.nodes,
             "graph",
             [helper.make_tensor_value_info("x", self.kind, self.shape)],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+            [helper.make_tensor_value_info(name, (kinds or {}).get(name, TensorProto.FLOAT), None) for name in outputs],
             self.constants,
         )
         domains = {node.domain for node in self.nodes if node.domain}

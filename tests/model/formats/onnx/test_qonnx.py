@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from onnx import TensorProto
+
 import rowloom
 from rowloom.model.host import host_run
 from tests.model.formats.graphs import BREVITAS, Graph, qonnx_outputs, random_weights, written
@@ -289,11 +291,12 @@ def flattened_channels_last():
 def channels_last_domain():
     g = Graph((1, 8, 8, 3))
     last = "qonnx.custom_op.channels_last"
-    w = g.quant(random_weights(np.random.default_rng(17), (4, 3, 3, 3)).transpose(0, 2, 3, 1), 0.25, bits=4)
-    x = g.add("Conv", g.quant("x", 2.0**-5), w, domain=last, kernel_shape=[3, 3], pads=[1] * 4, strides=[1, 1])
+    window = {"kernel_shape": [3, 3], "pads": [1] * 4, "strides": [1, 1], "dilations": [1, 1], "group": 1}
+    w = np.random.default_rng(17).integers(-8, 8, (4, 3, 3, 3)) / 4
+    x = g.add("Conv", g.quant("x", 2.0**-5), w, domain=last, **window)
     numbers = (np.array([1, -1, 2, 0.5]), np.zeros(4), np.ones(4) / 4, np.ones(4))
     x = g.add("BatchNormalization", x, *numbers, domain=last, epsilon=0.0)
-    x = g.add("MaxPool", g.quant(x, 0.5, bits=4), domain=last, kernel_shape=[2, 2], strides=[2, 2])
+    x = g.add("MaxPool", g.quant(x, 0.5, bits=4), domain=last, kernel_shape=[2, 2], strides=[2, 2], pads=[0] * 4)
     return g.model(x)
 
 
@@ -362,10 +365,11 @@ def multi_threshold_on_the_input():
 @case
 def powers_of_two():
     g, x = start()
+    saturated = {"saturation": 1}
     w = random_weights(np.random.default_rng(22), (4, 3, 3, 3), 1.0)
-    w = g.add("FloatQuant", w, 0.5, 3.0, 0.0, 3.0, 8.0, domain=g.domain, has_inf=0, has_nan=0, has_subnormal=0)
+    w = g.add("FloatQuant", w, 0.5, 3.0, 0.0, 3.0, 8.0, domain=g.domain, has_inf=0, has_nan=0, has_subnormal=0, **saturated)
     x = g.add("Conv", x, w, kernel_shape=[3, 3])
-    x = g.add("FloatQuant", x, 0.5, 3.0, 0.0, 3.0, 4.0, domain=g.domain, has_inf=0, has_nan=0, has_subnormal=0)
+    x = g.add("FloatQuant", x, 0.5, 3.0, 0.0, 3.0, 4.0, domain=g.domain, has_inf=0, has_nan=0, has_subnormal=0, **saturated)
     return g.model(conv(g, x, 2, 4))
 
 
@@ -376,7 +380,7 @@ def argmax():
     _, index = g.add(
         *("TopK", g.add("MatMul", x, w), g.constant([1], np.int64)), outputs=2, axis=-1, largest=1, sorted=1
     )
-    return g.model(index)
+    return g.model(index, kinds={index: TensorProto.INT64})
 
 
 @case
@@ -466,7 +470,7 @@ def test_widths(bits, tmp_path):
     g, x = start()
     x = g.quant(conv(g, x, 3, 3, bits=max(bits, 2)), 0.25, bits=bits, signed=0)
     w = g.quant(random_weights(np.random.default_rng(3), (2, 3, 1, 1)), 0.25, bits=bits, narrow=int(bits > 1))
-    model = g.model(g.quant(g.add("Conv", x, w), 0.25, bits=8))
+    model = g.model(g.quant(g.add("Conv", x, w), 2.0**-5, bits=8))
     check(model, tmp_path / "m.onnx", inputs(model))
 
 
