@@ -65,7 +65,13 @@ def qonnx_outputs(model, x):
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.infer_shapes import InferShapes
 
-    wrapper = ModelWrapper(copy.deepcopy(model)).transform(InferShapes())
+    wrapper = ModelWrapper(copy.deepcopy(model))
+    for name in [each for node in wrapper.graph.node if node.op_type == "Quant" for each in node.output]:
+        # The shape of quantized weights is not inferred, but nodes of the channels-last domain ask for it.
+        shape = wrapper.get_tensor_shape(wrapper.find_producer(name).input[0])
+        if shape is not None:
+            wrapper.set_tensor_shape(name, shape)
+    wrapper = wrapper.transform(InferShapes())
     name = wrapper.graph.input[0].name
     runs = [execute_onnx(wrapper, {name: x[i : i + 1]}) for i in range(len(x))]
     return {key: np.concatenate([run[key] for run in runs]) for key in runs[0]}
