@@ -108,9 +108,10 @@ class ProcessingArray(wiring.Component):
                 chain = p % self.drains
                 row = (p // self.drains) % self.group
                 streams = range(self.group) if self.parameters.stacked else [row]
+                live = Cat(getattr(self, f"live_{j}_{q}") for j in streams).any()
                 m.d.comb += [
                     element.activations.eq(Cat(getattr(self, f"stream_{j}_{q}")[:word] for j in streams)),
-                    element.live.eq(Cat(getattr(self, f"live_{j}_{q}") for j in streams).any()),
+                    element.live.eq(self.parameters.live_padding | live),
                     element.odd.eq(self.odd),
                     element.weights.eq(getattr(self, f"weights_{p}")),
                     element.accumulate.eq(accumulate),

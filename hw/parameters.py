@@ -32,6 +32,8 @@ class ArrayParameters:
         Bits of an accumulator.
     half : bool
         Whether the unit carries the half bit that odd channel counts with padding need.
+    live_padding : bool
+        Whether padded taps are taps like others that hold code 0, instead of contributing nothing.
     """
 
     unit: str
@@ -43,6 +45,7 @@ class ArrayParameters:
     weight_depth: int
     sum_bits: int
     half: bool = False
+    live_padding: bool = False
 
     @property
     def spec(self) -> UnitSpec:

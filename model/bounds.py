@@ -43,7 +43,7 @@ def channel_bounds(layer: WeightedLayer, encoding: Encoding) -> tuple[list[int],
 
 def magnitude_bound(layer: WeightedLayer, encoding: Encoding) -> int:
     """Return what no sum exceeds in magnitude, in whatever order its terms are added."""
-    bias = 0 if layer.bias is None else int(np.abs(layer.bias).max())
+    bias = _largest(layer.bias)
     low, high = tap_range(layer, encoding)
     weights = _weights(layer)
     if layer.operation is Operation.ADDER:
@@ -92,6 +92,32 @@ def pool_bounds(layer: AveragePool2d, encoding: Encoding, shape: Shape) -> tuple
     bias = [0] * shape[2] if layer.bias is None else layer.bias.tolist()
     low, high = min(w * encoding.min for w in weights), max(w * encoding.max for w in weights)
     return [b + low for b in bias], [b + high for b in bias]
+
+
+def pool_reach(layer: AveragePool2d, encoding: Encoding, shape: Shape) -> int:
+    """Return what no sum of a map of ``shape`` exceeds in magnitude, nor any part of it."""
+    rows, columns = layer.taps(shape)
+    down, across = layer.factors(shape)
+    taps = max(map(int.__mul__, rows, down)) * max(map(int.__mul__, columns, across))
+    return taps * max(abs(encoding.min), abs(encoding.max)) + _largest(layer.bias)
+
+
+def add_reach(layer: Add) -> int:
+    """Return what no sum exceeds in magnitude, nor any part of it."""
+    return sum(_largest(table) for table in layer.tables) + _largest(layer.bias)
+
+
+def sum_reach(layer: SummingLayer, shapes: Sequence[Shape], encodings: Sequence[Encoding]) -> int:
+    """Return what no sum of any layer that sums exceeds in magnitude, in whatever order its terms are added."""
+    if isinstance(layer, AveragePool2d):
+        return pool_reach(layer, encodings[0], shapes[0])
+    if isinstance(layer, Add):
+        return add_reach(layer)
+    return magnitude_bound(layer, encodings[0])
+
+
+def _largest(values: NDArray[np.int64] | None) -> int:
+    return 0 if values is None else max(abs(int(values.min())), abs(int(values.max())))
 
 
 def add_bounds(layer: Add, channels: int) -> tuple[list[int], list[int]]:

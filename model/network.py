@@ -232,16 +232,12 @@ class Network:
         raise RowloomError(self._place(layer), f"reads {late[0]} before {writer} writes it", "sort the layers")
 
     def _check_use(self, writers: Mapping[str, Layer]) -> None:
-        """Check that every tensor is read or is an output."""
+        """Check that every tensor is read or is an output; the input is, if there is anything else."""
         used = {name for layer in self.layers for name in layer.inputs} | set(self.outputs)
-        for tensor in self.tensors:
-            if tensor.name not in used:
-                if tensor.name == self.input:
-                    raise RowloomError(self.name, f"its input {tensor.name} is read by no layer")
+        for name, writer in writers.items():
+            if name not in used:
                 raise RowloomError(
-                    self._place(writers[tensor.name]),
-                    f"writes {tensor.name}, which no layer reads",
-                    "must be an output, or left out",
+                    self._place(writer), f"writes {name}, which no layer reads", "must be an output, or left out"
                 )
 
     def _check_views(self) -> None:

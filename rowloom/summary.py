@@ -29,11 +29,11 @@ def _encoding_name(encoding: Encoding) -> str:
 
 
 def _unit(net: Network, layer: Layer) -> str | None:
-    """Return the name of the unit that a layer's products need; None where there are none or no unit forms them."""
+    """Return the name of the unit that a layer's sums need; None where there are none or no unit forms them."""
     if not isinstance(layer, Conv2d | Linear):
         return None
     try:
-        return unit_for(layer.weight_encoding, net.tensor(layer.input).encoding).NAME
+        return unit_for(layer.weight_encoding, net.tensor(layer.input).encoding, operation=layer.operation).NAME
     except RowloomError:
         return None
 
@@ -52,6 +52,7 @@ def describe_network(net: Network) -> dict[str, Any]:
             {
                 "name": layer.name,
                 "op": layer.op,
+                "operation": layer.operation.value if isinstance(layer, Conv2d | Linear) else None,
                 "weight_encoding": _encoding_name(layer.weight_encoding)
                 if isinstance(layer, Conv2d | Linear)
                 else None,

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 from rowloom.hw.parameters import ArrayParameters, Hardware
 from rowloom.hw.program import input_fields, layer_fields, record_words
+from rowloom.hw.units.adder_spec import TABLE_BITS
 
 __all__ = ["BRAM_ECP5", "Bram", "Cost", "estimate", "memories"]
 
@@ -56,17 +57,22 @@ def memories(hardware: Hardware) -> dict[str, tuple[int, int, int]]:
             hardware.sum_bits,
             hardware.threshold_depth << level,
         )
-    for array in hardware.arrays:
-        found[f"weights of {array.unit}"] = (
-            array.rows,
-            _products(hardware, array) * array.weight_bits,
-            array.weight_depth,
-        )
+    found |= _weight_memories(hardware)
     return {
         name: (count, width, depth)
         for name, (count, width, depth) in found.items()
         if width * depth > hardware.logic_bits
     }
+
+
+def _weight_memories(hardware: Hardware) -> dict[str, tuple[int, int, int]]:
+    """Those of each array by its unit, numbered where several arrays have the same."""
+    found: dict[str, tuple[int, int, int]] = {}
+    for array in hardware.arrays:
+        same = sum(name.startswith(f"weights of {array.unit}") for name in found)
+        name = f"weights of {array.unit}" + (f" {same + 1}" if same else "")
+        found[name] = (array.rows, _products(hardware, array) * array.weight_bits, array.weight_depth)
+    return found
 
 
 def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
@@ -120,12 +126,9 @@ def _products(hardware: Hardware, array: ArrayParameters) -> int:
 
 def _small(hardware: Hardware) -> list[tuple[int, int, int]]:
     large = memories(hardware)
-    return [
-        entry
-        for array in hardware.arrays
-        if f"weights of {array.unit}" not in large
-        for entry in [(array.rows, _products(hardware, array) * array.weight_bits, array.weight_depth)]
-    ] + ([] if "thresholds" in large else [(hardware.drains, hardware.sum_bits + 1, hardware.threshold_depth)])
+    return [size for name, size in _weight_memories(hardware).items() if name not in large] + (
+        [] if "thresholds" in large else [(hardware.drains, hardware.sum_bits + 1, hardware.threshold_depth)]
+    )
 
 
 def _carry(bits: int) -> int:
@@ -167,6 +170,17 @@ def _terms(products: int, array: ArrayParameters) -> int:
     return round(products * term) + _tree(products, width)
 
 
+def _adder(products: int, array: ArrayParameters) -> int:
+    """A table, or a subtraction, its complement and the carry; and the tree."""
+    top = array.spec.word_range(1)[1]
+    codes = array.weight_bits + array.activation_bits
+    if codes <= TABLE_BITS:
+        width = top.bit_length()
+        return round(products * width * (1 if codes <= 4 else 1.5)) + _tree(products, width)
+    width = top.bit_length() - 1
+    return products * (_carry(width + 1) + width + 2) + _tree(products, width)
+
+
 def _bitplane(products: int, array: ArrayParameters) -> int:
     planes = array.weight_bits * array.activation_bits
     count = _xnor(products, array)
@@ -174,6 +188,7 @@ def _bitplane(products: int, array: ArrayParameters) -> int:
 
 
 _UNITS = {
+    "adder": _adder,
     "bitplane": _bitplane,
     "xnor": _xnor,
     "sign": _sign,

@@ -8,11 +8,13 @@ from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.fold import Fold, Window, window_of
 from rowloom.hw.mapping.weights import RowWeights
 from rowloom.hw.parameters import ArrayParameters
-from rowloom.hw.units import UnitSpec, unit_for
+from rowloom.hw.units import SPECS, UnitSpec, unit_for
+from rowloom.hw.units.nearest import nearest, refusal
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import ArgMax, Conv2d, Layer, Linear, MaxPool2d
 from rowloom.model.network import Network
+from rowloom.model.operation import Operation
 from rowloom.model.post import Thresholds
 
 __all__ = ["MAX_LEVELS", "Step", "steps_of"]
@@ -20,7 +22,8 @@ __all__ = ["MAX_LEVELS", "Step", "steps_of"]
 #: Widest code that post-processing finds by thresholds.
 MAX_LEVELS = 8
 
-ArrayKey = tuple[str, Encoding, Encoding]
+#: Unit, encodings of weights and activations, and whether padded taps are live.
+ArrayKey = tuple[str, Encoding, Encoding, bool]
 
 
 @dataclass(kw_only=True)
@@ -64,11 +67,6 @@ class Step:
     threshold_base: int = 0
 
     @property
-    def key(self) -> ArrayKey | None:
-        """Steps of equal keys share an array."""
-        return _key(self.layer, self.spec, self.source)
-
-    @property
     def levels(self) -> int:
         """Comparisons that find an output code."""
         if self.layer_post is None:
@@ -82,8 +80,34 @@ class Step:
         return None if isinstance(self.layer, MaxPool2d) else self.layer.post
 
 
-def _key(layer: Any, spec: type[UnitSpec] | None, source: Encoding) -> ArrayKey | None:
-    return None if spec is None else (spec.NAME, layer.weight_encoding, source)
+def _keys(network: Network, layers: list[Any], specs: list[type[UnitSpec] | None]) -> list[ArrayKey | None]:
+    """A key for each layer, None for pooling: layers of equal keys share an array."""
+    plain = [
+        None if spec is None else (spec.NAME, layer.weight_encoding, network.tensor(layer.input).encoding)
+        for layer, spec in zip(layers, specs, strict=True)
+    ]
+    live = {key for key, layer in zip(plain, layers, strict=True) if key and _pads_live(layer)}
+    # A layer without padding takes either kind of array.
+    return [
+        None if key is None else (*key, key in live and not (_padded(layer) and not _pads_live(layer)))
+        for key, layer in zip(plain, layers, strict=True)
+    ]
+
+
+def _padded(layer: Any) -> bool:
+    return isinstance(layer, Conv2d) and any(layer.padding)
+
+
+def _pads_live(layer: Any) -> bool:
+    """Whether padded taps contribute what a value makes of their weights, instead of nothing."""
+    if not _padded(layer) or layer.pad_value is None:
+        return False
+    return layer.pad_value != 0 or layer.operation is not Operation.MULTIPLY
+
+
+def _zeros_show(layer: Any) -> bool:
+    """Whether a padded tap is not a tap of code 0, even where code 0 means 0: it cannot share a word with live ones."""
+    return _padded(layer) and layer.operation is not Operation.MULTIPLY and not _pads_live(layer)
 
 
 def steps_of(network: Network, config: ArrayConfig, banks: int) -> tuple[list[Step], list[ArrayParameters]]:
@@ -96,12 +120,14 @@ def steps_of(network: Network, config: ArrayConfig, banks: int) -> tuple[list[St
     Raises
     ------
     RowloomError
-        Naming the layer that the accelerator cannot run, and why.
+        Naming the layer that the accelerator cannot run, and why; or a unit that was asked for in vain.
     """
     layers, argmax = _without_argmax(network)
     specs = [_unit_of(layer, network, config, last=layer is layers[-1]) for layer in layers]
-    keys = [_key(layer, spec, network.tensor(layer.input).encoding) for layer, spec in zip(layers, specs, strict=True)]
-    stacked = _stacked_key(network, layers, specs, keys)
+    for name in config.units:
+        _check_preferred(SPECS[name], network, layers)
+    keys = _keys(network, layers, specs)
+    stacked = _stacked_key(network, layers, keys)
     arrays: dict[ArrayKey, ArrayParameters] = {}
     for key in keys:
         if key is not None and key not in arrays:
@@ -113,6 +139,7 @@ def steps_of(network: Network, config: ArrayConfig, banks: int) -> tuple[list[St
                 stacked=small,
                 weights=key[1],
                 activations=key[2],
+                live_padding=key[3],
                 weight_depth=1,
                 sum_bits=1,
             )
@@ -167,10 +194,12 @@ def _unit_of(layer: Layer, network: Network, config: ArrayConfig, *, last: bool)
     if isinstance(layer, Conv2d):
         if layer.groups != 1:
             raise RowloomError(layer.name, f"has {layer.groups} groups", "the accelerator runs 1")
-        if layer.pad_value:
-            raise RowloomError(layer.name, f"pads with {layer.pad_value}", "the accelerator pads with 0")
+        zero = int(source.decode(0))
+        if _pads_live(layer) and layer.pad_value != zero:
+            least = f" or with {zero}, which code 0 of its input means" if zero else ""
+            raise RowloomError(layer.name, f"pads with {layer.pad_value}", f"the accelerator pads with 0{least}")
     try:
-        spec = unit_for(layer.weight_encoding, source, config.units)
+        spec = unit_for(layer.weight_encoding, source, config.units, layer.operation)
     except RowloomError as error:
         raise RowloomError(layer.name, str(error)) from None
     if layer.post is None:
@@ -183,7 +212,22 @@ def _unit_of(layer: Layer, network: Network, config: ArrayConfig, *, last: bool)
     return spec
 
 
-def _stacked_key(network, layers, specs, keys) -> ArrayKey | None:
+def _check_preferred(kind: type[UnitSpec], network: Network, layers: list[Any]) -> None:
+    """Raise RowloomError, about the layer that is nearest to it, if a unit that was asked for takes no layer."""
+    pairs = {
+        layer.name: (layer.weight_encoding, network.tensor(layer.input).encoding)
+        for layer in layers
+        if not isinstance(layer, MaxPool2d) and layer.operation is kind.OPERATION
+    }
+    if not pairs:
+        what = "products" if kind.OPERATION is Operation.MULTIPLY else "distances"
+        raise RowloomError(f"{kind.NAME} unit", f"is asked for, but no layer of {network.name} sums {what}")
+    if not any(kind.accepts(*pair) for pair in pairs.values()):
+        name = min(pairs, key=lambda name: nearest([kind], *pairs[name])[3])
+        raise RowloomError(name, f"{kind.NAME} is asked for, but takes no layer: {refusal(kind, *pairs[name])}")
+
+
+def _stacked_key(network, layers, keys) -> ArrayKey | None:
     """The key of the array that may be a small stacked one: the input's alone, beside others."""
     first = {key for layer, key in zip(layers, keys, strict=True) if layer.input == network.input}
     others = {key for layer, key in zip(layers, keys, strict=True) if layer.input != network.input and key}
@@ -193,6 +237,8 @@ def _stacked_key(network, layers, specs, keys) -> ArrayKey | None:
     # Rows that are padding stand beside rows that are not: their zeros must mean 0.
     if key is None or key[0] == "xnor" or int(key[2].decode(0)) != 0:
         return None
+    if any(_zeros_show(layer) for layer in layers if layer.input == network.input):
+        return None
     return key
 
 
@@ -201,6 +247,8 @@ def _layout(layer, tensor, lanes: int, banks: int, *, first: bool) -> Layout:
     encoding = tensor.encoding
     plain = Layout(shape=tensor.shape, bits=encoding.bits, lanes=lanes, banks=banks, signed=encoding.signed)
     if not first or not isinstance(layer, Conv2d) or int(encoding.decode(0)) != 0:
+        return plain
+    if _zeros_show(layer) and any(layer.padding[2:]):
         return plain
     taps, channels = layer.weights.shape[2], tensor.shape[2]
     if 1 < taps * channels <= lanes and taps > 1 and layer.dilation[1] == 1 and layer.padding[2] < taps:

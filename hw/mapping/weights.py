@@ -58,12 +58,15 @@ def row_weights(
     filled[..., :channels] = 0
     filled[..., channels:] = spec.fill(absent_last)
     filled[:, :rows, :, :channels] = codes
-    if array.stacked:
-        filled[:, rows:] = spec.fill(lanes * words)
+    if array.stacked or array.live_padding:
+        filled[:, rows:] = np.tile(spec.fill(lanes), words)
     filled = filled.reshape(filters, fold.chunks, fold.chunk_rows, taps, words, lanes)
     absent = np.zeros((fold.chunks, fold.chunk_rows, taps, words), np.int64)
     absent[..., -1] = absent_last
     live = (np.arange(tall) < rows).reshape(fold.chunks, fold.chunk_rows, 1, 1)
+    if array.live_padding:  # rows beyond the kernel are live too, with no channel in any lane
+        absent = np.where(live, absent, lanes)
+        live = np.ones_like(live)
     if array.stacked:  # the rows of a chunk stand side by side in one word
         filled = filled.transpose(0, 1, 3, 4, 2, 5).reshape(filters, fold.chunks, 1, taps, words, -1)
         absent = absent.sum(1, keepdims=True)
@@ -71,7 +74,9 @@ def row_weights(
 
     offsets = spec.offset(filled, absent)
     dead = spec.dead_offset(filled, absent)
-    needs_half = window.padded and not np.array_equal(offsets, np.broadcast_to(dead, offsets.shape))
+    needs_half = (
+        window.padded and not array.live_padding and not np.array_equal(offsets, np.broadcast_to(dead, offsets.shape))
+    )
     total = np.where(live, offsets, dead).reshape(filters, -1).sum(1)
 
     # Filter m = (block * groups + sum) * drains + chain; row of the chain = sum * rows_summed + j.

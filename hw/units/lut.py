@@ -3,7 +3,7 @@
 from amaranth import Cat
 
 from rowloom.hw.units.terms import TermUnit
-from rowloom.hw.units.value import table
+from rowloom.hw.units.value import code_of, known, table
 
 __all__ = ["LutUnit"]
 
@@ -20,19 +20,10 @@ class LutUnit(TermUnit):
         products = []
         for w in range(1 << weights.bits):
             for a in range(1 << activations.bits):
-                known = _known(w, weights) and _known(a, activations)
-                products.append(_value(w, weights) * _value(a, activations) if known else 0)
+                codes = known(w, weights) and known(a, activations)
+                products.append(_value(w, weights) * _value(a, activations) if codes else 0)
         return table(m, Cat(self.activation(lane), self.weight(lane)), products, name=f"product_{lane}")
 
 
-def _code(bits, encoding):
-    """The code that these bits are."""
-    return bits - (1 << encoding.bits) if encoding.signed and bits >> (encoding.bits - 1) else bits
-
-
-def _known(bits, encoding):
-    return encoding.code_min <= _code(bits, encoding) <= encoding.code_max
-
-
 def _value(bits, encoding):
-    return int(encoding.decode(_code(bits, encoding)))
+    return int(encoding.decode(code_of(bits, encoding)))

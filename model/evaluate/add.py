@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from rowloom.model.bounds import add_reach
 from rowloom.model.encodings import Encoding
 from rowloom.model.evaluate.finish import Finish
 from rowloom.model.evaluate.numbers import exact_type, look_up
@@ -23,8 +23,7 @@ class TableSums:
     @classmethod
     def of(cls, layer: Add, sources: list[Encoding], target: Encoding) -> "TableSums":
         """Return the layer prepared."""
-        reach = sum(max(abs(int(table.min())), abs(int(table.max()))) for table in layer.tables)
-        bound = reach + (0 if layer.bias is None else int(np.abs(layer.bias).max()))
+        bound = add_reach(layer)
         dtype = exact_type(bound)
         return cls(
             tables=tuple(table.astype(dtype) for table in layer.tables),

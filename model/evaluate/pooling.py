@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from rowloom.model.bounds import pool_reach
 from rowloom.model.encodings import Encoding
 from rowloom.model.evaluate.finish import Finish
 from rowloom.model.evaluate.numbers import decode, exact_type, pad
@@ -40,8 +41,7 @@ class WindowSums:
     def of(cls, layer: AveragePool2d, source: Encoding, target: Encoding, shape: Shape) -> "WindowSums":
         """Return the layer prepared for maps of ``shape``."""
         rows, columns = layer.factors(shape)
-        reach = max(abs(source.min), abs(source.max)) * layer.kernel[0] * layer.kernel[1] * max(rows) * max(columns)
-        bound = reach + (0 if layer.bias is None else int(np.abs(layer.bias).max()))
+        bound = pool_reach(layer, source, shape)
         dtype = exact_type(bound)
         factors = np.multiply.outer(rows, columns)[:, :, None].astype(dtype)
         return cls(

@@ -86,6 +86,11 @@ class Conv2d(UnaryLayer):
         """M, the number of filters."""
         return len(self.weights)
 
+    @property
+    def depthwise(self) -> bool:
+        """Whether there are several groups and every one has one channel: groups = C."""
+        return self.groups > 1 and self.weights.shape[3] == 1
+
     def output_shape(self, *shapes: Shape) -> Shape:
         """Return (E, F, M)."""
         (shape,) = shapes

@@ -8,6 +8,7 @@ from rowloom.hw import ArrayConfig
 from rowloom.model.encodings import Binary, Encoding, Uniform
 from rowloom.model.layers import ArgMax, Conv2d, Layer, Linear, MaxPool2d
 from rowloom.model.network import Network, Tensor
+from rowloom.model.operation import Operation
 from rowloom.model.post import Thresholds
 
 BINARY = Binary()
@@ -24,6 +25,8 @@ class Conv:
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilation: tuple[int, int] = (1, 1)
+    pad_value: int | None = None
+    operation: Operation = Operation.MULTIPLY
     bias: bool = False
     weights: Encoding = BINARY
     codes: Encoding = BINARY
@@ -34,6 +37,7 @@ class Dense:
     """A linear layer to be made."""
 
     filters: int
+    operation: Operation = Operation.MULTIPLY
     bias: bool = False
     weights: Encoding = BINARY
     codes: Encoding = BINARY
@@ -114,11 +118,11 @@ def _weighted(rng, spec, name, source, post, weights=None, bias=None):
         bias = rng.integers(-9, 10, spec.filters) if spec.bias else None
     given = {
         "name": name, "input": source.name, "output": name, "weights": weights, "weight_encoding": spec.weights,
-        "bias": bias, "post": post,
+        "bias": bias, "post": post, "operation": spec.operation,
     }  # fmt: skip
     if isinstance(spec, Dense):
         return Linear(**given)
-    return Conv2d(**given, stride=spec.stride, padding=spec.padding, dilation=spec.dilation)
+    return Conv2d(**given, stride=spec.stride, padding=spec.padding, dilation=spec.dilation, pad_value=spec.pad_value)
 
 
 def _thresholds(rng, reached, codes):

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In
 
 from rowloom.hw.pe import ProcessingElement
 from rowloom.hw.units import make_unit
+from rowloom.model.operation import Operation
 from tests.hw.units.words import codes_of
 
 WORD = ("activations", "weights", "live", "odd")
@@ -16,7 +17,8 @@ class SumProperty(wiring.Component):
     """A unit returns the sum of the products of two words, plus an offset that only the weights decide.
 
     In every cycle, whatever went before: ``latency`` cycles after a word of valid codes,
-    ``sum << shift == a[0] * w[0] + ... + a[L-1] * w[L-1] + offset(w)``, one more with ``odd`` if the
+    ``sum << shift == a[0] * w[0] + ... + a[L-1] * w[L-1] + offset(w)``, or ``-abs(a - w)`` in the place of
+    products for the adder operation, one more with ``odd`` if the
     unit has the half bit, and ``dead`` after a padded tap if that is given.
     """
 
@@ -83,7 +85,9 @@ def expected(m, case, word):
     a = [_meaning(m, code, spec.activations, name=f"a{i}") for i, (code, _) in enumerate(codes)]
     w = [_meaning(m, code, spec.weights, name=f"w{i}") for i, (_, code) in enumerate(codes)]
     m.d.comb += Assume(word.live | (word.activations == 0))
-    want = sum(x * y for x, y in zip(a, w, strict=True)) + case.offset(w)
+    pairs = zip(a, w, strict=True)
+    products = [x * y if case.operation is Operation.MULTIPLY else -abs(x - y) for x, y in pairs]
+    want = sum(products) + case.offset(w)
     if spec.half:
         want = want + word.odd
     return want if case.dead is None else Mux(word.live, want, case.dead)

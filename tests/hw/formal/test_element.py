@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 
 from rowloom.hw.pe import ProcessingElement
 from rowloom.model.encodings import DoReFa, Ternary
-from tests.hw.formal.cases import BIT, LOG, Case, negative, negative_pairs, signed, unsigned
+from tests.hw.formal.cases import BIT, LOG, Case, adder, negative, negative_pairs, signed, unsigned
 from tests.hw.formal.properties import AccumulateProperty
 from tests.hw.formal.prover import counterexample
 from tests.hw.machines import array_parameters
@@ -24,6 +24,8 @@ CASES = (
     Case(weights=LOG, activations=unsigned(2), lanes=2),
     Case(weights=DoReFa(2), activations=unsigned(2), lanes=2),
     Case(weights=signed(3), activations=unsigned(3), lanes=2, slow=True),
+    adder(signed(2), unsigned(2), lanes=2, offset=lambda w: 10, dead=10),
+    adder(signed(3), unsigned(3), lanes=2, offset=lambda w: 32, dead=32),
 )
 
 

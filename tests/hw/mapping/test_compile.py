@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -260,3 +262,35 @@ def test_padding_and_dilation_may_exceed_the_map(spread):
     design = compile_network(make_network(specs, shape=(2, 3, 1)), ArrayConfig(rows=3, cols=2, lanes=4))
     record = records(design)[1][1]
     assert (record["x_first"], record["y_first"]) == (-2 * spread, -2 * spread)
+
+
+UNITS = make_network(
+    [Conv(filters=3, weights=DoReFa(2), codes=Uniform(bits=8, signed=False)), Dense(filters=2, weights=DoReFa(4))],
+    shape=(6, 6, 2),
+)
+
+
+@pytest.mark.parametrize(
+    ("units", "message"),
+    [
+        # The first layer is nearer: its weights are few enough bits, only its pixels are not.
+        (
+            ("lut",),
+            r"^conv0: lut is asked for, but takes no layer: lut unit: does not take DoReFa\(k=2\) weights x "
+            r"Uniform\(bits=8, signed=False\) activations, the nearest pair that it takes is DoReFa\(k=2\) weights x "
+            r"Uniform\(bits=4, signed=False\) activations: ",
+        ),
+        (("multiply", "xnor"), r"^conv0: xnor is asked for, but takes no layer: xnor unit: does not take DoReFa"),
+        (("adder",), r"^adder unit: is asked for, but no layer of random sums distances$"),
+    ],
+)
+def test_a_unit_that_was_asked_for_in_vain_is_told(units, message):
+    """Not passed over in silence."""
+    with pytest.raises(RowloomError, match=message):
+        compile_network(UNITS, replace(SMALL, units=units))
+
+
+def test_a_unit_that_takes_one_layer_is_preferred_there():
+    network = make_network([Conv(filters=3, codes=BYTES), Dense(filters=2, weights=DoReFa(4))], shape=(6, 6, 2))
+    design = compile_network(network, replace(SMALL, units=("sign", "multiply")))
+    assert [layer.unit for layer in design.layers] == ["sign", "multiply"]
