@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from os import PathLike
 from pathlib import Path
@@ -52,14 +54,29 @@ def import_file(
             raise RowloomError(subject, "has an input with a scale of its own", "leave --input-scale and --input-encoding out")
         from rowloom.model.formats import tflite
 
-        return tflite.from_bytes(subject, name, content)
+        with _about(subject):
+            return tflite.from_bytes(subject, name, content)
     if format == "tflite":
         raise RowloomError(subject, "is not a TFLite file", "need a file with TFL3 at byte 4")
     if content[:4] == b"PK\x03\x04" or content[:1] in (b"{", b"<", b"%", b"\x89") or not content:
         raise RowloomError(subject, "is of no known format", "need a QONNX, ONNX or TFLite file")
     from rowloom.model.formats import onnx
 
-    return onnx.from_bytes(subject, name, content, input_scale=scale, input_encoding=encoding)
+    with _about(subject):
+        return onnx.from_bytes(subject, name, content, input_scale=scale, input_encoding=encoding)
+
+
+@contextmanager
+def _about(subject: str) -> Iterator[None]:
+    """Let every error name the file, or the option that is wrong."""
+    try:
+        yield
+    except RowloomError as error:
+        if error.subject.startswith((subject, "--")):
+            raise
+        raise RowloomError(subject, str(error)) from None
+    except (MemoryError, RecursionError):
+        raise RowloomError(subject, "is too large or too deep to import") from None
 
 
 def parse_scale(text: str | float | Fraction) -> Fraction:

@@ -11,7 +11,7 @@ from rowloom.model.encodings import Encoding
 from rowloom.model.formats.bisection import find_thresholds
 from rowloom.model.formats.floats import float_thresholds
 from rowloom.model.formats.onnx.axes import Misfit
-from rowloom.model.formats.onnx.quantizers import Quantizer
+from rowloom.model.formats.onnx.quantizers import MultiThreshold, Quantizer
 from rowloom.model.formats.onnx.signal import Carrier, Signal
 from rowloom.model.layers import Add, Layer, MaxPool2d
 from rowloom.model.post import Thresholds
@@ -187,6 +187,7 @@ def _count_ties(importer: "Importer", signal: Signal, quantizer: Quantizer, thre
     own = [[Fraction(float(v)) for v in p] for p in signal.columns(quantizer.parameters, importer.names)]
     wrong = np.zeros(thresholds.values.shape, bool)
     doubles = tuple(p.astype(np.float64) for p in signal.columns(quantizer.parameters, importer.names))
+    plain = isinstance(quantizer, MultiThreshold) or all((np.frexp(np.abs(p))[0] == 0.5).all() for p in doubles)
     for back in (0, 1):
         integers = (thresholds.values - back) * direction[:, None]
         inside = (integers >= low[:, None]) & (integers <= high[:, None])
@@ -194,8 +195,13 @@ def _count_ties(importer: "Importer", signal: Signal, quantizer: Quantizer, thre
         with np.errstate(all="ignore"):
             y = signal.evaluate(carrier.start(x, np.float64), importer.names)
             below, above = (quantizer.codes(y * (1 + sign * _NEAR) + sign * 1e-300, doubles).T for sign in (-1, 1))
+            wide = signal.evaluate(carrier.start(x, np.longdouble), importer.names)
+            at = quantizer.codes(y, doubles).T
         wanted = np.broadcast_to(codes[1:], wrong.shape)
-        reached_low, reached_high = below >= wanted, above >= wanted
+        # What more bits do not change was not rounded: float64 is exact there, on a tie too.
+        unrounded = (wide == y).T if plain else np.False_
+        reached_low = np.where(unrounded, at, below) >= wanted
+        reached_high = np.where(unrounded, at, above) >= wanted
         sure = reached_low == reached_high
         wrong |= inside & sure & (reached_low != (back == 0))
         for m, n in np.argwhere(inside & ~sure):

@@ -97,7 +97,7 @@ def _function(importer: Importer, operator: Operator, codes: Callable[[Uniform, 
     source, _ = importer.encoding(importer.file.tensors[index], operator)
     target, scale = importer.encoding(importer.output(operator), operator)
     result = codes(source, target)
-    if np.array_equal(target.decode(result), source.decode(_every(source))):
+    if source == target and np.array_equal(result, _every(source)):
         importer.set(operator, value, "keeps every value")
         return
     name = _table(importer, value.tensor, result, target, scale, operator.kind.lower())

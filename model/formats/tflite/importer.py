@@ -79,18 +79,16 @@ class Importer:
         from rowloom.model.formats.tflite.operators import OPERATORS
 
         self._begin()
+        known = {**OPERATORS, **dict.fromkeys(FOLDABLE, Importer._fold)}
         for operator in self.file.operators:
-            if any(index in self.constants for index in operator.inputs) and operator.kind in FOLDABLE:
-                self._fold(operator)
-            elif operator.kind == "SHAPE":
-                self._fold(operator)
-            elif operator.kind in OPERATORS:
-                OPERATORS[operator.kind](self, operator)
-            elif operator.kind in FOLDABLE:
-                self._fold(operator)
-            else:
-                known = ", ".join(sorted((*OPERATORS, *FOLDABLE)))
-                raise self.fail(operator, "is not supported", f"supported: {known}")
+            if operator.kind not in known:
+                raise self.fail(operator, "is not supported", f"supported: {', '.join(sorted(known))}")
+            try:
+                known[operator.kind](self, operator)
+            except RowloomError as error:
+                if error.subject.startswith(self.subject):
+                    raise
+                raise self.fail(operator, str(error)) from None
         views = [self._output(index) for index in self.file.outputs]
         return self.builder.finish(
             input=INPUT,

@@ -46,16 +46,19 @@ class Graph:
     def bipolar(self, x, scale=1.0):
         return self.add("BipolarQuant", x, scale, domain=self.domain)
 
-    def model(self, *outputs, kinds=None):
+    def model(self, *outputs, kinds=None, shapes=None):
         graph = helper.make_graph(
             self.nodes,
             "graph",
             [helper.make_tensor_value_info("x", self.kind, self.shape)],
             [helper.make_tensor_value_info(name, (kinds or {}).get(name, TensorProto.FLOAT), None) for name in outputs],
             self.constants,
+            value_info=[
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (shapes or {}).items()
+            ],
         )
         domains = {node.domain for node in self.nodes if node.domain}
-        opsets = [helper.make_opsetid("", self.opset), *(helper.make_opsetid(domain, 1) for domain in domains)]
+        opsets = [helper.make_opsetid("", self.opset), *(helper.make_opsetid(d, 13 if "last" in d else 1) for d in domains)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8 if self.opset < 21 else 10)
 
 
@@ -65,13 +68,7 @@ def qonnx_outputs(model, x):
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.infer_shapes import InferShapes
 
-    wrapper = ModelWrapper(copy.deepcopy(model))
-    for name in [each for node in wrapper.graph.node if node.op_type == "Quant" for each in node.output]:
-        # The shape of quantized weights is not inferred, but nodes of the channels-last domain ask for it.
-        shape = wrapper.get_tensor_shape(wrapper.find_producer(name).input[0])
-        if shape is not None:
-            wrapper.set_tensor_shape(name, shape)
-    wrapper = wrapper.transform(InferShapes())
+    wrapper = ModelWrapper(copy.deepcopy(model)).transform(InferShapes())
     name = wrapper.graph.input[0].name
     runs = [execute_onnx(wrapper, {name: x[i : i + 1]}) for i in range(len(x))]
     return {key: np.concatenate([run[key] for run in runs]) for key in runs[0]}

@@ -293,11 +293,14 @@ def channels_last_domain():
     last = "qonnx.custom_op.channels_last"
     window = {"kernel_shape": [3, 3], "pads": [1] * 4, "strides": [1, 1], "dilations": [1, 1], "group": 1}
     w = np.random.default_rng(17).integers(-8, 8, (4, 3, 3, 3)) / 4
-    x = g.add("Conv", g.quant("x", 2.0**-5), w, domain=last, **window)
+    x = g.quant("x", 2.0**-5)
     numbers = (np.array([1, -1, 2, 0.5]), np.zeros(4), np.ones(4) / 4, np.ones(4))
-    x = g.add("BatchNormalization", x, *numbers, domain=last, epsilon=0.0)
-    x = g.add("MaxPool", g.quant(x, 0.5, bits=4), domain=last, kernel_shape=[2, 2], strides=[2, 2], pads=[0] * 4)
-    return g.model(x)
+    y = g.add("Conv", x, w, domain=last, **window)
+    z = g.add("BatchNormalization", y, *numbers, domain=last, epsilon=0.0)
+    q = g.quant(z, 0.5, bits=4)
+    p = g.add("MaxPool", q, domain=last, kernel_shape=[2, 2], strides=[2, 2], pads=[0] * 4)
+    # qonnx does not infer shapes here.
+    return g.model(p, shapes={x: (1, 8, 8, 3), y: (1, 8, 8, 4), z: (1, 8, 8, 4), q: (1, 8, 8, 4)})
 
 
 @case
