@@ -60,7 +60,9 @@ class IntegerSoftmax:
         counted = difference >= self.least
         scaled = multiply_by_quantized_multiplier(np.where(counted, difference, 0), self.multiplier, self.shift)
         power = _exp_on_negative_values(scaled)
-        total = np.where(counted, rounding_divide_by_power_of_two(power, _ACCUMULATION_BITS), 0).sum(axis=-1, keepdims=True)
+        total = np.where(counted, rounding_divide_by_power_of_two(power, _ACCUMULATION_BITS), 0).sum(
+            axis=-1, keepdims=True
+        )
         reciprocal, bits_over_unit = _reciprocal(total)
         product = saturating_rounding_doubling_high_mul(reciprocal, power)
         result = rounding_divide_by_power_of_two(product, bits_over_unit + 31 - 8) - 128

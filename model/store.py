@@ -49,9 +49,20 @@ def save(network: Network, path: str | PathLike[str]) -> None:
     RowloomError
         If the file cannot be written.
     """
+    manifest, arrays = manifest_of(network)
+    members = {_MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
+    for name, array in arrays.items():
+        buffer = io.BytesIO()
+        np.lib.format.write_array(buffer, array, allow_pickle=False)
+        members[name] = buffer.getvalue()
+    _write_beside(Path(path), members)
+
+
+def manifest_of(network: Network) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return everything about a network as a JSON object, and the arrays that the object names."""
     arrays: dict[str, NDArray[Any]] = {}
     layers = [_layer_to_json(layer, arrays) for layer in network.layers]
-    manifest = {
+    manifest: dict[str, Any] = {
         "format": FORMAT,
         "schema": _least_schema(network, layers),
         "name": network.name,
@@ -73,12 +84,7 @@ def save(network: Network, path: str | PathLike[str]) -> None:
         manifest["input_view"] = input_to_json(network.input_view, arrays)
     if network.output_views:
         manifest["output_views"] = [output_to_json(view) for view in network.output_views]
-    members = {_MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
-    for name, array in arrays.items():
-        buffer = io.BytesIO()
-        np.lib.format.write_array(buffer, array, allow_pickle=False)
-        members[name] = buffer.getvalue()
-    _write_beside(Path(path), members)
+    return manifest, arrays
 
 
 def load(path: str | PathLike[str]) -> Network:

@@ -38,6 +38,7 @@ __all__ = [
     "build",
     "compile",
     "emit",
+    "export",
     "fit",
     "from_onnx",
     "from_qonnx",
@@ -110,6 +111,23 @@ def lower(module: Any, example_input: Any, **options: Any) -> "Network":
     return lower(module, example_input, **options)
 
 
+def export(net: "Network", path: str | PathLike[str]) -> None:
+    """Write a network for other tools: QONNX if ``path`` ends in ``.onnx``, a description if in ``.json``.
+
+    Raises
+    ------
+    RowloomError
+        If the name ends otherwise, the network has what the format cannot tell, or the file cannot be written.
+    """
+    from rowloom.cli.files import check_target, written_beside
+    from rowloom.model.formats.export import export_bytes
+
+    target = check_target(str(path))
+    content = export_bytes(net, target)
+    with written_beside(target) as beside:
+        beside.write_bytes(content)
+
+
 def from_qonnx(
     path: str | PathLike[str],
     *,
@@ -131,7 +149,7 @@ def from_qonnx(
     """
     from rowloom.model.formats.source import import_file
 
-    return import_file(path, format="qonnx", input_scale=input_scale, input_encoding=input_encoding).network
+    return import_file(path, kind="qonnx", input_scale=input_scale, input_encoding=input_encoding).network
 
 
 def from_onnx(
@@ -143,7 +161,7 @@ def from_onnx(
     """Import an ONNX file with QuantizeLinear and DequantizeLinear; else as :func:`from_qonnx`."""
     from rowloom.model.formats.source import import_file
 
-    return import_file(path, format="onnx", input_scale=input_scale, input_encoding=input_encoding).network
+    return import_file(path, kind="onnx", input_scale=input_scale, input_encoding=input_encoding).network
 
 
 def from_tflite(path: str | PathLike[str]) -> "Network":
@@ -156,7 +174,7 @@ def from_tflite(path: str | PathLike[str]) -> "Network":
     """
     from rowloom.model.formats.source import import_file
 
-    return import_file(path, format="tflite").network
+    return import_file(path, kind="tflite").network
 
 
 def train(

@@ -83,7 +83,12 @@ class Builder:
         self.notes.append(Note(nodes=tuple(nodes), layer=layer, text=text))
 
     def finish(
-        self, *, input: str, input_view: InputView, output_views: Iterable[OutputView], about: Mapping[str, str | float]
+        self,
+        *,
+        source: str,
+        input_view: InputView,
+        output_views: Iterable[OutputView],
+        about: Mapping[str, str | float],
     ) -> Imported:
         """Return the network, without what no output needs."""
         views = tuple(output_views)
@@ -94,13 +99,13 @@ class Builder:
                 needed.update(layer.inputs)
         if not self.layers:
             raise RowloomError(self.name, "holds no layer", "need a graph with at least one quantized operator")
-        if input not in needed:
+        if source not in needed:
             raise RowloomError(self.name, "its outputs do not depend on its input")
         network = Network(
             name=self.name,
             tensors=tuple(tensor for name, tensor in self.tensors.items() if name in needed),
             layers=tuple(layer for layer in self.layers if layer.output in needed),
-            input=input,
+            input=source,
             outputs=outputs,
             about=about,
             input_view=input_view,

@@ -21,7 +21,7 @@ MOST_BYTES = 1 << 30
 def import_file(
     path: str | PathLike[str],
     *,
-    format: str | None = None,
+    kind: str | None = None,
     input_scale: str | float | Fraction | None = None,
     input_encoding: str | Encoding | None = None,
 ) -> Imported:
@@ -30,7 +30,7 @@ def import_file(
     Parameters
     ----------
     path : str or path
-    format : {"qonnx", "tflite", "onnx"} or None
+    kind : {"qonnx", "tflite", "onnx"} or None
         What the file must be; None for whatever its content says.
     input_scale : number or text such as "1/255", optional
         What a value of 1 of the input stands for, where the graph does not quantize its input.
@@ -48,15 +48,17 @@ def import_file(
     encoding = parse_encoding(input_encoding) if isinstance(input_encoding, str) else input_encoding
     name = re.sub(r"[^\w.-]+", "_", Path(path).stem) or "network"
     if content[4:8] == b"TFL3":
-        if format not in (None, "tflite"):
+        if kind not in (None, "tflite"):
             raise RowloomError(subject, "is a TFLite file", "use from_tflite")
         if scale is not None or encoding is not None:
-            raise RowloomError(subject, "has an input with a scale of its own", "leave --input-scale and --input-encoding out")
+            raise RowloomError(
+                subject, "has an input with a scale of its own", "leave --input-scale and --input-encoding out"
+            )
         from rowloom.model.formats import tflite
 
         with _about(subject):
             return tflite.from_bytes(subject, name, content)
-    if format == "tflite":
+    if kind == "tflite":
         raise RowloomError(subject, "is not a TFLite file", "need a file with TFL3 at byte 4")
     if content[:4] == b"PK\x03\x04" or content[:1] in (b"{", b"<", b"%", b"\x89") or not content:
         raise RowloomError(subject, "is of no known format", "need a QONNX, ONNX or TFLite file")
@@ -111,7 +113,9 @@ def parse_encoding(text: str) -> Encoding:
         return Binary()
     if text.strip().lower() == "ternary":
         return Ternary()
-    raise RowloomError("--input-encoding", f"{text!r} is no encoding", "need one such as uint8, int4, binary or ternary")
+    raise RowloomError(
+        "--input-encoding", f"{text!r} is no encoding", "need one such as uint8, int4, binary or ternary"
+    )
 
 
 def _read(subject: str) -> bytes:

@@ -47,8 +47,8 @@ def command(
         )
         if imported.float_ties:
             output.line(
-                f"{imported.float_ties:,} thresholds are where the file's executor rounds them in float32, one sum away "
-                "from where its numbers say"
+                f"{imported.float_ties:,} thresholds are where float32 rounding of the file's executor puts them, "
+                "not where its numbers do"
             )
     output.line(f"{target}: {net.name}, {len(net.layers)} layers, {net.macs():,} MACs")
     output.json(

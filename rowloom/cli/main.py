@@ -15,6 +15,7 @@ _VERBS = {
     "info": "rowloom.cli.info",
     "import": "rowloom.cli.import_",
     "run": "rowloom.cli.run",
+    "export": "rowloom.cli.export",
     "compile": "rowloom.cli.compile",
     "emit": "rowloom.cli.emit",
     "sim": "rowloom.cli.sim",

@@ -6,7 +6,6 @@ import zipfile
 import numpy as np
 import pytest
 
-from rowloom.model import store
 from rowloom.model.encodings import Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Add, AveragePool2d, ChannelShuffle, Concat, Conv2d, DepthToSpace, Upsample

@@ -147,7 +147,7 @@ def test_a_failed_write_leaves_the_old_file(small, shell, tmp_path, monkeypatch)
 
 
 def test_every_verb_is_named():
-    assert list(_VERBS) == ["info", "import", "run", "compile", "emit", "sim", "build", "boards", "train"]
+    assert list(_VERBS) == ["info", "import", "run", "export", "compile", "emit", "sim", "build", "boards", "train"]
 
 
 @pytest.mark.pnr

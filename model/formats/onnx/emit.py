@@ -47,7 +47,9 @@ def every_code(encoding: Encoding) -> NDArray[np.int64]:
     return np.arange(encoding.code_min, encoding.code_max + 1, dtype=np.int64)
 
 
-def _codes(importer: "Importer", signal: Signal, quantizer: Quantizer, integers: NDArray[np.int64]) -> NDArray[np.int64]:
+def _codes(
+    importer: "Importer", signal: Signal, quantizer: Quantizer, integers: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """Return codes of the carrier's integers [K, M], as the file's executor computes them in float32."""
     assert signal.carrier is not None
     with np.errstate(all="ignore"):
@@ -105,9 +107,7 @@ def _finish_codes(importer: "Importer", signal: Signal, quantizer: Quantizer, no
         return name
     name = importer.layer_name("rescale")
     lows, highs = [source.min] * codes.shape[1], [source.max] * codes.shape[1]
-    sums = find_thresholds(
-        node, lambda k: _codes(importer, signal, quantizer, k), quantizer.encoding, lows, highs
-    )
+    sums = find_thresholds(node, lambda k: _codes(importer, signal, quantizer, k), quantizer.encoding, lows, highs)
     layer = Add(name=name, inputs=(importer.placed(carrier.tensor),), output=name, tables=(values,), post=sums)
     importer.builder.add(layer, quantizer.encoding, importer.scale_of(quantizer.unit))
     importer.builder.note((*signal.nodes, node), name, "thresholds")

@@ -18,7 +18,7 @@ from rowloom.model.views import OutputView
 
 def softmax_node(importer: Importer, node: Node) -> None:
     """Softmax and LogSoftmax along the channels: on the host."""
-    signal = importer.signal(node)
+    signal = _bound(importer, node)
     rank = signal.axes.rank
     axis = int(node.attributes.get("axis", -1 if importer.graph.opset >= 13 else 1)) % rank
     before_13 = importer.graph.opset < 13
@@ -31,7 +31,7 @@ def softmax_node(importer: Importer, node: Node) -> None:
 
 def argmax_node(importer: Importer, node: Node) -> None:
     """ArgMax, and the indices of TopK with one of them."""
-    signal = importer.signal(node)
+    signal = _bound(importer, node)
     rank = signal.axes.rank
     topk = node.kind == "TopK"
     axis = int(node.attributes.get("axis", -1 if topk else 0)) % rank
@@ -63,9 +63,15 @@ def argmax_node(importer: Importer, node: Node) -> None:
     encoding = Uniform(bits=max(1, (shape[2] - 1).bit_length()), signed=False)
     importer.builder.add(ArgMax(name=name, input=tensor, output=name), encoding)
     importer.builder.note((*signal.nodes, str(node)), name, "argmax")
-    importer.set(
-        node, Signal(axes=result, carrier=importer.stored(name, (Fraction(1),), (Fraction(0),))), place
-    )
+    importer.set(node, Signal(axes=result, carrier=importer.stored(name, (Fraction(1),), (Fraction(0),))), place)
+
+
+def _bound(importer: Importer, node: Node) -> Signal:
+    """Return the signal that a node takes, bound to a map."""
+    signal = importer.signal(node)
+    importer.quantized(signal)
+    importer.map_shape(signal)
+    return importer.refreshed(signal)
 
 
 def _check_channels(importer: Importer, node: Node, signal: Signal, along: set[str]) -> None:

@@ -35,7 +35,18 @@ class InputSpec:
     thresholds: NDArray[np.float32] | None = None
 
 
-LAST = ("Softmax", "LogSoftmax", "ArgMax", "TopK", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose")
+LAST = (
+    "Softmax",
+    "LogSoftmax",
+    "ArgMax",
+    "TopK",
+    "Identity",
+    "Reshape",
+    "Flatten",
+    "Squeeze",
+    "Unsqueeze",
+    "Transpose",
+)
 """Nodes that may come after what the host does."""
 
 
@@ -86,7 +97,7 @@ class Importer:
         if not self.binding.bound or self.spec is None:
             raise RowloomError(self.subject, "its input feeds no layer", "need a quantized network")
         return self.builder.finish(
-            input=self.input_name,
+            source=self.input_name,
             input_view=InputView(arrangement=self.binding.arrangement(), thresholds=self.spec.thresholds),
             output_views=views,
             about={"format": "ONNX", "opset": self.graph.opset}
@@ -150,7 +161,9 @@ class Importer:
         """Return the carrier of a signal; RowloomError if it is the graph's floats."""
         if signal.carrier is None:
             raise RowloomError(
-                self.subject, "its input is not quantized", "give --input-scale (such as 1/255) and --input-encoding (uint8)"
+                self.subject,
+                "its input is not quantized",
+                "give --input-scale (such as 1/255) and --input-encoding (uint8)",
             )
         return signal.carrier
 
@@ -248,9 +261,8 @@ class Importer:
         self.builder.note(signal.nodes, carrier.layer.name, f"{carrier.layer.op}, sums as they are")
         tensor = append_deferred(self, carrier, encoding, scale)
         unit, offset = carrier.unit, carrier.offset
-        if carrier.lift is not None:
-            if len(unit) > 1 or len(offset) > 1:
-                raise Misfit("moves channels of different scales into one")
+        if carrier.lift is not None and (len(unit) > 1 or len(offset) > 1):
+            raise Misfit("moves channels of different scales into one")
         return replace(signal, carrier=self.stored(tensor, unit, offset), nodes=())
 
     def scale_of(self, unit: Numbers) -> float | None:
@@ -291,7 +303,9 @@ class Importer:
         if any(size is None or not 1 <= size < 1 << 31 for size in port.shape[1:]):
             shown = ", ".join("?" if size is None else str(size) for size in port.shape)
             raise RowloomError(
-                f"{self.subject}: input {port.name}", f"has shape ({shown})", "need sizes that are fixed, but for the batch"
+                f"{self.subject}: input {port.name}",
+                f"has shape ({shown})",
+                "need sizes that are fixed, but for the batch",
             )
         return [1, *(size for size in port.shape[1:] if size is not None)]
 
@@ -302,7 +316,9 @@ class Importer:
         if port.type in INTEGERS:
             if scale is not None or encoding is not None:
                 raise RowloomError(
-                    f"{self.subject}: input {port.name}", "is of integers", "leave --input-scale and --input-encoding out"
+                    f"{self.subject}: input {port.name}",
+                    "is of integers",
+                    "leave --input-scale and --input-encoding out",
                 )
             self.spec = InputSpec(encoding=uniform_between(*INTEGERS[port.type]), unit=(Fraction(1),))
             carrier = self.stored(self.input_name, (Fraction(1),), (Fraction(0),))

@@ -74,7 +74,7 @@ def max_pool_node(importer: Importer, node: Node) -> None:
     if any(signal.padding):
         _check_padding(importer, signal)
     shape = importer.map_shape(signal)
-    kernel, stride, padding, dilation, own = window(node, shape, signal.axes.rank - 2, None, signal.padding)
+    kernel, stride, padding, dilation, _ = window(node, shape, signal.axes.rank - 2, None, signal.padding)
     if dilation != (1, 1):
         raise Misfit(f"has dilations {dilation}, where 1 is needed")
     if node.attributes.get("ceil_mode", 0):
@@ -91,6 +91,8 @@ def max_pool_node(importer: Importer, node: Node) -> None:
 def _check_padding(importer: Importer, signal: Signal) -> None:
     """Zeros that Pad put there may be ignored only if nothing is less."""
     carrier = importer.quantized(signal)
+    if signal.padded_with:
+        raise Misfit("comes after Pad with other than zeros")
     affine = signal.affine(importer.names)
     lowest = [carrier.exact(min(carrier.lows), m) for m in range(max(len(carrier.unit), len(carrier.offset)))]
     if carrier.layer is not None or affine is None or any(affine[1]) or any(low != 0 for low in lowest):
@@ -127,6 +129,8 @@ def average_pool_node(importer: Importer, node: Node) -> None:
         raise Misfit("has windows that leave the map, by ceil_mode")
     counted = bool(node.attributes.get("count_include_pad", 0))
     if any(signal.padding):
+        if signal.padded_with:
+            raise Misfit("comes after Pad with other than zeros")
         if any(own) and not counted:
             raise Misfit("comes after Pad and pads by itself")
         counted = True
@@ -168,7 +172,9 @@ def reduce_node(importer: Importer, node: Node) -> None:
     reduced = {atom for axis in axes for atom in signal.axes.axes[axis]}
     wanted = {role for role, size in (("H", height), ("W", width)) if size > 1}
     if reduced != wanted:
-        raise Misfit(f"reduces {' and '.join(sorted(reduced)) or 'nothing'}, where the whole height and width are needed")
+        raise Misfit(
+            f"reduces {' and '.join(sorted(reduced)) or 'nothing'}, where the whole height and width are needed"
+        )
     kept = bool(node.attributes.get("keepdims", 1))
     result = Axes(
         tuple(() if i in axes else axis for i, axis in enumerate(signal.axes.axes) if kept or i not in axes),

@@ -52,9 +52,10 @@ def int_quantizer(
             raise Misfit(f"has one signed bit and a zero point of {point}, where 0 is needed")
         return SignQuant(encoding=Binary(), unit=unit)
     low, high = int_limits(width, signed, narrow)
+    ternary = (low, high, point) == (-1, 1, 0)
     return IntQuant(
         scale=parameter,
-        encoding=Uniform(bits=width, signed=bool(signed), zero_point=point),
+        encoding=Ternary() if ternary else Uniform(bits=width, signed=bool(signed), zero_point=point),
         unit=unit,
         low=low,
         high=high,
@@ -154,7 +155,11 @@ def trunc_node(importer: Importer, node: Node) -> None:
         if "signed" in node.attributes:
             signed = _flag(node, "signed", 1)
         else:
-            signed = int(signal.carrier is None or min(signal.carrier.lows) + point < 0 or bool(signal.carrier.layer and _negative(importer, signal)))
+            signed = int(
+                signal.carrier is None
+                or min(signal.carrier.lows) + point < 0
+                or bool(signal.carrier.layer and _negative(importer, signal))
+            )
         quantizer = Truncation(
             scale=parameter,
             encoding=Uniform(bits=output_bits, signed=bool(signed), zero_point=point),
@@ -437,9 +442,7 @@ def quantize_linear_node(importer: Importer, node: Node) -> None:
 def dequantize_linear_node(importer: Importer, node: Node) -> None:
     """DequantizeLinear on a signal: (code - zero point) * scale."""
     signal = importer.signal(node)
-    scales, points = linear_parameters(
-        node, signal.axes.shape, _needed(importer, node, 1), importer.array(node, 2)
-    )
+    scales, points = linear_parameters(node, signal.axes.shape, _needed(importer, node, 1), importer.array(node, 2))
     if points.any():
         signal = signal.then(Shift(signal.axes.parameter(-points.astype(np.float32))), str(node))
     importer.set(node, signal.then(Scale(signal.axes.parameter(scales)), str(node)))

@@ -63,9 +63,9 @@ class IntQuant(Quantizer):
         """Return the codes."""
         y = x / parameters[0]
         if self.late:
-            return np.clip(FLOATS[self.rounding](np.clip(y, -1e15, 1e15)) + self.zero_point, self.low, self.high).astype(
-                np.int64
-            )
+            return np.clip(
+                FLOATS[self.rounding](np.clip(y, -1e15, 1e15)) + self.zero_point, self.low, self.high
+            ).astype(np.int64)
         y = y + x.dtype.type(self.zero_point)
         y = np.where(y > self.high, x.dtype.type(self.high), y)
         y = np.where(y < self.low, x.dtype.type(self.low), y)

@@ -160,7 +160,9 @@ def _array(subject: str, tensor: TensorProto) -> NDArray[Any]:
     try:
         array = numpy_helper.to_array(tensor)
     except Exception:
-        raise RowloomError(subject, "holds data that does not agree with its shape and type", "need a whole file") from None
+        raise RowloomError(
+            subject, "holds data that does not agree with its shape and type", "need a whole file"
+        ) from None
     if array.dtype.name in ("float16", "bfloat16"):
         return array.astype(np.float32)
     if array.dtype.name in NARROW:
@@ -198,6 +200,8 @@ def _port(name: str, value: onnx.ValueInfoProto) -> Port:
     try:
         element = TensorProto.DataType.Name(kind.elem_type)
     except ValueError:
-        raise RowloomError(f"{name}: {value.name}", f"has element type {kind.elem_type}", "need floats or integers") from None
+        raise RowloomError(
+            f"{name}: {value.name}", f"has element type {kind.elem_type}", "need floats or integers"
+        ) from None
     shape = tuple(each.dim_value if each.HasField("dim_value") else None for each in kind.shape.dim)
     return Port(name=value.name, type=element, shape=shape)

@@ -1,6 +1,7 @@
 """Nodes that name axes anew, and nodes that move pixels or channels."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -62,7 +63,7 @@ def squeeze_node(importer: Importer, node: Node) -> None:
 
 
 def pad_node(importer: Importer, node: Node) -> None:
-    """Pad with zeros: part of the next layer's padding."""
+    """Pad with a constant: part of the next layer's padding."""
     signal = importer.signal(node)
     if node.attributes.get("mode", "constant") != "constant":
         raise Misfit(f"pads by {node.attributes['mode']}, where zeros are needed")
@@ -82,8 +83,10 @@ def pad_node(importer: Importer, node: Node) -> None:
     if not any(pads):
         importer.set(node, signal)
         return
-    if number != 0:
-        raise Misfit(f"pads with {number}, where zeros are needed")
+    if not np.isfinite(float(number)):
+        raise Misfit(f"pads with {number}, where a number is needed")
+    if any(signal.padding) and signal.padded_with != Fraction(float(number)):
+        raise Misfit("pads with another number than the Pad before it")
     importer.quantized(signal)
     if not importer.binding.bound:
         importer.bind_default(signal.axes)
@@ -101,7 +104,7 @@ def pad_node(importer: Importer, node: Node) -> None:
     top, bottom, left, right = signal.padding
     padding = (top + added["H"][0], bottom + added["H"][1], left + added["W"][0], right + added["W"][1])
     importer.builder.note((*signal.nodes, str(node)), None, "part of the padding of the next layer")
-    importer.set(node, replace(signal, padding=padding))
+    importer.set(node, replace(signal, padding=padding, padded_with=Fraction(float(number))))
 
 
 def _only(height: int, width: int, rank: int, place: int) -> str:

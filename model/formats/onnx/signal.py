@@ -77,7 +77,9 @@ class Signal:
     nodes : tuple of str
         That are in the chain, or in the carrier's layer, and not yet in the network.
     padding : (int, int, int, int)
-        Zeros round it that no layer has put there yet.
+        Numbers round it that no layer has put there yet.
+    padded_with : Fraction
+        Which number.
     steps : tuple of str
         What the host does with it, as in :class:`rowloom.model.views.OutputView`.
     """
@@ -87,6 +89,7 @@ class Signal:
     chain: tuple[Pointwise, ...] = ()
     nodes: tuple[str, ...] = ()
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    padded_with: Fraction = Fraction(0)
     steps: tuple[str, ...] = ()
 
     def then(self, function: Pointwise, node: str) -> "Signal":

@@ -49,9 +49,7 @@ def operand(importer: Importer, signal: Signal, node: Node, *, sums: bool = Fals
     columns = signal.fractions(importer.names)
     if any(len(column) > 1 for parameters in columns for column in parameters) or len(carrier.unit) > 1:
         raise Misfit("takes codes after an activation that differs by channel, where a quantizer is needed")
-    reals = [
-        signal.exact(carrier.exact(int(value), 0), 0, columns) for value in encoding.decode(every_code(encoding))
-    ]
+    reals = [signal.exact(carrier.exact(int(value), 0), 0, columns) for value in encoding.decode(every_code(encoding))]
     unit = common_unit(reals) or Fraction(1)
     integers = [int(real / unit) for real in reals]
     if max(abs(integer) for integer in integers) >= 1 << MOST_BITS:
@@ -84,12 +82,17 @@ def conv_node(importer: Importer, node: Node) -> None:
     groups = int(node.attributes.get("group", 1))
     if groups < 1 or values.shape[3] * groups != shape[2] or len(values) % groups:
         raise Misfit(f"has weights for {values.shape[3]} x {groups} channels, but its input has {shape[2]}")
-    kernel, stride, padding, dilation, _ = window(node, shape, spatial, (values.shape[1], values.shape[2]), signal.padding)
+    kernel, stride, padding, dilation, own = window(
+        node, shape, spatial, (values.shape[1], values.shape[2]), signal.padding
+    )
     if kernel != values.shape[1:3]:
         raise Misfit(f"says its kernel is {kernel}, but its weights are {values.shape[1:3]}")
     filters = np.arange(len(values)) // (len(values) // groups)
     weights, scale = _with_units(weights, values, units, filters)
-    pad_value, bias = _offsets(weights, units, offsets, filters, any(padding))
+    number = signal.padded_with if any(signal.padding) else Fraction(0)
+    if number and any(own):
+        raise Misfit(f"pads with 0 after a Pad with {float(number):g}")
+    pad_value, bias = _offsets(weights, units, offsets, any(padding), number)
     bias = _plus(bias, importer.array(node, 2), len(values))
     name = importer.layer_name("depthwise" if groups > 1 and values.shape[3] == 1 else "conv")
     layer = Conv2d(
@@ -170,15 +173,11 @@ def _dense(importer: Importer, node: Node, constant: Constant, filters: int, bia
         raise Misfit(f"runs along {' '.join(axis)} of a map, where C or the whole map is needed")
     filters_of = np.zeros(count, np.int64)
     weights, scale = _with_units(weights, values, units, filters_of)
-    _, total = _offsets(weights, units, offsets, filters_of, padded=False)
+    _, total = _offsets(weights, units, offsets, False, Fraction(0))
     if any(others):
-        layer = Conv2d(
-            name=name, input=tensor, output=name, weights=weights.codes, weight_encoding=weights.encoding
-        )
+        layer = Conv2d(name=name, input=tensor, output=name, weights=weights.codes, weight_encoding=weights.encoding)
     else:
-        layer = Linear(
-            name=name, input=tensor, output=name, weights=weights.codes, weight_encoding=weights.encoding
-        )
+        layer = Linear(name=name, input=tensor, output=name, weights=weights.codes, weight_encoding=weights.encoding)
     axes = signal.axes
     _finish(
         importer,
@@ -186,9 +185,7 @@ def _dense(importer: Importer, node: Node, constant: Constant, filters: int, bia
         layer,
         scale,
         _plus(total, bias, count),
-        lambda shape: Axes(
-            (*axes.axes[:-1], ("C",) if shape[2] > 1 else ()), dict(zip(ROLES, shape, strict=True))
-        ),
+        lambda shape: Axes((*axes.axes[:-1], ("C",) if shape[2] > 1 else ()), dict(zip(ROLES, shape, strict=True))),
         signal,
     )
 
@@ -223,20 +220,20 @@ def _with_units(
 
 
 def _offsets(
-    weights: Weights, units: Numbers, offsets: Numbers, groups: NDArray[np.int64], padded: bool
+    weights: Weights, units: Numbers, offsets: Numbers, padded: bool, number: Fraction
 ) -> tuple[int | None, list[Fraction]]:
-    """Return the value of a padded tap, and what the input's offset adds to each filter."""
+    """Return the value of a tap padded with a number, and what the input's offset adds to each filter."""
     count = len(weights.values)
-    if not any(offsets):
+    if not any(offsets) and not number:
         return None, [Fraction(0)] * count
     if len(units) > 1 or len(offsets) > 1:
         raise Misfit("takes channels of different offsets")
     pad_value = None
     if padded:
-        zero = -offsets[0] / units[0]
-        if zero.denominator != 1:
-            raise Misfit("pads with a 0 that is no multiple of its input's scale")
-        pad_value = int(zero)
+        value = (number - offsets[0]) / units[0]
+        if value.denominator != 1:
+            raise Misfit(f"pads with a {float(number):g} that is no multiple of its input's scale")
+        pad_value = int(value)
     sums = weights.values.reshape(count, -1).sum(axis=1).tolist()
     return pad_value, [offsets[0] * each * total for each, total in zip(weights.units, sums, strict=True)]
 

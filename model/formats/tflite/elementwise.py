@@ -30,7 +30,9 @@ def add(importer: Importer, operator: Operator) -> None:
     tables = []
     for encoding, input_scale in pairs:
         multiplier, shift = quantize_multiplier(input_scale / twice)
-        tables.append(multiply_by_quantized_multiplier(encoding.decode(_every(encoding)) << _LEFT_SHIFT, multiplier, shift))
+        tables.append(
+            multiply_by_quantized_multiplier(encoding.decode(_every(encoding)) << _LEFT_SHIFT, multiplier, shift)
+        )
     sources = []
     bias = None
     used = []

@@ -91,8 +91,10 @@ class Importer:
                 raise self.fail(operator, str(error)) from None
         views = [self._output(index) for index in self.file.outputs]
         return self.builder.finish(
-            input=INPUT,
-            input_view=InputView(arrangement=self._arrangement(self.input_file_shape, INPUT), thresholds=self.thresholds),
+            source=INPUT,
+            input_view=InputView(
+                arrangement=self._arrangement(self.input_file_shape, INPUT), thresholds=self.thresholds
+            ),
             output_views=views,
             about={"format": "TFLite"} | ({"description": self.file.description} if self.file.description else {}),
         )
@@ -273,7 +275,9 @@ class Importer:
         """Maps are stored in the file's order of axes, so that only their shapes may differ."""
         if tensor not in self.builder.tensors:
             raise RowloomError(self.subject, "its input feeds no layer", "need an operator that computes")
-        return replace(Arrangement.maps(*self.builder.tensors[tensor].shape), shape=shape[1:] if len(shape) > 1 else shape)
+        return replace(
+            Arrangement.maps(*self.builder.tensors[tensor].shape), shape=shape[1:] if len(shape) > 1 else shape
+        )
 
 
 Handler = Callable[[Importer, Operator], None]

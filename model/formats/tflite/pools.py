@@ -98,7 +98,9 @@ def mean(importer: Importer, operator: Operator) -> None:
         output=name,
         kernel=shape[:2],
         post=Requantize(
-            multiplier=np.full(shape[2], multiplier), shift=np.full(shape[2], shift), output_zero_point=target.zero_point
+            multiplier=np.full(shape[2], multiplier),
+            shift=np.full(shape[2], shift),
+            output_zero_point=target.zero_point,
         ),
     )
     importer.builder.add(layer, target, scale)

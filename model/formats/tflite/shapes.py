@@ -3,11 +3,11 @@
 import math
 from dataclasses import replace
 
+from rowloom.model.encodings import Uniform
 from rowloom.model.formats.tflite.importer import INPUT, Importer, Value, map_shape
 from rowloom.model.formats.tflite.multipliers import quantize_multiplier
 from rowloom.model.formats.tflite.reader import Operator
 from rowloom.model.layers import ArgMax, Concat
-from rowloom.model.encodings import Uniform
 from rowloom.model.softmax import IntegerSoftmax
 
 
@@ -36,7 +36,9 @@ def pad(importer: Importer, operator: Operator) -> None:
     indices = importer.inputs(operator, 2, 3)
     value = importer.value(indices[0], operator, padded=True)
     encoding, _ = importer.encoding(importer.file.tensors[indices[0]], operator)
-    if len(indices) == 3 and importer.integers(indices[2], operator, "value").reshape(-1).tolist() != [encoding.zero_point]:
+    if len(indices) == 3 and importer.integers(indices[2], operator, "value").reshape(-1).tolist() != [
+        encoding.zero_point
+    ]:
         raise importer.fail(operator, "pads with a value other than 0", "need zeros")
     amounts = importer.integers(indices[1], operator, "amounts")
     if amounts.shape != (len(value.shape), 2) or amounts.min(initial=0) < 0 or amounts.max(initial=0) >= 1 << 16:
@@ -85,7 +87,9 @@ def softmax(importer: Importer, operator: Operator) -> None:
     real = min(beta * scale * (1 << 26), float((1 << 31) - 1))
     multiplier, shift = quantize_multiplier(real)
     if not 0 <= shift <= 30 or multiplier < 1 << 30:
-        raise importer.fail(operator, f"has beta {beta:g} and input scale {scale:g}", "need beta * scale of at least 2^-27")
+        raise importer.fail(
+            operator, f"has beta {beta:g} and input scale {scale:g}", "need beta * scale of at least 2^-27"
+        )
     least = -math.floor(31 * (1 << 26) / (1 << shift))
     then = IntegerSoftmax(multiplier=multiplier, shift=shift, least=least)
     if value.tensor == INPUT:

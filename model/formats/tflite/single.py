@@ -36,7 +36,9 @@ def thresholds_of(multiplier: int, shift: int, offset: int, low: int, high: int,
     return result
 
 
-def without_right_shift(multiplier: int, shift: int, wanted: Sequence[int], offset: int, low: int, high: int, target: Uniform) -> int | None:
+def without_right_shift(
+    multiplier: int, shift: int, wanted: Sequence[int], offset: int, low: int, high: int, target: Uniform
+) -> int | None:
     """Return a multiplier that with a shift of 0 has the same thresholds; None if there is none."""
     # A threshold t of n asks for t * m >= (n - 1/2) 2^31 and (t - 1) * m < (n - 1/2) 2^31.
     least, beyond = 0, 1 << 31

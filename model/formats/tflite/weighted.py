@@ -95,7 +95,9 @@ def convolution(importer: Importer, operator: Operator) -> None:
     channels = importer.builder.tensors[value.tensor].shape[2]
     if weights.data.shape[3] < 1 or channels % weights.data.shape[3]:
         raise importer.fail(
-            operator, f"has weights for {weights.data.shape[3]} channels, but its input has {channels}", "need a divisor"
+            operator,
+            f"has weights for {weights.data.shape[3]} channels, but its input has {channels}",
+            "need a divisor",
         )
     kernel = (weights.data.shape[1], weights.data.shape[2])
     stride, dilation, padding = window(importer, operator, value, kernel)
@@ -158,14 +160,14 @@ def fully_connected(importer: Importer, operator: Operator) -> None:
     layer: WeightedLayer
     if taps == math.prod(shape):
         codes = weights.data.reshape(filters, *shape)
-        layer = Linear(
-            name=name, input=value.tensor, output=name, weights=codes, weight_encoding=encoding, bias=bias
-        )
+        layer = Linear(name=name, input=value.tensor, output=name, weights=codes, weight_encoding=encoding, bias=bias)
     elif taps == shape[2] == value.shape[-1]:
         codes = weights.data.reshape(filters, 1, 1, taps)
         layer = Conv2d(name=name, input=value.tensor, output=name, weights=codes, weight_encoding=encoding, bias=bias)
     else:
-        raise importer.fail(operator, f"has weights for {taps} values, but its input is {value.shape}", "sizes must agree")
+        raise importer.fail(
+            operator, f"has weights for {taps} values, but its input is {value.shape}", "sizes must agree"
+        )
     _finish(importer, operator, layer, weights, axis=0, rank=2)
 
 

@@ -58,7 +58,10 @@ class Graph:
             ],
         )
         domains = {node.domain for node in self.nodes if node.domain}
-        opsets = [helper.make_opsetid("", self.opset), *(helper.make_opsetid(d, 13 if "last" in d else 1) for d in domains)]
+        opsets = [
+            helper.make_opsetid("", self.opset),
+            *(helper.make_opsetid(d, 13 if "last" in d else 1) for d in domains),
+        ]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8 if self.opset < 21 else 10)
 
 

@@ -25,7 +25,9 @@ QUIET = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 SEEDS = {
-    "onnx": [QONNX[name]().SerializeToString() for name in ("branches", "multi_thresholds", "transposes", "truncation")],
+    "onnx": [
+        QONNX[name]().SerializeToString() for name in ("branches", "multi_thresholds", "transposes", "truncation")
+    ],
     "tflite": [TFLITE[name]() for name in ("conv-3-0-2", "add-1-0.05", "mean-0.02-3", "softmax-0.17")],
 }
 
@@ -74,13 +76,14 @@ def test_damaged_files_are_refused_in_one_line(kind, tmp_path):
             net = import_file(path).network
         except rowloom.RowloomError as error:
             told.add("refused")
-            assert str(error).startswith(str(path))
-            assert "\n" not in str(error)
+            lines.append(str(error))
         else:
             told.add("imported")
             assert net.layers
 
+    lines = []
     check()
+    assert all(line.startswith(str(path)) and "\n" not in line for line in lines)
     assert told == {"refused", "imported"}
 
 
@@ -146,7 +149,9 @@ def test_shapes_that_are_not_fixed(tmp_path):
     g, x = start()
     model = g.model(conv(g, x, 2, 3))
     model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
-    refused(model, tmp_path / "m.onnx", r"input x: has shape \(1, 3, \?, 8\), need sizes that are fixed, but for the batch")
+    refused(
+        model, tmp_path / "m.onnx", r"input x: has shape \(1, 3, \?, 8\), need sizes that are fixed, but for the batch"
+    )
 
 
 def test_a_batch_that_is_not_fixed(tmp_path):
@@ -160,7 +165,9 @@ def test_sums_over_48_bits(tmp_path):
     g, x = start((1, 1 << 17), bits=16, scale=2.0**-8)
     w = g.quant(np.ones((1 << 17, 1)) * 127, 2.0**-8, bits=16)
     net = rowloom.from_qonnx(written(g.model(g.add("MatMul", x, w)), tmp_path / "m.onnx"))
-    assert max(map(abs, net.sum_range(net.layers[0]))).bit_length() == 47 + (min(net.sum_range(net.layers[0])) == -(1 << 47))
+    assert max(map(abs, net.sum_range(net.layers[0]))).bit_length() == 47 + (
+        min(net.sum_range(net.layers[0])) == -(1 << 47)
+    )
     g, x = start((1, 1 << 18), bits=16, scale=2.0**-8)
     w = g.quant(np.ones((1 << 18, 1)) * 127, 2.0**-8, bits=16)
     refused(g.model(g.add("MatMul", x, w)), tmp_path / "m.onnx", r"dense1: its sums need \d+ bits, must be at most 48")

@@ -50,7 +50,9 @@ def test_convolutions(dtype, point, tmp_path):
     w = weights(g, (4, 3, 3, 3), 2.0 ** -np.arange(4, 8))
     b = g.add("DequantizeLinear", g.constant([100, -50, 7, 0], np.int32), g.constant(2.0**-9))
     x = g.add("Relu", g.add("Conv", x, w, b, kernel_shape=[3, 3], pads=[1, 1, 1, 1]))
-    x = pair(g, g.add("MaxPool", pair(g, x, 0.125, point, dtype), kernel_shape=[2, 2], strides=[2, 2]), 0.125, point, dtype)
+    x = pair(
+        g, g.add("MaxPool", pair(g, x, 0.125, point, dtype), kernel_shape=[2, 2], strides=[2, 2]), 0.125, point, dtype
+    )
     x = pair(g, g.add("GlobalAveragePool", x), 0.0625, point, dtype)
     x = g.add("Flatten", x)
     w = weights(g, (4, 10), 2.0 ** -np.arange(1, 11), axis=1)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from onnx import TensorProto
 
 import rowloom
@@ -370,9 +369,13 @@ def powers_of_two():
     g, x = start()
     saturated = {"saturation": 1}
     w = random_weights(np.random.default_rng(22), (4, 3, 3, 3), 1.0)
-    w = g.add("FloatQuant", w, 0.5, 3.0, 0.0, 3.0, 8.0, domain=g.domain, has_inf=0, has_nan=0, has_subnormal=0, **saturated)
+    w = g.add(
+        "FloatQuant", w, 0.5, 3.0, 0.0, 3.0, 8.0, domain=g.domain, has_inf=0, has_nan=0, has_subnormal=0, **saturated
+    )
     x = g.add("Conv", x, w, kernel_shape=[3, 3])
-    x = g.add("FloatQuant", x, 0.5, 3.0, 0.0, 3.0, 4.0, domain=g.domain, has_inf=0, has_nan=0, has_subnormal=0, **saturated)
+    x = g.add(
+        "FloatQuant", x, 0.5, 3.0, 0.0, 3.0, 4.0, domain=g.domain, has_inf=0, has_nan=0, has_subnormal=0, **saturated
+    )
     return g.model(conv(g, x, 2, 4))
 
 

@@ -55,8 +55,8 @@ class Model:
         self.graph.operators.append(operator)
         return output
 
-    def content(self, input, *outputs):
-        self.graph.inputs, self.graph.outputs = [input], list(outputs)
+    def content(self, source, *outputs):
+        self.graph.inputs, self.graph.outputs = [source], list(outputs)
         self.model.subgraphs = [self.graph]
         builder = flatbuffers.Builder(1024)
         builder.Finish(self.model.Pack(builder), b"TFL3")
