@@ -213,7 +213,7 @@ class _Writer:
     @write.register
     def _(self, layer: MaxPool2d) -> str:
         top, bottom, left, right = layer.padding
-        window = {"kernel_shape": list(layer.kernel), "strides": list(layer.stride)}
+        window: dict[str, Any] = {"kernel_shape": list(layer.kernel), "strides": list(layer.stride)}
         return self.node("MaxPool", self.names[layer.input], pads=[top, left, bottom, right], **window)
 
     @write.register

@@ -96,12 +96,14 @@ class Importer:
                 raise RowloomError(f"{self.subject}: output {port.name}", str(misfit)) from None
         if not self.binding.bound or self.spec is None:
             raise RowloomError(self.subject, "its input feeds no layer", "need a quantized network")
+        about: dict[str, str | float] = {"format": "ONNX", "opset": self.graph.opset}
+        if self.graph.producer:
+            about["producer"] = self.graph.producer
         return self.builder.finish(
             source=self.input_name,
             input_view=InputView(arrangement=self.binding.arrangement(), thresholds=self.spec.thresholds),
             output_views=views,
-            about={"format": "ONNX", "opset": self.graph.opset}
-            | ({"producer": self.graph.producer} if self.graph.producer else {}),
+            about=about,
         )
 
     # What nodes ask for.

@@ -53,7 +53,7 @@ class Carrier:
 
     def start(self, integers: NDArray[np.int64], dtype: DTypeLike) -> NDArray[Any]:
         """Return what integers [K, M] stand for, rounded once."""
-        wide = np.longdouble if dtype is np.longdouble else np.float64
+        wide: Any = np.longdouble if dtype is np.longdouble else np.float64
         unit = np.array([float(each) for each in self.unit], wide)
         offset = np.array([float(each) for each in self.offset], wide)
         return (integers * unit + offset).astype(dtype)

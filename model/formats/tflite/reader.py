@@ -93,7 +93,7 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "LEAKY_RELU": ("LeakyReluOptions", ("Alpha",)),
 }
 
-_TYPES = {
+_TYPES: dict[str, np.dtype[Any]] = {
     "FLOAT32": np.dtype("<f4"),
     "INT32": np.dtype("<i4"),
     "UINT8": np.dtype("u1"),
