@@ -37,6 +37,6 @@ clean:                          ; rm -rf build .mypy_cache .pytest_cache .ruff_c
 .venv/.dev: .venv/.base
 	@echo "set-up: torch, for training and lowering (1 GB on disk, once)"
 	@$(PIP) torch==2.13.0
-	@echo "set-up: test and lint tools"
-	@$(PIP) -e '.[train,dev]'
+	@echo "set-up: test and lint tools, and the executors and exporters of other formats (0.3 GB on disk, once)"
+	@$(PIP) -e '.[train,dev,exporters]'
 	@touch $@

@@ -58,33 +58,35 @@ Evaluate = Callable[..., Codes]
 @overload
 def run(network: "Network", x: ArrayLike, keep: None = None) -> Codes | dict[str, Codes]: ...
 @overload
-def run(network: "Network", x: ArrayLike, keep: Literal["all"]) -> dict[str, Codes]: ...
+def run(network: "Network", x: ArrayLike, keep: Literal["all", "outputs"]) -> dict[str, Codes]: ...
 @overload
-def run(network: "Network", x: ArrayLike, keep: Literal["all"] | None) -> Codes | dict[str, Codes]: ...
-def run(network: "Network", x: ArrayLike, keep: Literal["all"] | None = None) -> Codes | dict[str, Codes]:
+def run(network: "Network", x: ArrayLike, keep: Literal["all", "outputs"] | None) -> Codes | dict[str, Codes]: ...
+def run(
+    network: "Network", x: ArrayLike, keep: Literal["all", "outputs"] | None = None
+) -> Codes | dict[str, Codes]:
     """Evaluate a network on a batch of images; every integer is exact.
 
     Parameters
     ----------
     x : array [N, H, W, C]
         Integer codes of the input tensor, or floats that the input tensor's scale turns into codes.
-    keep : "all" or None
-        Whether to return every tensor or the outputs.
+    keep : "all", "outputs" or None
+        Whether to return every tensor, the outputs as they are stored, or the outputs.
 
     Returns
     -------
     array or dict of str to array
         Codes, each in its encoding's ``dtype``. Of an output: [N, M] for a 1 x 1 map, else [N, H, W, C]; an array
-        where there is one, and where there are several a dict by their names. With ``keep="all"`` every tensor by
-        its name, the input too, always [N, H, W, C].
+        where there is one, and where there are several a dict by their names. With ``keep`` a dict by name, always
+        [N, H, W, C]: of every tensor, the input too, or of the outputs.
 
     Raises
     ------
     RowloomError
         If the shape, type or range of ``x`` is wrong.
     """
-    if keep not in (None, "all"):
-        raise RowloomError("keep", f"must be None or 'all', not {keep!r}")
+    if keep not in (None, "all", "outputs"):
+        raise RowloomError("keep", f"must be None, 'all' or 'outputs', not {keep!r}")
     codes = input_codes(network.tensor(network.input), x)
     wanted = [tensor.name for tensor in network.tensors] if keep == "all" else list(network.outputs)
     steps = [(layer, _evaluator(network, layer)) for layer in network.layers]
@@ -99,7 +101,7 @@ def run(network: "Network", x: ArrayLike, keep: Literal["all"] | None = None) ->
     with one_blas_thread(), ThreadPoolExecutor(min(len(starts), os.cpu_count() or 1) or 1) as pool:
         for _ in pool.map(evaluate, starts):
             pass
-    if keep == "all":
+    if keep is not None:
         return results
     outputs = {name: _without_map(results[name]) for name in network.outputs}
     return outputs if len(outputs) > 1 else outputs[network.outputs[0]]

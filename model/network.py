@@ -15,6 +15,7 @@ from rowloom.model.check import check_layer
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Conv2d, Layer, Linear, Shape, SummingLayer
+from rowloom.model.views import InputView, OutputView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,8 @@ class Network:
         The tensors that ``run`` returns; a tensor that no layer reads is one of them.
     about : mapping of str to str or number
         Where it comes from, and figures such as its accuracy; no code depends on it.
+    input_view, output_views : InputView or None, tuple of OutputView
+        How the file that it came from shows its input and its outputs; see :mod:`rowloom.model.host`.
 
     Raises
     ------
@@ -82,6 +85,8 @@ class Network:
     input: str
     outputs: tuple[str, ...]
     about: Mapping[str, str | float] = field(default_factory=dict)
+    input_view: InputView | None = None
+    output_views: tuple[OutputView, ...] = ()
     _tensors: Mapping[str, Tensor] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -209,6 +214,7 @@ class Network:
                 raise RowloomError(tensor.name, "is written by no layer and is not the network's input")
         self._check_order(writers)
         self._check_use(writers)
+        self._check_views()
 
     def _check_order(self, writers: Mapping[str, Layer]) -> None:
         """Check that the layers are in topological order, telling a cycle from a wrong order."""
@@ -237,6 +243,16 @@ class Network:
                 raise RowloomError(
                     self._place(writer), f"writes {name}, which no layer reads", "must be an output, or left out"
                 )
+
+    def _check_views(self) -> None:
+        """Check that views are of the input and the outputs, and of as many values."""
+        if self.input_view is not None:
+            self.input_view.check(self.input, self.tensor(self.input).shape, self.tensor(self.input).encoding)
+        _check_unique("output of the file", [view.name for view in self.output_views])
+        for view in self.output_views:
+            if view.tensor not in self.outputs:
+                raise RowloomError(self.name, f"a view shows {view.tensor!r}, which is no output")
+            view.check(self.tensor(view.tensor).shape)
 
 
 def _check_unique(what: str, names: list[str]) -> None:

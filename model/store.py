@@ -25,13 +25,15 @@ from rowloom.model.layers import OPS, Layer
 from rowloom.model.network import Network, Tensor
 from rowloom.model.operation import Operation
 from rowloom.model.post import Requantize, Thresholds
+from rowloom.model.store_views import input_from_json, input_to_json, output_from_json, output_to_json
 
 FORMAT = "rowloom-network"
-SCHEMA = 2
+SCHEMA = 3
 """Greatest version of the file's layout; a reader refuses greater ones. A file has the least that tells its network."""
 
 _FIRST_OPS = frozenset({"conv2d", "linear", "max_pool2d", "argmax"})
-"""Operators of version 1. Since 2 there are more, a layer may have several inputs, and it may have an operation."""
+"""Operators of version 1. Since 2 there are more, a layer may have several inputs, and it may have an operation. 3
+adds views of the input and the outputs."""
 
 _MANIFEST = "network.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -47,11 +49,22 @@ def save(network: Network, path: str | PathLike[str]) -> None:
     RowloomError
         If the file cannot be written.
     """
+    manifest, arrays = manifest_of(network)
+    members = {_MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
+    for name, array in arrays.items():
+        buffer = io.BytesIO()
+        np.lib.format.write_array(buffer, array, allow_pickle=False)
+        members[name] = buffer.getvalue()
+    _write_beside(Path(path), members)
+
+
+def manifest_of(network: Network) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return everything about a network as a JSON object, and the arrays that the object names."""
     arrays: dict[str, NDArray[Any]] = {}
     layers = [_layer_to_json(layer, arrays) for layer in network.layers]
-    manifest = {
+    manifest: dict[str, Any] = {
         "format": FORMAT,
-        "schema": 1 if all(layer["op"] in _FIRST_OPS and "operation" not in layer for layer in layers) else SCHEMA,
+        "schema": _least_schema(network, layers),
         "name": network.name,
         "input": network.input,
         "outputs": list(network.outputs),
@@ -67,12 +80,11 @@ def save(network: Network, path: str | PathLike[str]) -> None:
         ],
         "layers": layers,
     }
-    members = {_MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
-    for name, array in arrays.items():
-        buffer = io.BytesIO()
-        np.lib.format.write_array(buffer, array, allow_pickle=False)
-        members[name] = buffer.getvalue()
-    _write_beside(Path(path), members)
+    if network.input_view is not None:
+        manifest["input_view"] = input_to_json(network.input_view, arrays)
+    if network.output_views:
+        manifest["output_views"] = [output_to_json(view) for view in network.output_views]
+    return manifest, arrays
 
 
 def load(path: str | PathLike[str]) -> Network:
@@ -109,6 +121,13 @@ def load(path: str | PathLike[str]) -> Network:
         RuntimeError,
     ):
         raise RowloomError(name, "is truncated or not a rowloom network") from None
+
+
+def _least_schema(network: Network, layers: list[dict[str, Any]]) -> int:
+    """Return the least version of the layout that tells a network."""
+    if network.input_view is not None or network.output_views:
+        return 3
+    return 1 if all(layer["op"] in _FIRST_OPS and "operation" not in layer for layer in layers) else 2
 
 
 def _check_version(name: str, manifest: Any) -> None:
@@ -160,6 +179,8 @@ def _network_from_json(manifest: dict[str, Any], read: Callable[[str], NDArray[A
             for tensor in manifest["tensors"]
         ),
         layers=tuple(_layer_from_json(layer, read) for layer in manifest["layers"]),
+        input_view=input_from_json(manifest["input_view"], read) if "input_view" in manifest else None,
+        output_views=tuple(output_from_json(view) for view in manifest.get("output_views", [])),
     )
 
 

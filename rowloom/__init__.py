@@ -14,12 +14,15 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from numpy.typing import ArrayLike, NDArray
 
     from rowloom.boards.build import Image
     from rowloom.boards.host import Device
     from rowloom.hw.config import ArrayConfig
     from rowloom.hw.design import Design
+    from rowloom.model.encodings import Encoding
     from rowloom.model.errors import CheckFailed, DoesNotFit, RowloomError, ToolMissing
     from rowloom.model.network import Network
     from rowloom.sim.result import Result
@@ -35,7 +38,11 @@ __all__ = [
     "build",
     "compile",
     "emit",
+    "export",
     "fit",
+    "from_onnx",
+    "from_qonnx",
+    "from_tflite",
     "images",
     "load",
     "lower",
@@ -104,6 +111,72 @@ def lower(module: Any, example_input: Any, **options: Any) -> "Network":
     return lower(module, example_input, **options)
 
 
+def export(net: "Network", path: str | PathLike[str]) -> None:
+    """Write a network for other tools: QONNX if ``path`` ends in ``.onnx``, a description if in ``.json``.
+
+    Raises
+    ------
+    RowloomError
+        If the name ends otherwise, the network has what the format cannot tell, or the file cannot be written.
+    """
+    from rowloom.cli.files import check_target, written_beside
+    from rowloom.model.formats.export import export_bytes
+
+    target = check_target(str(path))
+    content = export_bytes(net, target)
+    with written_beside(target) as beside:
+        beside.write_bytes(content)
+
+
+def from_qonnx(
+    path: str | PathLike[str],
+    *,
+    input_scale: "str | float | Fraction | None" = None,
+    input_encoding: "str | Encoding | None" = None,
+) -> "Network":
+    """Import a QONNX file: the network computes what qonnx's executor computes.
+
+    Parameters
+    ----------
+    path : str or path
+    input_scale, input_encoding : optional
+        Such as "1/255" and "uint8", for a graph that does not quantize its input.
+
+    Raises
+    ------
+    RowloomError
+        If the file is damaged or holds what is not supported; says where and what would be.
+    """
+    from rowloom.model.formats.source import import_file
+
+    return import_file(path, kind="qonnx", input_scale=input_scale, input_encoding=input_encoding).network
+
+
+def from_onnx(
+    path: str | PathLike[str],
+    *,
+    input_scale: "str | float | Fraction | None" = None,
+    input_encoding: "str | Encoding | None" = None,
+) -> "Network":
+    """Import an ONNX file with QuantizeLinear and DequantizeLinear; else as :func:`from_qonnx`."""
+    from rowloom.model.formats.source import import_file
+
+    return import_file(path, kind="onnx", input_scale=input_scale, input_encoding=input_encoding).network
+
+
+def from_tflite(path: str | PathLike[str]) -> "Network":
+    """Import a TFLite int8 file: the network computes what the TFLite reference kernels compute.
+
+    Raises
+    ------
+    RowloomError
+        If the file is damaged or holds what is not supported; says where and what would be.
+    """
+    from rowloom.model.formats.source import import_file
+
+    return import_file(path, kind="tflite").network
+
+
 def train(
     recipe: str,
     *,
@@ -126,9 +199,14 @@ def train(
     return train(recipe, data=data, epochs=epochs, seed=seed, progress=progress)
 
 
-def run(net: "Network", x: "ArrayLike", keep: Literal["all"] | None = None) -> Any:
-    """Evaluate images exactly on the golden model: ``net.run(x, keep)``."""
-    return net.run(x, keep)
+def run(net: "Network", x: "ArrayLike", keep: Literal["all"] | None = None, *, dequantize: bool = False) -> Any:
+    """Evaluate images exactly on the golden model, in the layout of the file that ``net`` came from.
+
+    Without such a file, and with ``keep``, it is ``net.run(x, keep)``; see :func:`rowloom.model.host.host_run`.
+    """
+    from rowloom.model.host import host_run
+
+    return host_run(net, x, dequantize=dequantize) if keep is None else net.run(x, keep)
 
 
 def fit(

@@ -13,7 +13,9 @@ from rowloom.model.errors import RowloomError
 # Where each verb is; imported when it is typed, so that a light verb starts fast.
 _VERBS = {
     "info": "rowloom.cli.info",
+    "import": "rowloom.cli.import_",
     "run": "rowloom.cli.run",
+    "export": "rowloom.cli.export",
     "compile": "rowloom.cli.compile",
     "emit": "rowloom.cli.emit",
     "sim": "rowloom.cli.sim",

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from rowloom.cli.files import check_target, written_beside
 from rowloom.cli.options import network_argument, verb
 from rowloom.cli.output import Output, load_images
-from rowloom.model.errors import RowloomError
-from rowloom.model.network import Network
 
 _SHOWN = 10
 
@@ -25,8 +23,8 @@ _SHOWN = 10
 def command(network: str, images: str, out: str | None, dequantize: bool, json_file: str | None) -> None:
     """Run the images in X.npy, shape N x H x W x C, through the golden model of network M.
 
-    Integers are codes of the input's encoding; floats are quantized by its scale. A network with several outputs
-    writes them into one .npz, by their names.
+    Integers are codes of the input's encoding; floats are quantized by its scale. An imported network takes images,
+    and gives outputs, in the layout of its file. Several outputs go into one .npz, by their names.
 
     \b
     Example:
@@ -37,11 +35,9 @@ def command(network: str, images: str, out: str | None, dequantize: bool, json_f
     output = Output(json_file)
     target = check_target(out) if out else None
     net = rowloom.load(network)
-    y = net.run(load_images(images))
+    y = rowloom.run(net, load_images(images), dequantize=dequantize)
     outputs = y if isinstance(y, dict) else {net.outputs[0]: y}
-    if dequantize:
-        outputs = {name: _real(net, name, codes) for name, codes in outputs.items()}
-    count = len(outputs[net.outputs[0]])
+    count = len(next(iter(outputs.values())))
     if target is None:
         for name, array in outputs.items():
             if len(outputs) > 1:
@@ -59,19 +55,11 @@ def command(network: str, images: str, out: str | None, dequantize: bool, json_f
         {
             "network": net.name,
             "images": count,
-            "shape": list(outputs[net.outputs[0]].shape),
+            "shape": list(next(iter(outputs.values())).shape),
             "shapes": {name: list(array.shape) for name, array in outputs.items()},
             "output": out and str(Path(out)),
         }
     )
-
-
-def _real(net: Network, name: str, codes: NDArray[Any]) -> NDArray[Any]:
-    """Return the real values that an output's codes stand for."""
-    tensor = net.tensor(name)
-    if tensor.scale is None:
-        raise RowloomError(tensor.name, "has no scale", "leave --dequantize out: its codes are all there is")
-    return tensor.encoding.decode(codes) * tensor.scale
 
 
 def _write(file: IO[bytes], outputs: dict[str, NDArray[Any]]) -> None:

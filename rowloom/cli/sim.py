@@ -46,6 +46,7 @@ def command(
       rowloom sim fashion-bnn --rows 6 --cols 2 --lanes 32 --images 4 --stalls
     """
     import rowloom
+    from rowloom.model.host import host_codes
 
     output = Output(json_file)
     if images is not None and images < 1:
@@ -54,7 +55,7 @@ def command(
     if input_file is None:
         x = rowloom.images(design.network, 2 if images is None else images, seed=seed)
     else:
-        x = load_images(input_file)
+        x = host_codes(design.network, load_images(input_file))
         if images is not None and len(x) < images:
             raise RowloomError(input_file, f"has {len(x)} images", f"--images {images} asks for more")
         x = x[:images]

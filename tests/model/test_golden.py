@@ -261,6 +261,6 @@ def test_floats_need_a_scale():
         net.run(np.zeros((1, 1, 1, 3)))
 
 
-def test_keep_is_all_or_none(small_network):
-    with pytest.raises(RowloomError, match=r"^keep: must be None or 'all', not 'conv1'$"):
+def test_keep_is_all_outputs_or_none(small_network):
+    with pytest.raises(RowloomError, match=r"^keep: must be None, 'all' or 'outputs', not 'conv1'$"):
         small_network.run(np.zeros((1, 6, 5, 3), int), keep="conv1")

@@ -37,7 +37,7 @@ def images(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        (["frobnicate"], r"^frobnicate: no such verb, verbs: info, run"),
+        (["frobnicate"], r"^frobnicate: no such verb, verbs: info, import, run"),
         (["--frobnicate"], r"^--frobnicate: no such option"),
         (["info"], r"^M: is missing, see rowloom info -h$"),
         (["info", "none.rowloom"], r"^none.rowloom: no such file or network, networks that ship: "),
@@ -103,7 +103,7 @@ def test_model_files_that_are_none(verb, damage, small, images, refused, tmp_pat
     data = Path(small).read_bytes()
     if damage == "newer":
         with monkeypatch.context() as later:
-            later.setattr("rowloom.model.store.SCHEMA", SCHEMA + 1)
+            later.setattr("rowloom.model.store._least_schema", lambda *_: SCHEMA + 1)
             net = small_network()
             newest = replace(net.layers[-1], operation=Operation.ADDER)  # only a file that needs the newest says so
             replace(net, layers=(*net.layers[:-1], newest)).save(path)
@@ -147,7 +147,7 @@ def test_a_failed_write_leaves_the_old_file(small, shell, tmp_path, monkeypatch)
 
 
 def test_every_verb_is_named():
-    assert list(_VERBS) == ["info", "run", "compile", "emit", "sim", "build", "boards", "train"]
+    assert list(_VERBS) == ["info", "import", "run", "export", "compile", "emit", "sim", "build", "boards", "train"]
 
 
 @pytest.mark.pnr

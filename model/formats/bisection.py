@@ -1,0 +1,68 @@
+"""Thresholds of a function of integers, found on the function itself."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rowloom.model.arith import count_thresholds
+from rowloom.model.encodings import Encoding
+from rowloom.model.errors import RowloomError
+from rowloom.model.post import Thresholds
+
+CHECKED = 1 << 13
+"""Sums per channel on which thresholds are compared with the function: all, or this many."""
+
+MOST = 1 << 22
+"""Thresholds of a layer, in all channels, that are still worth storing."""
+
+
+def find_thresholds(
+    subject: str,
+    codes: Callable[[NDArray[np.int64]], NDArray[np.int64]],
+    encoding: Encoding,
+    lows: list[int],
+    highs: list[int],
+) -> Thresholds:
+    """Return thresholds that equal a function on every integer in lows[m] to highs[m].
+
+    Parameters
+    ----------
+    subject : str
+        Who is to blame in errors.
+    codes : function
+        Takes sums [K, M], returns codes [K, M] of ``encoding``; monotone in every channel.
+
+    Raises
+    ------
+    RowloomError
+        If the function is not monotone, or there would be more than :data:`MOST` thresholds.
+    """
+    levels = encoding.code_max - encoding.code_min
+    if levels * len(lows) > MOST:
+        raise RowloomError(
+            subject, f"needs {levels} thresholds for each of {len(lows)} channels", f"at most {MOST} in all"
+        )
+    low, high = np.array(lows, np.int64), np.array(highs, np.int64)
+    ends = codes(np.stack([low, high]))
+    direction = np.where(ends[1] >= ends[0], 1, -1)
+    first, last = np.where(direction > 0, low, -high), np.where(direction > 0, high, -low)
+    wanted = np.arange(encoding.code_min + 1, encoding.code_max + 1)[:, None]
+    # A threshold, in direction * sum, is in below + 1 to above; last + 1 stands for never.
+    below = np.broadcast_to(first - 1, (len(wanted), len(low))).copy()
+    above = np.broadcast_to(last + 1, below.shape).copy()
+    while np.any(above - below > 1):
+        middle = np.clip((below + above) >> 1, first, last)
+        reached = codes(direction * middle) >= wanted
+        open_ = above - below > 1
+        above = np.where(open_ & reached, middle, above)
+        below = np.where(open_ & ~reached, middle, below)
+    thresholds = Thresholds(values=above.T, direction=direction)
+    points = min(int((high - low).max()) + 1, CHECKED)
+    for start in range(0, points, 256):
+        part = np.arange(start, min(start + 256, points))[:, None]
+        sums = low + (high - low) * part // max(points - 1, 1)
+        counted = count_thresholds(thresholds.direction * sums, thresholds.values)
+        if np.any(codes(sums) != encoding.code_min + counted.astype(np.int64)):
+            raise RowloomError(subject, "neither rises nor falls with its sum", "need a monotone activation")
+    return thresholds

@@ -1,0 +1,114 @@
+"""Growing a network layer by layer, with a note of what every node of the file became."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import chain, count
+
+from rowloom.model.encodings import Encoding
+from rowloom.model.errors import RowloomError
+from rowloom.model.layers import Layer, Shape
+from rowloom.model.network import Network, Tensor
+from rowloom.model.views import InputView, OutputView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What became of some nodes of a file.
+
+    Parameters
+    ----------
+    nodes : tuple of str
+        As the file names them, with their operators.
+    layer : str or None
+        The layer that they are part of; None if they left no layer.
+    text : str
+        What was done.
+    """
+
+    nodes: tuple[str, ...]
+    layer: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """A network and the story of its making.
+
+    Parameters
+    ----------
+    network : Network
+    notes : tuple of Note
+        In the order of the file's nodes.
+    float_ties : int
+        Sums that the file's executor decides by the rounding of its floats, not by the numbers in the file.
+    """
+
+    network: Network
+    notes: tuple[Note, ...]
+    float_ties: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Builder:
+    """What has been emitted so far."""
+
+    name: str
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    layers: list[Layer] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    float_ties: int = 0
+
+    def fresh(self, stem: str) -> str:
+        """Return ``stem``, or ``stem`` with a number if a tensor has that name."""
+        names = chain([stem], (f"{stem}_{number}" for number in count(2)))
+        return next(name for name in names if name not in self.tensors)
+
+    def place(self, name: str, shape: Shape, encoding: Encoding, scale: float | None = None) -> Tensor:
+        """Add a tensor that no layer writes: the input."""
+        self.tensors[name] = Tensor(name=name, shape=shape, encoding=encoding, scale=scale)
+        return self.tensors[name]
+
+    def add(self, layer: Layer, encoding: Encoding, scale: float | None = None) -> Tensor:
+        """Append a layer and the tensor that it writes; a scale that is no positive number is left out."""
+        shape = layer.output_shape(*(self.tensors[name].shape for name in layer.inputs))
+        if scale is not None and not 0 < scale < float("inf"):
+            scale = None
+        tensor = Tensor(name=layer.output, shape=shape, encoding=encoding, scale=scale)
+        self.tensors[layer.output] = tensor
+        self.layers.append(layer)
+        return tensor
+
+    def note(self, nodes: Iterable[str], layer: str | None, text: str) -> None:
+        """Tell what became of nodes."""
+        self.notes.append(Note(nodes=tuple(nodes), layer=layer, text=text))
+
+    def finish(
+        self,
+        *,
+        source: str,
+        input_view: InputView,
+        output_views: Iterable[OutputView],
+        about: Mapping[str, str | float],
+    ) -> Imported:
+        """Return the network, without what no output needs."""
+        views = tuple(output_views)
+        outputs = tuple(dict.fromkeys(view.tensor for view in views))
+        needed = set(outputs)
+        for layer in reversed(self.layers):
+            if layer.output in needed:
+                needed.update(layer.inputs)
+        if not self.layers:
+            raise RowloomError(self.name, "holds no layer", "need a graph with at least one quantized operator")
+        if source not in needed:
+            raise RowloomError(self.name, "its outputs do not depend on its input")
+        network = Network(
+            name=self.name,
+            tensors=tuple(tensor for name, tensor in self.tensors.items() if name in needed),
+            layers=tuple(layer for layer in self.layers if layer.output in needed),
+            input=source,
+            outputs=outputs,
+            about=about,
+            input_view=input_view,
+            output_views=views,
+        )
+        return Imported(network=network, notes=tuple(self.notes), float_ties=self.float_ties)

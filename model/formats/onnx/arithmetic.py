@@ -1,0 +1,179 @@
+"""Functions of single numbers, with constants; and sums of two branches."""
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rowloom.model.encodings import MAX_BITS
+from rowloom.model.formats.onnx.axes import Misfit, Parameter
+from rowloom.model.formats.onnx.folding import Constant
+from rowloom.model.formats.onnx.importer import Importer
+from rowloom.model.formats.onnx.pointwise import Clip, Divide, Leaky, Norm, Pointwise, Scale, Shift
+from rowloom.model.formats.onnx.reader import Node
+from rowloom.model.formats.onnx.signal import Signal
+from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
+from rowloom.model.formats.onnx.weights import common_unit
+from rowloom.model.layers import Add
+
+
+def add_node(importer: Importer, node: Node) -> None:
+    """Add, Sub and Sum: of a signal and a constant, or of two signals."""
+    if len(node.inputs) == 1:
+        importer.set(node, importer.signal(node))
+        return
+    if len(node.inputs) != 2:
+        raise Misfit(f"has {len(node.inputs)} inputs, where 2 are needed")
+    constants = [isinstance(importer.values.get(name), Constant) for name in node.inputs]
+    if not any(constants):
+        _branches(importer, node)
+        return
+    place = constants.index(True)
+    signal = importer.signal(node, 1 - place)
+    values = _numbers(importer, node, place)
+    minus = node.kind == "Sub" and place == 0
+    if node.kind == "Sub" and place == 1:
+        values = -values
+    _apply(importer, node, signal, Shift(_parameter(signal, values), minus=minus))
+
+
+def multiply_node(importer: Importer, node: Node) -> None:
+    """Mul and Div by a constant."""
+    constants = [isinstance(importer.values.get(name), Constant) for name in node.inputs]
+    if len(constants) != 2 or not any(constants):
+        raise Misfit("multiplies two tensors that are computed, where a constant is needed")
+    place = constants.index(True)
+    signal = importer.signal(node, 1 - place)
+    values = _numbers(importer, node, place)
+    if (values == 0).any():
+        raise Misfit("multiplies or divides by 0")
+    if node.kind == "Div":
+        if place == 0:
+            raise Misfit("divides by a tensor that is computed, where a constant is needed")
+        function: Pointwise = Divide(_parameter(signal, values))
+    else:
+        function = Scale(_parameter(signal, values))
+    _apply(importer, node, signal, function)
+
+
+def negate_node(importer: Importer, node: Node) -> None:
+    """Neg."""
+    signal = importer.signal(node)
+    _apply(importer, node, signal, Scale(Parameter.scalar(-1.0)))
+
+
+def norm_node(importer: Importer, node: Node) -> None:
+    """BatchNormalization of a trained network."""
+    signal = importer.signal(node)
+    if node.attributes.get("training_mode", 0) or not node.attributes.get("is_test", 1):
+        raise Misfit("is in training mode")
+    arrays = []
+    for place in range(1, 5):
+        array = importer.array(node, place)
+        if array is None or array.ndim != 1:
+            raise Misfit("lacks a parameter, or has one that is no list")
+        arrays.append(array.astype(np.float32))
+    axis = signal.axes.rank - 1 if node.domain in CHANNELS_LAST else 1
+    if axis >= signal.axes.rank:
+        raise Misfit(f"takes {signal.axes.rank} axes")
+    tail = (1,) * (signal.axes.rank - axis - 1)
+    if not all(np.isfinite(array).all() for array in arrays) or (arrays[3] < 0).any():
+        raise Misfit("has parameters that are not finite, or a negative variance")
+    gamma, beta, mean, variance = (signal.axes.parameter(array.reshape(-1, *tail)) for array in arrays)
+    epsilon = float(node.attributes.get("epsilon", 1e-5))
+    if not (arrays[3] + np.float32(epsilon) > 0).all():
+        raise Misfit("has a variance and an epsilon of 0")
+    _apply(importer, node, signal, Norm(gamma, beta, mean, variance, epsilon))
+
+
+def clip_node(importer: Importer, node: Node) -> None:
+    """Relu and Clip."""
+    signal = importer.signal(node)
+    low: Any = 0.0 if node.kind == "Relu" else node.attributes.get("min")
+    high: Any = None if node.kind == "Relu" else node.attributes.get("max")
+    if node.kind == "Clip":
+        for place in (1, 2):
+            array = importer.array(node, place)
+            if array is not None:
+                if array.size != 1:
+                    raise Misfit("has limits that differ within the tensor")
+                low, high = (array.item(), high) if place == 1 else (low, array.item())
+    limits = [None if limit is None or not np.isfinite(limit) else Parameter.scalar(limit) for limit in (low, high)]
+    _apply(importer, node, signal, Clip(limits[0], limits[1]))
+
+
+def leaky_node(importer: Importer, node: Node) -> None:
+    """LeakyRelu and PRelu."""
+    signal = importer.signal(node)
+    if node.kind == "PRelu":
+        slope = _parameter(signal, _numbers(importer, node, 1))
+    else:
+        slope = Parameter.scalar(float(node.attributes.get("alpha", 0.01)))
+    if not np.isfinite(slope.values).all() or (slope.values < 0).any():
+        raise Misfit("has a negative slope, which neither rises nor falls")
+    _apply(importer, node, signal, Leaky(slope))
+
+
+def identity_node(importer: Importer, node: Node) -> None:
+    """Identity, Dropout, and Cast between floats: the same numbers."""
+    signal = importer.signal(node)
+    if node.kind == "Cast" and node.attributes.get("to") not in (1, 10, 11, 16):
+        raise Misfit(f"casts to element type {node.attributes.get('to')}, where float32 is needed")
+    importer.set(node, replace(signal, nodes=(*signal.nodes, str(node))))
+
+
+def _apply(importer: Importer, node: Node, signal: Signal, function: Pointwise) -> None:
+    if any(signal.padding):
+        raise Misfit("comes after Pad, where a convolution is needed")
+    importer.set(node, signal.then(function, str(node)))
+
+
+def _numbers(importer: Importer, node: Node, place: int) -> NDArray[Any]:
+    array = importer.array(node, place)
+    if array is None or not array.size or not np.isfinite(array.astype(np.float64)).all():
+        raise Misfit("has a constant that is empty or not finite")
+    return array.astype(np.float32)
+
+
+def _parameter(signal: Signal, values: NDArray[Any]) -> Parameter:
+    return signal.axes.parameter(values)
+
+
+def _branches(importer: Importer, node: Node) -> None:
+    """The sum, or the difference, of two signals: integers of a common unit."""
+    signals = [importer.signal(node, place) for place in range(2)]
+    if any(any(signal.padding) for signal in signals):
+        raise Misfit("comes after Pad, where a convolution is needed")
+    operands = [operand(importer, signal, node, sums=True) for signal in signals]
+    signals = [importer.refreshed(signal) for signal in signals]
+    if signals[0].axes.axes != signals[1].axes.axes:
+        raise Misfit(f"adds {signals[0].axes.shape} and {signals[1].axes.shape}, where equal shapes are needed")
+    if any(len(units) > 1 for _, units, _ in operands):
+        raise Misfit("adds sums of scales that differ by channel, where a quantizer is needed before")
+    signs = (1, -1 if node.kind == "Sub" else 1)
+    units = [units[0] for _, units, _ in operands]
+    unit = common_unit(units)
+    multipliers = [int(each / unit) * sign for each, sign in zip(units, signs, strict=True)]
+    encodings = [importer.encoding(tensor) for tensor, _, _ in operands]
+    for encoding, multiplier in zip(encodings, multipliers, strict=True):
+        if max(abs(encoding.min), abs(encoding.max)) * abs(multiplier) >= 1 << (MAX_BITS - 1):
+            raise Misfit("adds integers whose scales share no unit within 48 bits")
+        if encoding.bits > 20:
+            raise Misfit(f"adds sums of {encoding.bits} bits, where a quantizer is needed before")
+    name = importer.layer_name("add")
+    layer = Add.scaled(
+        encodings=encodings,
+        multipliers=multipliers,
+        name=name,
+        inputs=tuple(tensor for tensor, _, _ in operands),
+        output=name,
+    )
+    count = max(len(offsets) for _, _, offsets in operands)
+    offset = tuple(
+        sum((sign * o[m % len(o)] for sign, (_, _, o) in zip(signs, operands, strict=True)), Fraction(0))
+        for m in range(count)
+    )
+    carrier = importer.summed(layer, (unit,), offset)
+    importer.set(node, Signal(axes=signals[0].axes, carrier=carrier, nodes=(str(node),)))

@@ -1,0 +1,359 @@
+"""From the nodes of an ONNX graph to a network: what its executor computes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rowloom.model.encodings import Encoding
+from rowloom.model.errors import RowloomError
+from rowloom.model.formats.builder import Builder, Imported
+from rowloom.model.formats.onnx.axes import Axes, Binding, Misfit
+from rowloom.model.formats.onnx.folding import Constant, fold
+from rowloom.model.formats.onnx.quantizers import Quantizer, uniform_between
+from rowloom.model.formats.onnx.reader import Graph, Node, Port
+from rowloom.model.formats.onnx.signal import Carrier, Numbers, Signal
+from rowloom.model.layers import Shape, SummingLayer
+from rowloom.model.views import InputView
+
+FLOATS = ("FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE")
+INTEGERS = {"UINT8": (0, 255), "INT8": (-128, 127), "UINT16": (0, 65535), "INT16": (-32768, 32767)}
+INTEGERS |= {"UINT4": (0, 15), "INT4": (-8, 7), "UINT2": (0, 3), "INT2": (-2, 1), "BOOL": (0, 1)}
+
+DEFAULT_ORDERS = {1: "N", 2: "NC", 3: "NCW", 4: "NCHW"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """What the network's input is, once something said so."""
+
+    encoding: Encoding
+    unit: Numbers
+    thresholds: NDArray[np.float32] | None = None
+
+
+LAST = (
+    "Softmax",
+    "LogSoftmax",
+    "ArgMax",
+    "TopK",
+    "Identity",
+    "Reshape",
+    "Flatten",
+    "Squeeze",
+    "Unsqueeze",
+    "Transpose",
+)
+"""Nodes that may come after what the host does."""
+
+
+class Importer:
+    """Walks the nodes of a graph in an order of execution."""
+
+    input_name = "input"
+
+    def __init__(
+        self,
+        subject: str,
+        name: str,
+        graph: Graph,
+        *,
+        input_scale: Fraction | None = None,
+        input_encoding: Encoding | None = None,
+    ) -> None:
+        self.subject = subject
+        self.graph = graph
+        self.builder = Builder(name=name)
+        self.values: dict[str, Constant | Signal] = {}
+        self.counts: dict[str, int] = {}
+        self.spec: InputSpec | None = None
+        port = self._input_port()
+        self.binding = Binding(self._input_shape(port))
+        self._begin(port, input_scale, input_encoding)
+
+    def run(self) -> Imported:
+        """Import the whole graph."""
+        from rowloom.model.formats.onnx.ends import output_view
+        from rowloom.model.formats.onnx.operators import handler
+
+        for node in self.graph.nodes:
+            try:
+                self._fold(node) or handler(self, node)(self, node)
+            except Misfit as misfit:
+                raise RowloomError(f"{self.subject}: {node}", str(misfit)) from None
+            except RowloomError as error:
+                if error.subject.startswith(self.subject):
+                    raise
+                raise RowloomError(f"{self.subject}: {node}", str(error)) from None
+        views = []
+        for port in self.graph.outputs:
+            try:
+                views.append(output_view(self, port))
+            except Misfit as misfit:
+                raise RowloomError(f"{self.subject}: output {port.name}", str(misfit)) from None
+        if not self.binding.bound or self.spec is None:
+            raise RowloomError(self.subject, "its input feeds no layer", "need a quantized network")
+        about: dict[str, str | float] = {"format": "ONNX", "opset": self.graph.opset}
+        if self.graph.producer:
+            about["producer"] = self.graph.producer
+        return self.builder.finish(
+            source=self.input_name,
+            input_view=InputView(arrangement=self.binding.arrangement(), thresholds=self.spec.thresholds),
+            output_views=views,
+            about=about,
+        )
+
+    # What nodes ask for.
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The role of every atom that has one."""
+        return self.binding.names
+
+    def fail(self, node: Node, problem: str, remedy: str | None = None) -> RowloomError:
+        """Return the error that names the file and the node."""
+        return RowloomError(f"{self.subject}: {node}", problem, remedy)
+
+    def signal(self, node: Node, place: int = 0) -> Signal:
+        """Return an input of a node that depends on the graph's input, with what is known of its axes by now."""
+        if place >= len(node.inputs) or node.inputs[place] not in self.values:
+            raise self.fail(node, f"has no input {place}")
+        value = self.values[node.inputs[place]]
+        if isinstance(value, Constant):
+            raise self.fail(node, f"its input {node.inputs[place]} is a constant", "need one that is computed")
+        if value.steps and node.kind not in LAST:
+            raise self.fail(node, f"comes after {value.steps[-1]}", "need that at the end")
+        return self.refreshed(value)
+
+    def take_map(self, node: Node, signal: Signal, order: str) -> Signal:
+        """Return a signal whose axes are those of a map in ``order``; the graph's input is bound to it."""
+        if signal.axes.rank != len(order):
+            raise Misfit(f"takes {len(order)} axes, but its input has {signal.axes.rank}")
+        self.binding.bind(signal.axes, order) if self._of_input(signal) else None
+        signal = self.refreshed(signal)
+        shape = dict(zip("HWC", self.map_shape(signal), strict=True))
+        for letter, axis in zip(order, signal.axes.axes, strict=True):
+            if axis != ((letter,) if letter == "N" or shape[letter] > 1 else ()):
+                raise Misfit(f"takes its input as {order}, but its axes are {_shown(signal.axes)}")
+        if any(size > 1 for letter, size in shape.items() if letter not in order):
+            raise Misfit(f"takes its input as {order}, but it is a map of {self.map_shape(signal)}")
+        return signal
+
+    def _of_input(self, signal: Signal) -> bool:
+        return signal.carrier is None or signal.carrier.tensor == self.input_name
+
+    def map_shape(self, signal: Signal) -> Shape:
+        """Return H, W, C of a signal's map."""
+        carrier = signal.carrier
+        if carrier is None or carrier.tensor == self.input_name:
+            if not self.binding.bound:
+                self.bind_default(signal.axes)
+            return self.binding.shape
+        if carrier.layer is None:
+            return self.builder.tensors[carrier.tensor].shape
+        shape = carrier.layer.output_shape(*(self.builder.tensors[name].shape for name in carrier.layer.inputs))
+        for layer in carrier.deferred:
+            shape = layer.output_shape(shape)
+        return shape
+
+    def quantized(self, signal: Signal) -> Carrier:
+        """Return the carrier of a signal; RowloomError if it is the graph's floats."""
+        if signal.carrier is None:
+            raise RowloomError(
+                self.subject,
+                "its input is not quantized",
+                "give --input-scale (such as 1/255) and --input-encoding (uint8)",
+            )
+        return signal.carrier
+
+    def refreshed(self, signal: Signal) -> Signal:
+        """Return a signal with axes and channels as they are known by now."""
+        if not self.binding.bound:
+            return signal
+        signal = replace(signal, axes=self.binding.apply(signal.axes))
+        if signal.carrier is not None and signal.carrier.tensor == self.input_name:
+            signal = replace(signal, carrier=replace(signal.carrier, channels=self.binding.shape[2]))
+        return signal
+
+    def constant(self, node: Node, place: int) -> Constant | None:
+        """Return an input of a node that must be constant; None if it is left out."""
+        if place >= len(node.inputs) or not node.inputs[place]:
+            return None
+        value = self.values.get(node.inputs[place])
+        if not isinstance(value, Constant):
+            raise self.fail(node, f"its input {node.inputs[place]} is not constant", "need a constant there")
+        return value
+
+    def array(self, node: Node, place: int) -> NDArray[Any] | None:
+        """Return the numbers of a constant input; None if it is left out."""
+        constant = self.constant(node, place)
+        return None if constant is None else constant.data
+
+    def set(self, node: Node, value: Constant | Signal, place: int = 0) -> None:
+        """Say what an output of a node is."""
+        if place < len(node.outputs) and node.outputs[place]:
+            self.values[node.outputs[place]] = value
+
+    def layer_name(self, stem: str) -> str:
+        """Return ``stem`` and its number."""
+        self.counts[stem] = self.counts.get(stem, 0) + 1
+        return f"{stem}{self.counts[stem]}"
+
+    # Carriers.
+
+    def stored(self, tensor: str, unit: Numbers, offset: Numbers) -> Carrier:
+        """Return the carrier of a tensor of the network."""
+        encoding = self.encoding(tensor)
+        if tensor == self.input_name:
+            channels = self.binding.shape[2] if self.binding.bound else 1
+        else:
+            channels = self.builder.tensors[tensor].shape[2]
+        return Carrier(
+            tensor=tensor, unit=unit, offset=offset, lows=(encoding.min,), highs=(encoding.max,), channels=channels
+        )
+
+    def summed(self, layer: SummingLayer, unit: Numbers, offset: Numbers) -> Carrier:
+        """Return the carrier of a layer's sums."""
+        from rowloom.model.bounds import check_width, sum_bounds
+
+        sources = [self.builder.tensors[name] for name in layer.inputs]
+        shapes = [source.shape for source in sources]
+        channels = layer.output_shape(*shapes)[2]
+        lows, highs = sum_bounds(layer, shapes, [source.encoding for source in sources])
+        check_width(layer.name, min(lows), max(highs))
+        return Carrier(
+            tensor=layer.output,
+            unit=unit,
+            offset=offset,
+            lows=tuple(lows),
+            highs=tuple(highs),
+            channels=channels,
+            layer=layer,
+        )
+
+    def encoding(self, tensor: str) -> Encoding:
+        """Return the encoding of a tensor of the network, the input too before it is placed."""
+        if tensor == self.input_name:
+            assert self.spec is not None
+            return self.spec.encoding
+        return self.builder.tensors[tensor].encoding
+
+    def placed(self, tensor: str) -> str:
+        """Return the tensor's name, once it is in the network."""
+        if tensor == self.input_name and tensor not in self.builder.tensors:
+            assert self.spec is not None
+            if not self.binding.bound:
+                self.bind_default(self.binding.axes)
+            self.builder.place(tensor, self.binding.shape, self.spec.encoding, self.scale_of(self.spec.unit))
+        return tensor
+
+    def place_sums(self, signal: Signal) -> Signal:
+        """Return the signal with its sums stored as they are, if it carries sums that no quantizer ended."""
+        carrier = signal.carrier
+        if carrier is None or carrier.layer is None:
+            return signal
+        from rowloom.model.formats.onnx.emit import append_deferred
+
+        encoding = uniform_between(min(carrier.lows), max(carrier.highs))
+        scale = self.scale_of(carrier.unit)
+        self.builder.add(carrier.layer, encoding, scale)
+        self.builder.note(signal.nodes, carrier.layer.name, f"{carrier.layer.op}, sums as they are")
+        tensor = append_deferred(self, carrier, encoding, scale)
+        unit, offset = carrier.unit, carrier.offset
+        if carrier.lift is not None and (len(unit) > 1 or len(offset) > 1):
+            raise Misfit("moves channels of different scales into one")
+        return replace(signal, carrier=self.stored(tensor, unit, offset), nodes=())
+
+    def scale_of(self, unit: Numbers) -> float | None:
+        """Return the scale that a tensor is given: the unit, if there is one."""
+        return float(unit[0]) if len(unit) == 1 and 0 < float(unit[0]) < float("inf") else None
+
+    # The input.
+
+    def bind_default(self, axes: Axes) -> None:
+        """Take the axes of a tensor for those that its rank usually has."""
+        if axes.rank not in DEFAULT_ORDERS:
+            raise Misfit(f"has {axes.rank} axes, where 2 to 4 are needed")
+        self.binding.bind(axes, DEFAULT_ORDERS[axes.rank])
+
+    def set_input(self, quantizer: Quantizer, thresholds: NDArray[np.float32], node: str) -> None:
+        """Say what codes the input has; a second quantizer must agree."""
+        spec = InputSpec(encoding=quantizer.encoding, unit=quantizer.unit, thresholds=thresholds)
+        if self.spec is not None:
+            agree = (self.spec.encoding, self.spec.unit) == (spec.encoding, spec.unit) and np.array_equal(
+                np.asarray(self.spec.thresholds), thresholds
+            )
+            if not agree:
+                raise Misfit(f"quantizes the input in another way than a node before {node}")
+        self.spec = spec
+
+    def _input_port(self) -> Port:
+        if len(self.graph.inputs) != 1:
+            raise RowloomError(self.subject, f"has {len(self.graph.inputs)} inputs", "need one")
+        if not self.graph.outputs:
+            raise RowloomError(self.subject, "has no output", "need at least one")
+        return self.graph.inputs[0]
+
+    def _input_shape(self, port: Port) -> list[int]:
+        if not 2 <= len(port.shape) <= 4:
+            raise RowloomError(
+                f"{self.subject}: input {port.name}", f"has {len(port.shape)} axes", "need a batch and 1 to 3 others"
+            )
+        if any(size is None or not 1 <= size < 1 << 31 for size in port.shape[1:]):
+            shown = ", ".join("?" if size is None else str(size) for size in port.shape)
+            raise RowloomError(
+                f"{self.subject}: input {port.name}",
+                f"has shape ({shown})",
+                "need sizes that are fixed, but for the batch",
+            )
+        return [1, *(size for size in port.shape[1:] if size is not None)]
+
+    def _begin(self, port: Port, scale: Fraction | None, encoding: Encoding | None) -> None:
+        for name, data in self.graph.constants.items():
+            self.values[name] = Constant.of(data)
+        carrier = None
+        if port.type in INTEGERS:
+            if scale is not None or encoding is not None:
+                raise RowloomError(
+                    f"{self.subject}: input {port.name}",
+                    "is of integers",
+                    "leave --input-scale and --input-encoding out",
+                )
+            self.spec = InputSpec(encoding=uniform_between(*INTEGERS[port.type]), unit=(Fraction(1),))
+            carrier = self.stored(self.input_name, (Fraction(1),), (Fraction(0),))
+        elif port.type not in FLOATS:
+            raise RowloomError(f"{self.subject}: input {port.name}", f"is {port.type}", "need floats or small integers")
+        elif scale is not None or encoding is not None:
+            if scale is None or encoding is None:
+                missing = "--input-scale" if scale is None else "--input-encoding"
+                raise RowloomError(missing, "is missing", "give --input-scale and --input-encoding together")
+            self.spec = InputSpec(encoding=encoding, unit=(scale,))
+            carrier = self.stored(self.input_name, (scale,), (Fraction(0),))
+        self.values[port.name] = Signal(axes=self.binding.axes, carrier=carrier)
+
+    def _fold(self, node: Node) -> bool:
+        """Compute a node beforehand if it depends on constants, or on a shape, only."""
+        known: list[Constant | None] = []
+        for name in node.inputs:
+            value = self.values.get(name) if name else None
+            if isinstance(value, Signal):
+                if node.kind not in ("Shape", "Size"):
+                    return False
+                value = Constant(np.array(self.refreshed(value).axes.shape, np.int64))
+            known.append(value)
+        if any(value is None and name for value, name in zip(known, node.inputs, strict=True)):
+            return False
+        results = fold(self, node, known)
+        for place, result in enumerate(results):
+            self.set(node, result, place)
+        return True
+
+
+Handler = Callable[[Importer, Node], None]
+
+
+def _shown(axes: Axes) -> str:
+    return ", ".join(" ".join(axis) or "1" for axis in axes.axes)

@@ -1,0 +1,118 @@
+"""Every node that is supported, by domain and name."""
+
+from collections.abc import Callable
+
+from rowloom.model.formats.onnx import quantization as q
+from rowloom.model.formats.onnx.arithmetic import (
+    add_node,
+    clip_node,
+    identity_node,
+    leaky_node,
+    multiply_node,
+    negate_node,
+    norm_node,
+)
+from rowloom.model.formats.onnx.ends import argmax_node, softmax_node
+from rowloom.model.formats.onnx.folding import Constant
+from rowloom.model.formats.onnx.importer import Handler, Importer
+from rowloom.model.formats.onnx.pools import average_pool_node, global_average_node, max_pool_node, reduce_node
+from rowloom.model.formats.onnx.reader import Node
+from rowloom.model.formats.onnx.shapes import (
+    concat_node,
+    depth_to_space_node,
+    pad_node,
+    reshape_node,
+    resize_node,
+    squeeze_node,
+    transpose_node,
+)
+from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, conv_node, gemm_node, matmul_node
+
+QUANTIZERS = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.general", "qonnx.custom_op.general.v1")
+"""Domains of QONNX's own nodes."""
+
+STANDARD: dict[str, Handler] = {
+    "Add": add_node,
+    "ArgMax": argmax_node,
+    "AveragePool": average_pool_node,
+    "BatchNormalization": norm_node,
+    "Cast": identity_node,
+    "Clip": clip_node,
+    "Concat": concat_node,
+    "Conv": conv_node,
+    "DepthToSpace": depth_to_space_node,
+    "DequantizeLinear": q.dequantize_linear_node,
+    "Div": multiply_node,
+    "Dropout": identity_node,
+    "Flatten": reshape_node,
+    "Gemm": gemm_node,
+    "GlobalAveragePool": global_average_node,
+    "Identity": identity_node,
+    "LeakyRelu": leaky_node,
+    "LogSoftmax": softmax_node,
+    "MatMul": matmul_node,
+    "MaxPool": max_pool_node,
+    "Mul": multiply_node,
+    "Neg": negate_node,
+    "PRelu": leaky_node,
+    "Pad": pad_node,
+    "QuantizeLinear": q.quantize_linear_node,
+    "ReduceMean": reduce_node,
+    "ReduceSum": reduce_node,
+    "Relu": clip_node,
+    "Reshape": reshape_node,
+    "Resize": resize_node,
+    "Sign": q.sign_node,
+    "Softmax": softmax_node,
+    "Squeeze": squeeze_node,
+    "Sub": add_node,
+    "Sum": add_node,
+    "TopK": argmax_node,
+    "Transpose": transpose_node,
+    "Unsqueeze": squeeze_node,
+    "Upsample": resize_node,
+}
+
+QONNX: dict[str, Handler] = {
+    "BipolarQuant": q.bipolar_node,
+    "FloatQuant": q.float_quant_node,
+    "IntQuant": q.quant_node,
+    "MultiThreshold": q.multi_threshold_node,
+    "Quant": q.quant_node,
+    "Trunc": q.trunc_node,
+}
+
+LAST: dict[str, Handler] = {"BatchNormalization": norm_node, "Conv": conv_node, "MaxPool": max_pool_node}
+
+ConstantHandler = Callable[[Importer, Node, list[Constant | None]], Constant]
+
+_ON_CONSTANTS: dict[str, ConstantHandler] = {
+    "BipolarQuant": q.constant_bipolar,
+    "FloatQuant": q.constant_float_quant,
+    "IntQuant": q.constant_quant,
+    "Quant": q.constant_quant,
+}
+
+_LINEAR_ON_CONSTANTS: dict[str, ConstantHandler] = {
+    "DequantizeLinear": q.constant_dequantize,
+    "QuantizeLinear": q.constant_quantize,
+}
+
+
+def handler(importer: Importer, node: Node) -> Handler:
+    """Return what imports a node; RowloomError that says what is supported if nothing does."""
+    table = STANDARD if not node.domain else QONNX if node.domain in QUANTIZERS else {}
+    if node.domain in CHANNELS_LAST:
+        table = LAST
+    if node.kind in table:
+        return table[node.kind]
+    known = ", ".join(sorted({*STANDARD, *QONNX}))
+    domain = f" of domain {node.domain}" if node.domain else ""
+    raise importer.fail(node, f"operator{domain} is not supported", f"supported: {known}")
+
+
+def constant_quantizer(node: Node) -> ConstantHandler | None:
+    """Return what a quantizer does to constants; None for other nodes."""
+    if node.domain in QUANTIZERS:
+        return _ON_CONSTANTS.get(node.kind)
+    return None if node.domain else _LINEAR_ON_CONSTANTS.get(node.kind)

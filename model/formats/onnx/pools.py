@@ -1,0 +1,220 @@
+"""MaxPool, AveragePool and their global forms, ReduceMean and ReduceSum."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+from rowloom.model.formats.onnx.axes import Axes, Misfit
+from rowloom.model.formats.onnx.emit import every_code
+from rowloom.model.formats.onnx.importer import Importer
+from rowloom.model.formats.onnx.pointwise import Clip, Divide, Leaky, Norm, Scale, Shift
+from rowloom.model.formats.onnx.reader import Node
+from rowloom.model.formats.onnx.signal import Signal
+from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
+from rowloom.model.formats.onnx.windows import window
+from rowloom.model.layers import Add, AveragePool2d, Layer, MaxPool2d
+
+
+def rising(importer: Importer, signal: Signal) -> bool:
+    """Whether the greater of two integers of the carrier stands for the greater number, in every channel."""
+    carrier = importer.quantized(signal)
+    if any(unit < 0 for unit in carrier.unit):
+        return False
+    for function in signal.chain:
+        columns = signal.columns(function.parameters, importer.names)
+        if isinstance(function, Scale | Divide | Norm | Leaky):
+            if (columns[0] < 0).any():
+                return False
+        elif isinstance(function, Shift):
+            if function.minus:
+                return False
+        elif not isinstance(function, Clip):
+            return False
+    return True
+
+
+def as_sums(importer: Importer, signal: Signal) -> Signal:
+    """Return a signal of codes as one of sums, so that what moves codes can wait until a quantizer has ended it."""
+    carrier = importer.quantized(signal)
+    if carrier.layer is not None:
+        return signal
+    tensor = importer.placed(carrier.tensor)
+    values = importer.encoding(tensor).decode(every_code(importer.encoding(tensor)))
+    name = importer.layer_name("rescale")
+    layer = Add(name=name, inputs=(tensor,), output=name, tables=(values,))
+    return replace(signal, carrier=importer.summed(layer, carrier.unit, carrier.offset))
+
+
+def moved(importer: Importer, signal: Signal, layer: Layer) -> Signal:
+    """Return the signal after a layer that moves or compares codes: at once, or as soon as there are codes.
+
+    The layer's input is replaced by what it reads.
+    """
+    carrier = importer.quantized(signal)
+    if carrier.layer is not None:
+        last = carrier.deferred[-1].output if carrier.deferred else carrier.tensor
+        layer = replace(layer, input=last)  # type: ignore[call-arg]
+        return replace(signal, carrier=replace(carrier, deferred=(*carrier.deferred, layer)))
+    tensor = importer.placed(carrier.tensor)
+    layer = replace(layer, input=tensor)  # type: ignore[call-arg]
+    importer.builder.add(layer, importer.encoding(tensor), importer.builder.tensors[tensor].scale)
+    return replace(signal, carrier=importer.stored(layer.output, carrier.unit, carrier.offset))
+
+
+def max_pool_node(importer: Importer, node: Node) -> None:
+    """MaxPool: of codes, or of the codes that sums will become."""
+    signal = importer.signal(node)
+    last = node.domain in CHANNELS_LAST
+    if len(node.outputs) > 1 and node.outputs[1]:
+        raise Misfit("gives the indices too")
+    order = {(3, False): "NCW", (4, False): "NCHW", (3, True): "NWC", (4, True): "NHWC"}.get((signal.axes.rank, last))
+    if order is None:
+        raise Misfit(f"takes {signal.axes.rank} axes")
+    importer.quantized(signal)
+    signal = importer.take_map(node, signal, order)
+    if any(signal.padding):
+        _check_padding(importer, signal)
+    shape = importer.map_shape(signal)
+    kernel, stride, padding, dilation, _ = window(node, shape, signal.axes.rank - 2, None, signal.padding)
+    if dilation != (1, 1):
+        raise Misfit(f"has dilations {dilation}, where 1 is needed")
+    if node.attributes.get("ceil_mode", 0):
+        padding = _ceiled(shape, kernel, stride, padding)
+    if not rising(importer, signal):
+        signal = as_sums(importer, signal)
+    name = importer.layer_name("pool")
+    layer = MaxPool2d(name=name, input="?", output=name, kernel=kernel, stride=stride, padding=padding)
+    result = moved(importer, replace(signal, padding=(0, 0, 0, 0)), layer)
+    importer.builder.note((str(node),), name, "max_pool2d")
+    importer.set(node, replace(result, axes=Axes.of_map(importer.map_shape(result), order)))
+
+
+def _check_padding(importer: Importer, signal: Signal) -> None:
+    """Zeros that Pad put there may be ignored only if nothing is less."""
+    carrier = importer.quantized(signal)
+    if signal.padded_with:
+        raise Misfit("comes after Pad with other than zeros")
+    affine = signal.affine(importer.names)
+    lowest = [carrier.exact(min(carrier.lows), m) for m in range(max(len(carrier.unit), len(carrier.offset)))]
+    if carrier.layer is not None or affine is None or any(affine[1]) or any(low != 0 for low in lowest):
+        raise Misfit("comes after Pad, whose zeros could be the greatest")
+
+
+def _ceiled(
+    shape: tuple[int, int, int], kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int, int, int]
+) -> tuple[int, int, int, int]:
+    """Return the padding with which windows that begin inside the map are complete."""
+    result = list(padding)
+    for axis, (before, after) in enumerate(((0, 1), (2, 3))):
+        size = shape[axis] + padding[before] + padding[after]
+        rest = (size - kernel[axis]) % stride[axis]
+        extra = stride[axis] - rest
+        if rest and size - kernel[axis] + extra < shape[axis] + padding[before]:
+            result[after] += extra
+    return result[0], result[1], result[2], result[3]
+
+
+def average_pool_node(importer: Importer, node: Node) -> None:
+    """AveragePool."""
+    signal = importer.signal(node)
+    importer.quantized(signal)
+    order = {3: "NCW", 4: "NCHW"}.get(signal.axes.rank)
+    if order is None:
+        raise Misfit(f"takes {signal.axes.rank} axes")
+    signal = importer.take_map(node, signal, order)
+    shape = importer.map_shape(signal)
+    kernel, stride, padding, dilation, own = window(node, shape, signal.axes.rank - 2, None, signal.padding)
+    if dilation != (1, 1):
+        raise Misfit(f"has dilations {dilation}, where 1 is needed")
+    if node.attributes.get("ceil_mode", 0) and _ceiled(shape, kernel, stride, padding) != padding:
+        raise Misfit("has windows that leave the map, by ceil_mode")
+    counted = bool(node.attributes.get("count_include_pad", 0))
+    if any(signal.padding):
+        if signal.padded_with:
+            raise Misfit("comes after Pad with other than zeros")
+        if any(own) and not counted:
+            raise Misfit("comes after Pad and pads by itself")
+        counted = True
+    _averaged(importer, node, signal, kernel, stride, padding, counted, order)
+
+
+def global_average_node(importer: Importer, node: Node) -> None:
+    """GlobalAveragePool: the whole map."""
+    signal = importer.signal(node)
+    importer.quantized(signal)
+    order = {3: "NCW", 4: "NCHW"}.get(signal.axes.rank)
+    if order is None or any(signal.padding):
+        raise Misfit(f"takes {signal.axes.rank} axes, or comes after Pad")
+    signal = importer.take_map(node, signal, order)
+    height, width, _ = importer.map_shape(signal)
+    _averaged(importer, node, signal, (height, width), (1, 1), (0, 0, 0, 0), False, order)
+
+
+def reduce_node(importer: Importer, node: Node) -> None:
+    """ReduceMean and ReduceSum over height and width."""
+    signal = importer.signal(node)
+    importer.quantized(signal)
+    if any(signal.padding):
+        raise Misfit("comes after Pad, where a convolution is needed")
+    given = node.attributes.get("axes")
+    if given is None:
+        array = importer.array(node, 1)
+        given = None if array is None else array.reshape(-1).tolist()
+    rank = signal.axes.rank
+    if given is None or not given:
+        raise Misfit("reduces all axes, where height and width are needed")
+    axes = {int(axis) % rank for axis in given}
+    if not importer.binding.bound:
+        importer.bind_default(signal.axes) if rank - 1 in axes else importer.binding.bind(
+            signal.axes, {3: "NWC", 4: "NHWC"}.get(rank, "NC")
+        )
+    signal = importer.refreshed(signal)
+    height, width, _ = importer.map_shape(signal)
+    reduced = {atom for axis in axes for atom in signal.axes.axes[axis]}
+    wanted = {role for role, size in (("H", height), ("W", width)) if size > 1}
+    if reduced != wanted:
+        raise Misfit(
+            f"reduces {' and '.join(sorted(reduced)) or 'nothing'}, where the whole height and width are needed"
+        )
+    kept = bool(node.attributes.get("keepdims", 1))
+    result = Axes(
+        tuple(() if i in axes else axis for i, axis in enumerate(signal.axes.axes) if kept or i not in axes),
+        signal.axes.sizes,
+    )
+    count = height * width if node.kind == "ReduceSum" else 1
+    _averaged(importer, node, signal, (height, width), (1, 1), (0, 0, 0, 0), False, result, times=count)
+
+
+def _averaged(
+    importer: Importer,
+    node: Node,
+    signal: Signal,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int, int, int],
+    counted: bool,
+    axes: str | Axes,
+    times: int = 1,
+) -> None:
+    tensor, units, offsets = operand(importer, signal, node, sums=True)
+    shape = importer.builder.tensors[tensor].shape
+    if any(padding) and counted and any(offsets):
+        raise Misfit("counts padded zeros, but its input's zero is no integer")
+    name = importer.layer_name("pool")
+    layer = AveragePool2d(
+        name=name,
+        input=tensor,
+        output=name,
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+        count_include_pad=counted,
+    )
+    scale = Fraction(layer.scale(shape), times)
+    carrier = importer.summed(layer, tuple(unit / scale for unit in units), tuple(each * times for each in offsets))
+    output = layer.output_shape(shape)
+    if isinstance(axes, str):
+        axes = Axes.of_map(output, axes)
+    else:
+        sizes = dict(zip(("H", "W", "C"), output, strict=True))
+        axes = Axes(axes.axes, sizes)
+    importer.set(node, Signal(axes=axes, carrier=carrier, nodes=(str(node),)))

@@ -1,0 +1,245 @@
+"""Nodes that name axes anew, and nodes that move pixels or channels."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from rowloom.model.encodings import Encoding
+from rowloom.model.formats.onnx.axes import Axes, Misfit
+from rowloom.model.formats.onnx.emit import every_code
+from rowloom.model.formats.onnx.folding import Constant
+from rowloom.model.formats.onnx.importer import Importer
+from rowloom.model.formats.onnx.pools import as_sums, moved
+from rowloom.model.formats.onnx.quantizers import uniform_between
+from rowloom.model.formats.onnx.reader import Node
+from rowloom.model.formats.onnx.weighted import operand
+from rowloom.model.formats.onnx.weights import common_unit
+from rowloom.model.layers import Add, Concat, DepthToSpace, Upsample
+
+
+def reshape_node(importer: Importer, node: Node) -> None:
+    """Reshape and Flatten."""
+    signal = importer.signal(node)
+    _not_padded(signal.padding)
+    if node.kind == "Flatten":
+        axis = int(node.attributes.get("axis", 1))
+        if axis not in (1, 1 - signal.axes.rank):
+            raise Misfit(f"flattens from axis {axis}, where 1 is needed")
+        wanted = [1, -1]
+    else:
+        array = importer.array(node, 1)
+        wanted = [int(size) for size in (node.attributes.get("shape", []) if array is None else array.reshape(-1))]
+        if node.attributes.get("allowzero", 0) and 0 in wanted:
+            raise Misfit("makes an empty tensor")
+    importer.set(node, signal.with_axes(signal.axes.reshaped(wanted), str(node)))
+
+
+def transpose_node(importer: Importer, node: Node) -> None:
+    """Transpose: maps stay as they are, their axes are told in another order."""
+    signal = importer.signal(node)
+    _not_padded(signal.padding)
+    order = node.attributes.get("perm", list(reversed(range(signal.axes.rank))))
+    importer.set(node, signal.with_axes(signal.axes.transposed(order), str(node)))
+
+
+def squeeze_node(importer: Importer, node: Node) -> None:
+    """Squeeze and Unsqueeze."""
+    signal = importer.signal(node)
+    _not_padded(signal.padding)
+    axes = node.attributes.get("axes")
+    if axes is None:
+        array = importer.array(node, 1)
+        axes = None if array is None else [int(axis) for axis in array.reshape(-1)]
+    if node.kind == "Squeeze":
+        result = signal.axes.squeezed(axes)
+    elif axes is None:
+        raise Misfit("has no axes")
+    else:
+        result = signal.axes.unsqueezed(axes)
+    if not result.axes or result.axes[0] != ("N",):
+        raise Misfit("moves the batch")
+    importer.set(node, signal.with_axes(result, str(node)))
+
+
+def pad_node(importer: Importer, node: Node) -> None:
+    """Pad with a constant: part of the next layer's padding."""
+    signal = importer.signal(node)
+    if node.attributes.get("mode", "constant") != "constant":
+        raise Misfit(f"pads by {node.attributes['mode']}, where zeros are needed")
+    value = importer.array(node, 2)
+    number = node.attributes.get("value", 0.0) if value is None else value.reshape(-1)[0] if value.size else 0.0
+    array = importer.array(node, 1)
+    pads = [int(each) for each in (node.attributes.get("pads", []) if array is None else array.reshape(-1))]
+    rank = signal.axes.rank
+    axes = importer.array(node, 3)
+    if axes is not None:
+        full = [0] * (2 * rank)
+        for place, axis in enumerate(axes.reshape(-1).tolist()):
+            full[axis % rank], full[axis % rank + rank] = pads[place], pads[place + len(axes)]
+        pads = full
+    if len(pads) != 2 * rank or min(pads) < 0 or max(pads) >= 1 << 16:
+        raise Misfit(f"has pads {pads}, where {2 * rank} numbers from 0 on are needed")
+    if not any(pads):
+        importer.set(node, signal)
+        return
+    if not np.isfinite(float(number)):
+        raise Misfit(f"pads with {number}, where a number is needed")
+    if any(signal.padding) and signal.padded_with != Fraction(float(number)):
+        raise Misfit("pads with another number than the Pad before it")
+    importer.quantized(signal)
+    if not importer.binding.bound:
+        importer.bind_default(signal.axes)
+        signal = importer.refreshed(signal)
+    added = {"H": (0, 0), "W": (0, 0)}
+    height, width, _ = importer.map_shape(signal)
+    for place, axis in enumerate(signal.axes.axes):
+        both = (pads[place], pads[place + rank])
+        if not any(both):
+            continue
+        role = axis[0] if len(axis) == 1 else _only(height, width, rank, place)
+        if role not in added:
+            raise Misfit("pads the batch or the channels, where height and width are needed")
+        added[role] = both
+    top, bottom, left, right = signal.padding
+    padding = (top + added["H"][0], bottom + added["H"][1], left + added["W"][0], right + added["W"][1])
+    importer.builder.note((*signal.nodes, str(node)), None, "part of the padding of the next layer")
+    importer.set(node, replace(signal, padding=padding, padded_with=Fraction(float(number))))
+
+
+def _only(height: int, width: int, rank: int, place: int) -> str:
+    """Return the role of an axis of size 1, as NCHW has it."""
+    return {2: "H", 3: "W"}.get(place, "") if rank == 4 else ""
+
+
+def concat_node(importer: Importer, node: Node) -> None:
+    """Concat of channels: integers of a common unit."""
+    if any(isinstance(importer.values.get(name), Constant) for name in node.inputs):
+        raise Misfit("joins constants to what is computed")
+    signals = [importer.signal(node, place) for place in range(len(node.inputs))]
+    for signal in signals:
+        _not_padded(signal.padding)
+    operands = [operand(importer, signal, node) for signal in signals]
+    signals = [importer.refreshed(signal) for signal in signals]
+    rank = signals[0].axes.rank
+    axis = int(node.attributes.get("axis", 1)) % rank
+    if any(s.axes.rank != rank or s.axes.axes[axis] not in (("C",), ()) for s in signals):
+        raise Misfit(f"joins along axis {axis}, where the channels are needed")
+    if any(len(units) > 1 or len(offsets) > 1 for _, units, offsets in operands):
+        raise Misfit("joins integers of scales that differ by channel, where a quantizer is needed before")
+    offsets = {o[0] for _, _, o in operands}
+    if len(offsets) > 1:
+        raise Misfit("joins integers of different offsets, where a quantizer is needed before")
+    unit = common_unit(units[0] for _, units, _ in operands)
+    multipliers = [int(units[0] / unit) for _, units, _ in operands]
+    encodings = [importer.encoding(tensor) for tensor, _, _ in operands]
+    target = _common(encodings, multipliers)
+    tensors = []
+    for (tensor, _, _), encoding, multiplier in zip(operands, encodings, multipliers, strict=True):
+        if encoding != target or multiplier != 1:
+            name = importer.layer_name("table")
+            values = encoding.decode(every_code(encoding)) * multiplier
+            layer = Add(name=name, inputs=(tensor,), output=name, tables=(values,))
+            importer.builder.add(layer, target, float(unit))
+            tensor = name
+        tensors.append(tensor)
+    name = importer.layer_name("concat")
+    importer.builder.add(Concat(name=name, inputs=tuple(tensors), output=name), target, float(unit))
+    importer.builder.note((str(node),), name, "concat")
+    shape = importer.builder.tensors[name].shape
+    sizes = dict(zip(("H", "W", "C"), shape, strict=True))
+    axes = tuple(("C",) if place == axis else each for place, each in enumerate(signals[0].axes.axes))
+    importer.set(
+        node,
+        replace(
+            signals[0],
+            axes=Axes(axes, sizes),
+            carrier=importer.stored(name, (unit,), (offsets.pop(),)),
+            chain=(),
+            nodes=(),
+        ),
+    )
+
+
+def _common(encodings: list[Encoding], multipliers: list[int]) -> Encoding:
+    """Return an encoding for all: theirs if it is one, else the narrowest that holds every value."""
+    if len(set(encodings)) == 1 and set(multipliers) == {1}:
+        return encodings[0]
+    ends = [value * m for e, m in zip(encodings, multipliers, strict=True) for value in (e.min, e.max)]
+    target = uniform_between(min(ends), max(ends))
+    if target.bits > 16:
+        raise Misfit("joins integers whose scales share no unit within 16 bits, where a quantizer is needed before")
+    return target
+
+
+def resize_node(importer: Importer, node: Node) -> None:
+    """Resize and Upsample, nearest neighbour, by an integer in both directions."""
+    signal = importer.signal(node)
+    _not_padded(signal.padding)
+    importer.quantized(signal)
+    signal = importer.take_map(node, signal, "NCHW")
+    if node.attributes.get("mode", "nearest") != "nearest":
+        raise Misfit(f"interpolates by {node.attributes['mode']}, where nearest is needed")
+    how = node.attributes.get("coordinate_transformation_mode", "half_pixel" if node.kind == "Resize" else "asymmetric")
+    nearest = node.attributes.get("nearest_mode", "round_prefer_floor" if node.kind == "Resize" else "floor")
+    if (how, nearest) not in (
+        ("asymmetric", "floor"),
+        ("half_pixel", "round_prefer_floor"),
+        ("half_pixel", "round_prefer_ceil"),
+        ("pytorch_half_pixel", "round_prefer_floor"),
+    ):
+        raise Misfit(f"has {how} with {nearest}, where asymmetric with floor, or half_pixel, is needed")
+    shape = signal.axes.shape
+    place = {"Upsample": 1}.get(node.kind, 1 if importer.graph.opset < 11 else 2)
+    scales = importer.array(node, place)
+    if scales is None or not scales.size:
+        if "scales" in node.attributes:
+            scales = np.array(node.attributes["scales"])
+        else:
+            sizes = importer.array(node, 3)
+            if sizes is None or sizes.size != 4:
+                raise Misfit("has neither scales nor sizes")
+            scales = np.array([1, *(float(size) / old for size, old in zip(sizes[1:], shape[1:], strict=True))])
+    factors = [float(each) for each in scales.reshape(-1)]
+    if len(factors) != 4 or factors[:2] != [1, 1] or factors[2] != factors[3] or not 1 <= factors[2] < 1 << 10:
+        raise Misfit(f"scales by {factors}, where one factor for height and width is needed")
+    if factors[2] != int(factors[2]):
+        raise Misfit(f"scales by {factors[2]:g}, where an integer is needed")
+    name = importer.layer_name("upsample")
+    result = moved(importer, signal, Upsample(name=name, input="?", output=name, factor=int(factors[2])))
+    importer.builder.note((str(node),), name, "upsample")
+    importer.set(node, replace(result, axes=Axes.of_map(importer.map_shape(result), "NCHW")))
+
+
+def depth_to_space_node(importer: Importer, node: Node) -> None:
+    """DepthToSpace."""
+    signal = importer.signal(node)
+    _not_padded(signal.padding)
+    importer.quantized(signal)
+    signal = importer.take_map(node, signal, "NCHW")
+    block = int(node.attributes.get("blocksize", 0))
+    mode = node.attributes.get("mode", "DCR")
+    channels = importer.map_shape(signal)[2]
+    if block < 1 or channels % block**2 or mode not in ("DCR", "CRD"):
+        raise Misfit(f"makes blocks of {block} of {channels} channels by {mode}")
+    name = importer.layer_name("depth_to_space")
+    layer = DepthToSpace(name=name, input="?", output=name, block=block, mode=mode)
+    carrier = importer.quantized(signal)
+    per_channel = any(p.atoms for f in signal.chain for p in f.parameters)
+    if carrier.layer is None and (per_channel or len(carrier.unit) > 1 or len(carrier.offset) > 1):
+        signal = as_sums(importer, signal)
+        carrier = importer.quantized(signal)
+    if carrier.layer is not None:
+        depth = channels // block**2
+        index = np.arange(channels)
+        lift = index % depth if mode == "DCR" else index // block**2
+        before = np.arange(carrier.channels) if carrier.lift is None else carrier.lift
+        signal = replace(signal, chain=signal.pinned(importer.names), carrier=replace(carrier, lift=lift[before]))
+    result = moved(importer, signal, layer)
+    importer.builder.note((str(node),), name, "depth_to_space")
+    importer.set(node, replace(result, axes=Axes.of_map(importer.map_shape(result), "NCHW")))
+
+
+def _not_padded(padding: tuple[int, int, int, int]) -> None:
+    if any(padding):
+        raise Misfit("comes after Pad, where a convolution is needed")

@@ -1,0 +1,178 @@
+"""What a tensor of the file is while the graph is walked: integers of the network and functions not yet folded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from rowloom.model.formats.onnx.axes import Axes, Misfit, Parameter
+from rowloom.model.formats.onnx.pointwise import Pointwise
+from rowloom.model.layers import Layer, SummingLayer
+
+CARRIER = ("carrier",)
+"""Atoms of a parameter that has a number for each of the carrier's channels."""
+
+Numbers = tuple[Fraction, ...]
+"""One for all channels, or one a channel."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Carrier:
+    """Integers, each standing for unit * integer + offset.
+
+    Parameters
+    ----------
+    tensor : str
+        Of the network; that which ``layer`` would write, if there is one.
+    layer : SummingLayer or None
+        Sums without a post-operation, not yet part of the network.
+    unit, offset : tuple of Fraction
+        One, or one for each of ``channels``.
+    lows, highs : tuple of int
+        What the integers can be: one, or one a channel.
+    channels : int
+        Of the integers.
+    deferred : tuple of Layer
+        What moves or compares the codes that ``layer`` will give: pools and rearrangements, in order.
+    lift : int64 [channels] or None
+        To which channel after ``deferred`` a channel goes; None for the same.
+    """
+
+    tensor: str
+    unit: Numbers
+    offset: Numbers
+    lows: tuple[int, ...]
+    highs: tuple[int, ...]
+    channels: int
+    layer: SummingLayer | None = None
+    deferred: tuple[Layer, ...] = ()
+    lift: NDArray[np.int64] | None = None
+
+    def start(self, integers: NDArray[np.int64], dtype: DTypeLike) -> NDArray[Any]:
+        """Return what integers [K, M] stand for, rounded once."""
+        wide: Any = np.longdouble if dtype is np.longdouble else np.float64
+        unit = np.array([float(each) for each in self.unit], wide)
+        offset = np.array([float(each) for each in self.offset], wide)
+        return (integers * unit + offset).astype(dtype)
+
+    def exact(self, integer: int, channel: int) -> Fraction:
+        """Return what an integer of a channel stands for."""
+        return integer * self.unit[channel % len(self.unit)] + self.offset[channel % len(self.offset)]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Signal:
+    """A tensor of the file that depends on the input.
+
+    Parameters
+    ----------
+    axes : Axes
+    carrier : Carrier or None
+        None for the graph's input in floats.
+    chain : tuple of Pointwise
+        Applied to what the carrier stands for.
+    nodes : tuple of str
+        That are in the chain, or in the carrier's layer, and not yet in the network.
+    padding : (int, int, int, int)
+        Numbers round it that no layer has put there yet.
+    padded_with : Fraction
+        Which number.
+    steps : tuple of str
+        What the host does with it, as in :class:`rowloom.model.views.OutputView`.
+    """
+
+    axes: Axes
+    carrier: Carrier | None
+    chain: tuple[Pointwise, ...] = ()
+    nodes: tuple[str, ...] = ()
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    padded_with: Fraction = Fraction(0)
+    steps: tuple[str, ...] = ()
+
+    def then(self, function: Pointwise, node: str) -> "Signal":
+        """Return the signal after a function."""
+        return replace(self, chain=(*self.chain, function), nodes=(*self.nodes, node))
+
+    def with_axes(self, axes: Axes, node: str) -> "Signal":
+        """Return the signal with other axes over the same data."""
+        return replace(self, axes=axes, nodes=(*self.nodes, node))
+
+    def columns(self, parameters: tuple[Parameter, ...], names: Mapping[str, str]) -> tuple[NDArray[Any], ...]:
+        """Return parameters [M] by the carrier's channels; [1] for a number that is the same for all."""
+        result = []
+        for parameter in parameters:
+            if not parameter.atoms:
+                result.append(parameter.values.reshape(1))
+                continue
+            assert self.carrier is not None
+            if parameter.atoms == CARRIER:
+                result.append(parameter.values)
+                continue
+            lift = self.carrier.lift
+            count = self.carrier.channels if lift is None else int(lift.max()) + 1
+            values = parameter.channels(names, count)
+            result.append(values if lift is None else values[lift])
+        return tuple(result)
+
+    def evaluate(
+        self, x: NDArray[Any], names: Mapping[str, str], functions: tuple[Pointwise, ...] | None = None
+    ) -> NDArray[Any]:
+        """Return the chain of numbers [K, M], in their type."""
+        for function in self.chain if functions is None else functions:
+            parameters = tuple(p.astype(x.dtype) for p in self.columns(function.parameters, names))
+            x = function.compute(x, parameters)
+        return x
+
+    def exact(self, x: Fraction, channel: int, columns: list[tuple[list[Fraction], ...]]) -> Fraction:
+        """Return the chain of one number; ``columns`` as :meth:`fractions` gives them."""
+        for function, parameters in zip(self.chain, columns, strict=True):
+            x = function.exact(x, tuple(p[channel % len(p)] for p in parameters))
+        return x
+
+    def fractions(self, names: Mapping[str, str]) -> list[tuple[list[Fraction], ...]]:
+        """Return the parameters of every function of the chain, exactly."""
+        return [
+            tuple([Fraction(float(each)) for each in column] for column in self.columns(function.parameters, names))
+            for function in self.chain
+        ]
+
+    def pinned(self, names: Mapping[str, str]) -> tuple[Pointwise, ...]:
+        """Return the chain with parameters by the carrier's channels, so that channels may move after it."""
+        result = []
+        for function in self.chain:
+            parts = {f.name: getattr(function, f.name) for f in fields(function)}  # type: ignore[arg-type]
+            for name, part in parts.items():
+                if isinstance(part, Parameter) and part.atoms:
+                    parts[name] = Parameter(CARRIER, self.columns((part,), names)[0])
+            result.append(type(function)(**parts))
+        return tuple(result)
+
+    def affine(self, names: Mapping[str, str]) -> tuple[Numbers, Numbers] | None:
+        """Return (unit, offset) of the carrier's integers after the chain, if all of it is affine."""
+        assert self.carrier is not None
+        units, offsets = list(self.carrier.unit), list(self.carrier.offset)
+        for function, parameters in zip(self.chain, self.fractions(names), strict=True):
+            count = max([len(units), len(offsets), *(len(p) for p in parameters)])
+            next_units, next_offsets = [], []
+            for channel in range(count):
+                both = function.affine(tuple(p[channel % len(p)] for p in parameters))
+                if both is None:
+                    return None
+                next_units.append(both[0] * units[channel % len(units)])
+                next_offsets.append(both[0] * offsets[channel % len(offsets)] + both[1])
+            units, offsets = next_units, next_offsets
+        return _shortest(units), _shortest(offsets)
+
+
+def _shortest(numbers: list[Fraction]) -> Numbers:
+    return (numbers[0],) if all(number == numbers[0] for number in numbers) else tuple(numbers)
+
+
+def scalar(numbers: Numbers, what: str) -> Fraction:
+    """Return the one number that holds for all channels; Misfit if they differ."""
+    if len(numbers) != 1:
+        raise Misfit(f"has {what} that differ by channel")
+    return numbers[0]

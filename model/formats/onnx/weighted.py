@@ -1,0 +1,264 @@
+"""Conv, Gemm and MatMul: layers with weights."""
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rowloom.model.formats.onnx.axes import ROLES, Axes, Misfit
+from rowloom.model.formats.onnx.emit import every_code
+from rowloom.model.formats.onnx.folding import Constant
+from rowloom.model.formats.onnx.importer import Importer
+from rowloom.model.formats.onnx.quantizers import uniform_between
+from rowloom.model.formats.onnx.reader import Node
+from rowloom.model.formats.onnx.signal import Numbers, Signal
+from rowloom.model.formats.onnx.weights import MOST_BITS, Weights, common_unit, encoding_for, weights_of
+from rowloom.model.formats.onnx.windows import window
+from rowloom.model.layers import Add, Conv2d, Linear, Shape, WeightedLayer
+
+CHANNELS_LAST = ("qonnx.custom_op.channels_last", "finn.custom_op.channels_last")
+
+
+def operand(importer: Importer, signal: Signal, node: Node, *, sums: bool = False) -> tuple[str, Numbers, Numbers]:
+    """Return a tensor of the network with unit and offset, for a signal that a linear operator takes.
+
+    Functions that are not affine become a table of codes.
+
+    Raises
+    ------
+    Misfit
+        If no quantizer ended the sums before; with ``sums`` they are stored as they are.
+    """
+    carrier = importer.quantized(signal)
+    if carrier.layer is not None:
+        if not sums:
+            raise Misfit("takes sums that no quantizer has ended, where a quantizer is needed between two layers")
+        if signal.affine(importer.names) is None:
+            raise Misfit("takes sums after an activation that no quantizer has ended")
+        signal = importer.place_sums(signal)
+        carrier = importer.quantized(signal)
+    affine = signal.affine(importer.names)
+    tensor = importer.placed(carrier.tensor)
+    if affine is not None:
+        importer.builder.note(signal.nodes, None, "part of the scale") if signal.nodes else None
+        return tensor, *affine
+    encoding = importer.encoding(tensor)
+    columns = signal.fractions(importer.names)
+    if any(len(column) > 1 for parameters in columns for column in parameters) or len(carrier.unit) > 1:
+        raise Misfit("takes codes after an activation that differs by channel, where a quantizer is needed")
+    reals = [signal.exact(carrier.exact(int(value), 0), 0, columns) for value in encoding.decode(every_code(encoding))]
+    unit = common_unit(reals) or Fraction(1)
+    integers = [int(real / unit) for real in reals]
+    if max(abs(integer) for integer in integers) >= 1 << MOST_BITS:
+        raise Misfit("takes codes after an activation whose values share no unit, where a quantizer is needed")
+    target = uniform_between(min(integers), max(integers))
+    name = importer.layer_name("table")
+    importer.builder.add(
+        Add(name=name, inputs=(tensor,), output=name, tables=(np.array(integers, np.int64),)), target, float(unit)
+    )
+    importer.builder.note(signal.nodes, name, "a table of codes")
+    return name, (unit,), (Fraction(0),)
+
+
+def conv_node(importer: Importer, node: Node) -> None:
+    """Conv in one or two dimensions."""
+    signal = importer.signal(node)
+    constant = _weights(importer, node)
+    spatial = constant.data.ndim - 2
+    if spatial not in (1, 2):
+        raise Misfit(f"has weights of shape {list(constant.data.shape)}, where 3 or 4 axes are needed")
+    last = node.domain in CHANNELS_LAST
+    order = {(1, False): "NCW", (2, False): "NCHW", (1, True): "NWC", (2, True): "NHWC"}[spatial, last]
+    signal = importer.take_map(node, signal, order)
+    weights = weights_of(constant, 0)
+    values = weights.values if last else np.moveaxis(weights.values, 1, -1)
+    if spatial == 1:
+        values = values[:, None]
+    tensor, units, offsets = operand(importer, signal, node)
+    shape = importer.builder.tensors[tensor].shape
+    groups = int(node.attributes.get("group", 1))
+    if groups < 1 or values.shape[3] * groups != shape[2] or len(values) % groups:
+        raise Misfit(f"has weights for {values.shape[3]} x {groups} channels, but its input has {shape[2]}")
+    kernel, stride, padding, dilation, own = window(
+        node, shape, spatial, (values.shape[1], values.shape[2]), signal.padding
+    )
+    if kernel != values.shape[1:3]:
+        raise Misfit(f"says its kernel is {kernel}, but its weights are {values.shape[1:3]}")
+    filters = np.arange(len(values)) // (len(values) // groups)
+    weights, scale = _with_units(weights, values, units, filters)
+    number = signal.padded_with if any(signal.padding) else Fraction(0)
+    if number and any(own):
+        raise Misfit(f"pads with 0 after a Pad with {float(number):g}")
+    pad_value, bias = _offsets(weights, units, offsets, any(padding), number)
+    bias = _plus(bias, importer.array(node, 2), len(values))
+    name = importer.layer_name("depthwise" if groups > 1 and values.shape[3] == 1 else "conv")
+    layer = Conv2d(
+        name=name,
+        input=tensor,
+        output=name,
+        weights=weights.codes,
+        weight_encoding=weights.encoding,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        pad_value=pad_value,
+    )
+    _finish(importer, node, layer, scale, bias, lambda shape: Axes.of_map(shape, order), signal)
+
+
+def gemm_node(importer: Importer, node: Node) -> None:
+    """Gemm: alpha * A B + beta * C with constant B and C."""
+    if node.attributes.get("transA", 0):
+        raise Misfit("transposes its input")
+    alpha, beta = float(node.attributes.get("alpha", 1.0)), float(node.attributes.get("beta", 1.0))
+    constant = _weights(importer, node)
+    filters = 0 if node.attributes.get("transB", 0) else 1
+    bias = importer.array(node, 2)
+    if alpha != 1.0:
+        raise Misfit(f"has alpha {alpha:g}, where 1 is needed")
+    if bias is not None and beta != 1.0:
+        bias = (bias * np.float32(beta)).astype(np.float32)
+    _dense(importer, node, constant, filters, bias)
+
+
+def matmul_node(importer: Importer, node: Node) -> None:
+    """MatMul of a signal with constant weights [K, M]."""
+    if len(node.inputs) == 2 and isinstance(importer.values.get(node.inputs[0]), Constant):
+        raise Misfit("has its weights on the left, where they are needed on the right")
+    constant = _weights(importer, node)
+    while constant.data.ndim > 2 and constant.data.shape[0] == 1:
+        grid = constant.grid
+        constant = Constant(
+            constant.data[0],
+            None
+            if grid is None
+            else replace(grid, values=grid.values[0], scale=grid.scale[0] if grid.scale.ndim > 2 else grid.scale),
+        )
+    _dense(importer, node, constant, 1, None)
+
+
+def _dense(importer: Importer, node: Node, constant: Constant, filters: int, bias: NDArray[Any] | None) -> None:
+    """A dense layer along the last axis of a signal."""
+    signal = importer.signal(node)
+    if constant.data.ndim != 2:
+        raise Misfit(f"has weights of shape {list(constant.data.shape)}, where 2 axes are needed")
+    if any(signal.padding):
+        raise Misfit("comes after Pad, where a convolution is needed")
+    if not importer.binding.bound and importer._of_input(signal):
+        rank = signal.axes.rank
+        alone = not any(signal.axes.axes[1:-1])
+        importer.binding.bind(signal.axes, f"N{'1' * (rank - 2)}C" if alone else {3: "NWC", 4: "NHWC"}[rank])
+        signal = importer.refreshed(signal)
+    weights = weights_of(constant, filters)
+    tensor, units, offsets = operand(importer, signal, node)
+    shape = importer.builder.tensors[tensor].shape
+    axis, others = signal.axes.axes[-1], signal.axes.axes[1:-1]
+    sizes = dict(zip(ROLES, shape, strict=True))
+    count, taps = weights.values.shape
+    if math.prod(sizes[atom] for atom in axis) != taps:
+        raise Misfit(f"has weights for {taps} values, but its input is {signal.axes.shape}")
+    name = importer.layer_name("dense")
+    layer: WeightedLayer
+    if not any(others):
+        split = weights.values.reshape(count, *(sizes[atom] for atom in axis))
+        present = [role for role in ROLES if role in axis]
+        values = split.transpose(0, *(1 + axis.index(role) for role in present)).reshape(count, *shape)
+    elif axis in (("C",), ()):
+        values = weights.values.reshape(count, 1, 1, taps)
+    else:
+        raise Misfit(f"runs along {' '.join(axis)} of a map, where C or the whole map is needed")
+    filters_of = np.zeros(count, np.int64)
+    weights, scale = _with_units(weights, values, units, filters_of)
+    _, total = _offsets(weights, units, offsets, False, Fraction(0))
+    if any(others):
+        layer = Conv2d(name=name, input=tensor, output=name, weights=weights.codes, weight_encoding=weights.encoding)
+    else:
+        layer = Linear(name=name, input=tensor, output=name, weights=weights.codes, weight_encoding=weights.encoding)
+    axes = signal.axes
+    _finish(
+        importer,
+        node,
+        layer,
+        scale,
+        _plus(total, bias, count),
+        lambda shape: Axes((*axes.axes[:-1], ("C",) if shape[2] > 1 else ()), dict(zip(ROLES, shape, strict=True))),
+        signal,
+    )
+
+
+def _weights(importer: Importer, node: Node) -> Constant:
+    if len(node.inputs) > 1 and isinstance(importer.values.get(node.inputs[1]), Signal):
+        raise Misfit("multiplies two tensors that are computed, where constant weights are needed")
+    constant = importer.constant(node, 1)
+    if constant is None or not constant.data.size:
+        raise Misfit("has no weights")
+    return constant
+
+
+def _with_units(
+    weights: Weights, values: NDArray[np.int64], units: Numbers, groups: NDArray[np.int64]
+) -> tuple[Weights, list[Fraction]]:
+    """Return weights [M, R, S, C] and what their sums stand for; units that differ by channel go into the weights."""
+    if len(units) == 1:
+        return Weights(values, weights.units, weights.encoding), [units[0] * each for each in weights.units]
+    depth = values.shape[3]
+    if depth == 1:
+        return Weights(values, weights.units, weights.encoding), [
+            units[int(group)] * each for group, each in zip(groups, weights.units, strict=True)
+        ]
+    unit = common_unit(units)
+    factors = [int(each / unit) for each in units]
+    if max(map(abs, factors)) >= 1 << MOST_BITS:
+        raise Misfit("takes channels of different scales that share no unit")
+    rows = np.array(factors, np.int64).reshape(-1, depth)[groups if len(units) > depth else groups * 0]
+    scaled = values * rows[:, None, None, :]
+    return Weights(scaled, weights.units, encoding_for(scaled, None)), [unit * each for each in weights.units]
+
+
+def _offsets(
+    weights: Weights, units: Numbers, offsets: Numbers, padded: bool, number: Fraction
+) -> tuple[int | None, list[Fraction]]:
+    """Return the value of a tap padded with a number, and what the input's offset adds to each filter."""
+    count = len(weights.values)
+    if not any(offsets) and not number:
+        return None, [Fraction(0)] * count
+    if len(units) > 1 or len(offsets) > 1:
+        raise Misfit("takes channels of different offsets")
+    pad_value = None
+    if padded:
+        value = (number - offsets[0]) / units[0]
+        if value.denominator != 1:
+            raise Misfit(f"pads with a {float(number):g} that is no multiple of its input's scale")
+        pad_value = int(value)
+    sums = weights.values.reshape(count, -1).sum(axis=1).tolist()
+    return pad_value, [offsets[0] * each * total for each, total in zip(weights.units, sums, strict=True)]
+
+
+def _plus(bias: list[Fraction], given: NDArray[Any] | None, count: int) -> list[Fraction]:
+    """Return the bias with one that the node itself has."""
+    if given is None:
+        return bias
+    flat = given.reshape(-1)
+    if flat.size not in (1, count) or not np.isfinite(flat.astype(np.float64)).all():
+        raise Misfit(f"has a bias of {flat.size} numbers, where {count} finite ones are needed")
+    return [b + Fraction(float(v)) for b, v in zip(bias, np.broadcast_to(flat, count), strict=True)]
+
+
+def _finish(
+    importer: Importer,
+    node: Node,
+    layer: WeightedLayer,
+    units: list[Fraction],
+    bias: list[Fraction],
+    axes: Any,
+    signal: Signal,
+) -> None:
+    """Say that the node's output are the sums of a layer."""
+    shape: Shape = layer.output_shape(importer.builder.tensors[layer.input].shape)
+    shortest: Numbers = (units[0],) if len(set(units)) == 1 else tuple(units)
+    offset: Numbers = (bias[0],) if len(set(bias)) == 1 else tuple(bias)
+    importer.set(node, Signal(axes=axes(shape), carrier=importer.summed(layer, shortest, offset), nodes=(str(node),)))

@@ -1,0 +1,64 @@
+"""``rowloom import``: networks that others trained."""
+
+import click
+
+from rowloom.cli.files import check_target, written_beside
+from rowloom.cli.options import verb
+from rowloom.cli.output import Output
+from rowloom.model.errors import RowloomError
+
+
+@verb("import")
+@click.argument("file", metavar="FILE")
+@click.option("-o", "out", metavar="M.rowloom", help="File for the network.")
+@click.option(
+    "--input-scale", metavar="S", help="What an input value of 1 stands for, such as 1/255, if FILE does not quantize."
+)
+@click.option("--input-encoding", metavar="E", help="Encoding of the input, such as uint8, if FILE does not quantize.")
+@click.option("--explain", is_flag=True, help="Tell what every node of FILE became.")
+def command(
+    file: str,
+    out: str | None,
+    input_scale: str | None,
+    input_encoding: str | None,
+    explain: bool,
+    json_file: str | None,
+) -> None:
+    """Import a QONNX, ONNX QDQ or TFLite int8 network from FILE, told apart by content, and save it.
+
+    \b
+    Example:
+      rowloom import resnet8.tflite -o resnet8.rowloom --explain
+    """
+    from rowloom.model.formats.source import import_file
+
+    output = Output(json_file)
+    if out is None:
+        raise RowloomError("-o", "is missing", "name the file for the network")
+    target = check_target(out)
+    imported = import_file(file, input_scale=input_scale, input_encoding=input_encoding)
+    net = imported.network
+    with written_beside(target) as beside:
+        net.save(beside)
+    if explain:
+        output.rows(
+            ("nodes", "layer", "what became of them"),
+            [(", ".join(note.nodes), note.layer, note.text) for note in imported.notes],
+        )
+        if imported.float_ties:
+            output.line(
+                f"{imported.float_ties:,} thresholds are where float32 rounding of the file's executor puts them, "
+                "not where its numbers do"
+            )
+    output.line(f"{target}: {net.name}, {len(net.layers)} layers, {net.macs():,} MACs")
+    output.json(
+        {
+            "network": net.name,
+            "file": out,
+            "about": dict(net.about),
+            "layers": len(net.layers),
+            "macs": net.macs(),
+            "float_ties": imported.float_ties,
+            "notes": [{"nodes": list(note.nodes), "layer": note.layer, "text": note.text} for note in imported.notes],
+        }
+    )

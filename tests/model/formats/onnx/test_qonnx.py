@@ -1,0 +1,506 @@
+"""Every node of QONNX, and every scalar chain round it, against qonnx's own executor: equal, not close."""
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+import rowloom
+from rowloom.model.host import host_run
+from tests.model.formats.graphs import BREVITAS, Graph, qonnx_outputs, random_weights, written
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+RNG = np.random.default_rng(0)
+SHAPE = (1, 3, 8, 8)
+CASES = {}
+
+
+def case(function):
+    CASES[function.__name__] = function
+    return function
+
+
+def start(shape=SHAPE, scale=2.0**-5, bits=8, signed=1, **options):
+    g = Graph(shape, **options)
+    return g, g.quant("x", scale, bits=bits, signed=signed)
+
+
+def conv(g, x, m, c, k=3, *, bits=4, scale=2.0**-3, pad=1, **options):
+    rng = np.random.default_rng(m * c * k)
+    w = g.quant(random_weights(rng, (m, c, k, k), scale, bits), scale, bits=bits, narrow=1)
+    return g.add("Conv", x, w, kernel_shape=[k, k], pads=[pad] * 4, **options)
+
+
+def norm(g, x, m, seed=0):
+    rng = np.random.default_rng(seed)
+    # Powers of two and few bits: every float32 operation is then exact, and ties are ties.
+    gamma = rng.choice([-2, -1, -0.5, 0.5, 1, 2], m).astype(np.float32)
+    beta, mean = (rng.integers(-8, 9, m) / 4).astype(np.float32), (rng.integers(-8, 9, m) / 4).astype(np.float32)
+    variance = rng.choice([0.25, 1, 4], m).astype(np.float32)
+    return g.add("BatchNormalization", x, gamma, beta, mean, variance, epsilon=0.0)
+
+
+@case
+def weights_and_activations():
+    g, x = start()
+    x = g.quant(g.add("Relu", norm(g, conv(g, x, 6, 3), 6)), 0.25, bits=4, signed=0)
+    x = g.quant(conv(g, x, 5, 6, bits=2, strides=[2, 2]), 0.5, bits=6)
+    return g.model(x)
+
+
+@case
+def ends_in_floats():
+    g, x = start()
+    x = g.quant(g.add("Relu", conv(g, x, 4, 3)), 0.25, bits=4, signed=0)
+    x = g.add("Flatten", x)
+    w = g.quant(random_weights(np.random.default_rng(1), (256, 10)), 0.25, bits=4)
+    return g.model(g.add("Add", g.add("MatMul", x, w), np.arange(10) / 8))
+
+
+@case
+def per_channel_weights():
+    g, x = start()
+    scale = (2.0 ** -np.arange(1, 5)).reshape(4, 1, 1, 1)
+    w = g.quant(random_weights(np.random.default_rng(2), (4, 3, 3, 3), 0.1), scale, bits=4)
+    x = g.add("Conv", x, w, np.array([0.5, -1.25, 3, 0]), kernel_shape=[3, 3])
+    return g.model(g.quant(x, 0.25, bits=5))
+
+
+@case
+def depthwise():
+    g, x = start((1, 4, 9, 9))
+    w = g.quant(random_weights(np.random.default_rng(3), (8, 1, 3, 3)), 0.25, bits=4)
+    x = g.add("Conv", x, w, kernel_shape=[3, 3], group=4, pads=[1, 0, 1, 2], strides=[2, 1], dilations=[2, 1])
+    return g.model(g.quant(x, 0.25, bits=5))
+
+
+@case
+def falling_channels_after_a_pool():
+    g, x = start()
+    x = g.add("MaxPool", conv(g, x, 6, 3), kernel_shape=[2, 2], strides=[2, 2])
+    return g.model(g.quant(norm(g, x, 6), 0.5, bits=3))
+
+
+@case
+def falling_channels_after_a_pool_of_codes():
+    g, x = start()
+    x = g.add("MaxPool", norm(g, x, 3), kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
+    return g.model(g.quant(x, 0.5, bits=3))
+
+
+@case
+def pool_of_signs():
+    g, x = start()
+    x = g.bipolar(norm(g, conv(g, x, 6, 3), 6))
+    x = g.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+    return g.model(g.quant(conv(g, x, 2, 6), 1.0, bits=8))
+
+
+@case
+def ceiled_pool():
+    g, x = start((1, 3, 7, 7))
+    return g.model(g.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1))
+
+
+@case
+def binary():
+    g, x = start()
+    w = g.bipolar(random_weights(np.random.default_rng(5), (6, 3, 3, 3)), 0.5)
+    x = g.bipolar(norm(g, g.add("Conv", x, w, kernel_shape=[3, 3]), 6))
+    w = g.bipolar(random_weights(np.random.default_rng(6), (4, 6, 3, 3)), 1.0)
+    return g.model(g.add("Conv", x, w, kernel_shape=[3, 3], pads=[1, 1, 1, 1]))
+
+
+@case
+def ternary():
+    g, x = start()
+    w = g.quant(random_weights(np.random.default_rng(7), (6, 3, 3, 3)), 0.5, bits=2, narrow=1)
+    x = g.quant(g.add("Conv", x, w, kernel_shape=[3, 3]), 1.0, bits=2, narrow=1)
+    w = g.quant(random_weights(np.random.default_rng(8), (4, 6, 3, 3)), 0.5, bits=2, narrow=1)
+    return g.model(g.quant(g.add("Conv", x, w, kernel_shape=[3, 3]), 0.5, bits=8))
+
+
+@case
+def one_bit_of_quant():
+    g, x = start()
+    w = g.quant(random_weights(np.random.default_rng(9), (4, 3, 3, 3)), 0.5, bits=1, signed=1)
+    x = g.quant(g.add("Conv", x, w, kernel_shape=[3, 3]), 1.0, bits=1, signed=0)
+    w = g.quant(random_weights(np.random.default_rng(10), (4, 4, 3, 3)), 0.5, bits=1)
+    return g.model(g.quant(g.add("Conv", x, w, kernel_shape=[3, 3]), 0.5, bits=1))
+
+
+@case
+def sign():
+    g, x = start()
+    x = g.add("Sign", conv(g, x, 4, 3))
+    return g.model(conv(g, g.add("Sign", g.add("Add", conv(g, x, 4, 4), 1.0 / 16)), 2, 4))
+
+
+@case
+def zero_points():
+    g = Graph(SHAPE)
+    x = g.quant("x", 2.0**-5, 17, 8, signed=0)
+    w = g.quant(random_weights(np.random.default_rng(11), (4, 3, 3, 3)), 0.25, 3, 4, signed=0)
+    x = g.quant(g.add("Conv", x, w, kernel_shape=[3, 3], pads=[1, 1, 1, 1]), 0.5, 5, 6)
+    return g.model(g.quant(conv(g, x, 3, 4), 0.5, -7, 8))
+
+
+@case
+def sixteen_bits():
+    g, x = start(bits=16, scale=2.0**-10)
+    return g.model(g.quant(conv(g, x, 3, 3, bits=8, scale=2.0**-6), 2.0**-8, bits=16))
+
+
+@case
+def leaky_and_clip():
+    g, x = start()
+    x = g.quant(g.add("LeakyRelu", conv(g, x, 4, 3), alpha=0.25), 0.125, bits=6)
+    x = g.add("Clip", x, -1.0, 2.0)
+    return g.model(g.quant(g.add("Clip", conv(g, x, 4, 4), 0.0, 3.0), 0.25, bits=4, signed=0))
+
+
+@case
+def constants_all_round():
+    g, x = start()
+    x = g.add("Sub", 3.0, g.add("Mul", conv(g, x, 4, 3), np.array([1, -2, 0.5, 4]).reshape(4, 1, 1)))
+    x = g.quant(g.add("Div", x, 2.0), 0.5, bits=5)
+    x = g.add("Sub", g.add("Mul", x, 0.5), 1.0)
+    return g.model(g.quant(g.add("Conv", x, g.quant(np.ones((2, 4, 1, 1)) * 0.75, 0.25, bits=4)), 0.25, bits=6))
+
+
+@case
+def offset_under_padding():
+    g, x = start(signed=0)
+    x = g.add("Sub", g.add("Mul", x, 2.0), 1.0)
+    return g.model(g.quant(conv(g, x, 4, 3), 0.25, bits=6))
+
+
+@case
+def average_pool():
+    g, x = start()
+    x = g.quant(g.add("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2]), 2.0**-5, bits=8)
+    return g.model(conv(g, x, 2, 3))
+
+
+@case
+def average_pool_with_padding():
+    g, x = start()
+    options = {"kernel_shape": [2, 2], "strides": [1, 1], "pads": [1, 1, 0, 0]}
+    a = g.quant(g.add("AveragePool", x, count_include_pad=1, **options), 0.25, bits=5)
+    b = g.quant(g.add("AveragePool", x, **options), 0.25, bits=5)
+    return g.model(g.quant(g.add("Add", a, b), 0.25, bits=6))
+
+
+@case
+def global_average_pool():
+    g, x = start()
+    x = g.quant(g.add("Relu", conv(g, x, 6, 3)), 0.25, bits=4, signed=0)
+    x = g.add("Flatten", g.add("GlobalAveragePool", x))
+    w = g.quant(random_weights(np.random.default_rng(12), (5, 6)), 0.25, bits=4)
+    return g.model(g.add("Gemm", g.quant(x, 0.25, bits=6, signed=0), w, np.arange(5) / 4.0, transB=1))
+
+
+@case
+def reduce_mean():
+    g, x = start()
+    x = g.quant(g.add("ReduceMean", x, axes=[2, 3], keepdims=0), 2.0**-6, bits=8)
+    w = g.quant(random_weights(np.random.default_rng(13), (3, 4)), 0.25, bits=4)
+    return g.model(g.add("MatMul", x, w))
+
+
+@case
+def average_of_sums():
+    g, x = start()
+    x = g.add("GlobalAveragePool", conv(g, x, 6, 3))
+    return g.model(g.quant(x, 2.0**-6, bits=8))
+
+
+@case
+def truncation():
+    g, x = start(signed=0)
+    x = g.add("Mul", g.add("AveragePool", x, kernel_shape=[4, 4], strides=[4, 4]), 16.0)
+    x = g.add("Trunc", x, 2.0**-5, 0.0, 12.0, 6.0, domain=g.domain, rounding_mode="FLOOR")
+    return g.model(conv(g, x, 2, 3))
+
+
+@case
+def truncation_of_signed():
+    g, x = start()
+    x = g.add("Trunc", conv(g, x, 4, 3), 2.0**-8, 0.0, 14.0, 8.0, domain=g.domain, rounding_mode="ROUND")
+    return g.model(x)
+
+
+@case
+def branches():
+    g, x = start()
+    a = g.quant(conv(g, x, 4, 3), 0.5, bits=5)
+    b = g.quant(conv(g, a, 4, 4), 0.125, bits=6)
+    x = g.quant(g.add("Relu", g.add("Add", a, b)), 0.25, bits=5, signed=0)
+    return g.model(g.quant(g.add("Sub", x, a), 0.5, bits=6))
+
+
+@case
+def branches_of_sums():
+    g, x = start()
+    a = g.quant(conv(g, x, 4, 3), 0.5, bits=5)
+    x = g.add("Add", conv(g, a, 4, 4, scale=0.25), a)
+    return g.model(g.quant(x, 0.5, bits=6))
+
+
+@case
+def channels_joined():
+    g, x = start()
+    a, b = g.quant(conv(g, x, 2, 3), 0.5, bits=5), g.quant(conv(g, x, 3, 3), 0.25, bits=4)
+    return g.model(g.quant(conv(g, g.add("Concat", a, b, axis=1), 2, 5), 0.5, bits=6))
+
+
+@case
+def padding():
+    g, x = start()
+    x = g.add("Pad", x, g.constant([0, 0, 1, 2, 0, 0, 0, 1], np.int64), mode="constant")
+    return g.model(g.quant(conv(g, x, 2, 3, pad=0), 0.25, bits=6))
+
+
+@case
+def same_padding():
+    g, x = start()
+    w = g.quant(random_weights(np.random.default_rng(14), (2, 3, 4, 4)), 0.25, bits=4)
+    x = g.add("Conv", x, w, kernel_shape=[4, 4], strides=[3, 3], auto_pad="SAME_UPPER")
+    return g.model(g.quant(x, 0.5, bits=6))
+
+
+@case
+def transposes():
+    g = Graph((1, 8, 8, 3))
+    x = g.add("Transpose", g.quant("x", 2.0**-5), perm=[0, 3, 1, 2])
+    x = g.add("Transpose", g.quant(conv(g, x, 4, 3), 0.25, bits=5), perm=[0, 2, 3, 1])
+    x = g.add("MatMul", x, g.quant(random_weights(np.random.default_rng(15), (4, 6)), 0.25, bits=4))
+    return g.model(g.quant(g.add("Add", x, np.arange(6) / 4), 0.5, bits=6))
+
+
+@case
+def flattened_channels_last():
+    g, x = start()
+    x = g.add("Transpose", g.quant(conv(g, x, 4, 3), 0.25, bits=5), perm=[0, 2, 3, 1])
+    x = g.add("Reshape", x, g.constant([1, -1], np.int64))
+    return g.model(g.add("MatMul", x, g.quant(random_weights(np.random.default_rng(16), (256, 6)), 0.25, bits=4)))
+
+
+@case
+def channels_last_domain():
+    g = Graph((1, 8, 8, 3))
+    last = "qonnx.custom_op.channels_last"
+    window = {"kernel_shape": [3, 3], "pads": [1] * 4, "strides": [1, 1], "dilations": [1, 1], "group": 1}
+    w = np.random.default_rng(17).integers(-8, 8, (4, 3, 3, 3)) / 4
+    x = g.quant("x", 2.0**-5)
+    numbers = (np.array([1, -1, 2, 0.5]), np.zeros(4), np.ones(4) / 4, np.ones(4))
+    y = g.add("Conv", x, w, domain=last, **window)
+    z = g.add("BatchNormalization", y, *numbers, domain=last, epsilon=0.0)
+    q = g.quant(z, 0.5, bits=4)
+    p = g.add("MaxPool", q, domain=last, kernel_shape=[2, 2], strides=[2, 2], pads=[0] * 4)
+    # qonnx does not infer shapes here.
+    return g.model(p, shapes={x: (1, 8, 8, 3), y: (1, 8, 8, 4), z: (1, 8, 8, 4), q: (1, 8, 8, 4)})
+
+
+@case
+def one_dimension():
+    g = Graph((1, 3, 16))
+    w = g.quant(random_weights(np.random.default_rng(18), (4, 3, 5)), 0.25, bits=4)
+    x = g.add("Conv", g.quant("x", 2.0**-5), w, kernel_shape=[5], pads=[2, 1], strides=[2])
+    x = g.add("MaxPool", g.quant(x, 0.25, bits=4), kernel_shape=[2], strides=[2])
+    return g.model(g.quant(g.add("AveragePool", x, kernel_shape=[2]), 0.125, bits=6))
+
+
+@case
+def vector_to_map():
+    g = Graph((1, 48))
+    x = g.add("Reshape", g.quant("x", 2.0**-5), g.constant([1, 3, 4, 4], np.int64))
+    return g.model(g.quant(conv(g, x, 2, 3), 0.25, bits=6))
+
+
+@case
+def upsampled():
+    g, x = start()
+    x = g.add(
+        *("Resize", x, "", g.constant([1.0, 1, 2, 2])),
+        mode="nearest",
+        nearest_mode="floor",
+        coordinate_transformation_mode="asymmetric",
+    )
+    return g.model(g.quant(conv(g, x, 2, 3), 0.25, bits=6))
+
+
+@case
+def depth_to_space_of_sums():
+    g, x = start()
+    x = g.add("DepthToSpace", norm(g, conv(g, x, 8, 3), 8), blocksize=2, mode="CRD")
+    x = g.add("Mul", x, np.array([1, 2]).reshape(1, 2, 1, 1))
+    return g.model(g.quant(x, 0.25, bits=6))
+
+
+@case
+def depth_to_space_of_codes():
+    g, x = start((1, 8, 4, 4))
+    return g.model(conv(g, g.add("DepthToSpace", x, blocksize=2, mode="DCR"), 2, 2))
+
+
+@case
+def multi_thresholds():
+    g, x = start()
+    steps = np.sort(np.random.default_rng(19).integers(-40, 40, (4, 7)) / 8.0, axis=1)
+    x = g.add("MultiThreshold", conv(g, x, 4, 3), steps, domain=g.domain, out_dtype="UINT3")
+    steps = np.sort(np.random.default_rng(20).integers(-40, 40, (1, 6)) / 2.0, axis=1)
+    options = {"out_dtype": "INT4", "out_scale": 0.5, "out_bias": -1.5}
+    x = g.add("MultiThreshold", conv(g, x, 4, 4), steps, domain=g.domain, **options)
+    options = {"out_dtype": "BIPOLAR", "out_scale": 2.0, "out_bias": -1.0}
+    return g.model(g.add("MultiThreshold", conv(g, x, 4, 4), np.zeros((4, 1)), domain=g.domain, **options))
+
+
+@case
+def multi_threshold_on_the_input():
+    g = Graph(SHAPE)
+    steps = np.sort(np.random.default_rng(21).standard_normal((3, 15)), axis=1)
+    x = g.add("MultiThreshold", "x", steps, domain=g.domain, out_dtype="INT4", out_bias=-8.0)
+    return g.model(conv(g, x, 2, 3))
+
+
+@case
+def powers_of_two():
+    g, x = start()
+    saturated = {"saturation": 1}
+    w = random_weights(np.random.default_rng(22), (4, 3, 3, 3), 1.0)
+    w = g.add(
+        "FloatQuant", w, 0.5, 3.0, 0.0, 3.0, 8.0, domain=g.domain, has_inf=0, has_nan=0, has_subnormal=0, **saturated
+    )
+    x = g.add("Conv", x, w, kernel_shape=[3, 3])
+    x = g.add(
+        "FloatQuant", x, 0.5, 3.0, 0.0, 3.0, 4.0, domain=g.domain, has_inf=0, has_nan=0, has_subnormal=0, **saturated
+    )
+    return g.model(conv(g, x, 2, 4))
+
+
+@case
+def argmax():
+    g, x = start((1, 12))
+    w = g.quant(random_weights(np.random.default_rng(23), (12, 10)), 0.25, bits=4)
+    _, index = g.add(
+        *("TopK", g.add("MatMul", x, w), g.constant([1], np.int64)), outputs=2, axis=-1, largest=1, sorted=1
+    )
+    return g.model(index, kinds={index: TensorProto.INT64})
+
+
+@case
+def two_outputs():
+    g, x = start()
+    a = g.quant(conv(g, x, 4, 3), 0.5, bits=5)
+    return g.model(a, conv(g, a, 2, 4))
+
+
+@case
+def relu_at_the_end():
+    g, x = start()
+    return g.model(g.add("Relu", conv(g, x, 4, 3)))
+
+
+@case
+def quantized_twice():
+    g, x = start()
+    x = g.quant(g.quant(g.quant(conv(g, x, 4, 3), 0.25, bits=5), 0.25, bits=5), 0.5, bits=3)
+    return g.model(x)
+
+
+def inputs(model, count=3):
+    """Images with every tie: multiples of half a step, and what saturates."""
+    shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim][1:]
+    rng = np.random.default_rng(99)
+    x = rng.integers(-300, 301, (count, *shape)) * 2.0**-6
+    x[0] = rng.standard_normal(shape) * 3
+    return x.astype(np.float32)
+
+
+def check(model, path, x, reference=qonnx_outputs, **options):
+    net = rowloom.from_qonnx(written(model, path), **options)
+    want = reference(model, x)
+    got = host_run(net, x, dequantize=True)
+    got = got if isinstance(got, dict) else {next(iter(want)): got}
+    assert list(got) == list(want)
+    for name, array in want.items():
+        assert got[name].shape == array.shape
+        assert np.array_equal(got[name], array), f"{np.mean(got[name] != array):.2%} differ"
+    assert any(len(np.unique(array)) > 1 for array in want.values()), "all the same: nothing was compared"
+    return net
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_equals_the_executor(name, tmp_path):
+    model = CASES[name]()
+    check(model, tmp_path / "m.onnx", inputs(model))
+
+
+@pytest.mark.parametrize("domain", [BREVITAS, "finn.custom_op.general"])
+def test_domains(domain, tmp_path):
+    g = Graph(SHAPE, domain=domain)
+    model = g.model(g.quant(conv(g, g.quant("x", 2.0**-5), 2, 3), 0.25, bits=4))
+    other = Graph(SHAPE)
+    same = other.model(other.quant(conv(other, other.quant("x", 2.0**-5), 2, 3), 0.25, bits=4))
+    x = inputs(model)
+    net = rowloom.from_qonnx(written(model, tmp_path / "m.onnx"))
+    assert np.array_equal(host_run(net, x, dequantize=True), next(iter(qonnx_outputs(same, x).values())))
+
+
+@pytest.mark.parametrize("opset", [9, 11, 13, 17, 20])
+def test_opsets(opset, tmp_path):
+    g, x = start(opset=opset)
+    x = g.quant(g.add("Relu", norm(g, conv(g, x, 4, 3), 4)), 0.25, bits=4, signed=0)
+    x = g.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+    x = g.add("Reshape", x, g.constant([1, -1], np.int64))
+    w = g.quant(random_weights(np.random.default_rng(1), (64, 10)), 0.25, bits=4)
+    model = g.model(g.quant(g.add("MatMul", x, w), 0.5, bits=8))
+    check(model, tmp_path / "m.onnx", inputs(model))
+
+
+@pytest.mark.parametrize("signed", [0, 1])
+@pytest.mark.parametrize("narrow", [0, 1])
+@pytest.mark.parametrize("rounding", ["ROUND", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN", "HALF_EVEN"])
+def test_rounding_modes(rounding, narrow, signed, tmp_path):
+    """On floats, on sums, and on codes: all three with many ties."""
+    g = Graph(SHAPE)
+    x = g.quant("x", 2.0**-5, bits=8, signed=signed, narrow=narrow, rounding=rounding)
+    x = g.quant(conv(g, x, 3, 3), 0.5, bits=6, signed=signed, narrow=narrow, rounding=rounding)
+    model = g.model(g.quant(x, 1.0, bits=3, signed=signed, narrow=narrow, rounding=rounding))
+    check(model, tmp_path / "m.onnx", inputs(model))
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_widths(bits, tmp_path):
+    g, x = start()
+    x = g.quant(conv(g, x, 3, 3, bits=max(bits, 2)), 0.25, bits=bits, signed=0)
+    w = g.quant(random_weights(np.random.default_rng(3), (2, 3, 1, 1)), 0.25, bits=bits, narrow=int(bits > 1))
+    model = g.model(g.quant(g.add("Conv", x, w), 2.0**-5, bits=8))
+    check(model, tmp_path / "m.onnx", inputs(model))
+
+
+def test_an_input_without_quantizer(tmp_path):
+    g = Graph(SHAPE)
+    model = g.model(g.quant(conv(g, "x", 4, 3), 0.25, bits=5))
+    path = written(model, tmp_path / "m.onnx")
+    with pytest.raises(rowloom.RowloomError, match=r"--input-scale .* --input-encoding"):
+        rowloom.from_qonnx(path)
+    codes = np.random.default_rng(0).integers(0, 256, (3, 3, 8, 8))
+    net = rowloom.from_qonnx(path, input_scale="1/64", input_encoding="uint8")
+    want = qonnx_outputs(model, (codes / 64).astype(np.float32))
+    assert np.array_equal(host_run(net, codes, dequantize=True), next(iter(want.values())))
+
+
+def test_arbitrary_scales_agree_but_for_float_noise(tmp_path):
+    """Sums are rounded by the executor in an order of its own; only what is a hair from a tie may then differ."""
+    g = Graph(SHAPE)
+    rng = np.random.default_rng(0)
+    w = g.quant(rng.standard_normal((8, 3, 3, 3)), 0.0731, bits=4, narrow=1)
+    x = g.add("Conv", g.quant("x", 0.0123, bits=8), w, rng.standard_normal(8), kernel_shape=[3, 3])
+    numbers = [rng.standard_normal(8), rng.standard_normal(8), rng.standard_normal(8), rng.uniform(0.5, 2, 8)]
+    model = g.model(g.quant(g.add("BatchNormalization", x, *numbers), 0.0517, bits=6))
+    x = rng.standard_normal((20, 3, 8, 8)).astype(np.float32)
+    net = rowloom.from_qonnx(written(model, tmp_path / "m.onnx"))
+    (want,) = qonnx_outputs(model, x).values()
+    assert np.mean(host_run(net, x, dequantize=True) != want) < 1e-4
