@@ -19,6 +19,7 @@ from rowloom.hw.mapping.place import place
 from rowloom.hw.mapping.planes import Planes, pair_rows
 from rowloom.hw.mapping.quotients import Quotients, line_parameters, line_words, quotients
 from rowloom.hw.mapping.records import program_words
+from rowloom.hw.mapping.scales import with_multiples
 from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.steps import Step, steps_of
 from rowloom.hw.mapping.thresholds import sum_span, threshold_tables, threshold_words
@@ -59,6 +60,7 @@ def compile(network: Network, config: ArrayConfig) -> Design:
     RowloomError
         Naming the layer that the accelerator cannot run, and why.
     """
+    given, network = network, with_multiples(network)
     trials: dict[frozenset[str], Design] = {}
     problem: RowloomError | None = None
     for planes in plane_sets(network, config):
@@ -71,7 +73,7 @@ def compile(network: Network, config: ArrayConfig) -> Design:
         assert problem is not None
         raise problem
     best = min(trials.values(), key=lambda design: design.cost.lut4 * design.cycles)
-    return replace(best, choice=_tell(trials, best)) if len(trials) > 1 else best
+    return replace(best, network=given, choice=_tell(trials, best) if len(trials) > 1 else "")
 
 
 def _retry(network: Network, config: ArrayConfig, planes: frozenset[str]) -> tuple[Design, frozenset[str]]:
