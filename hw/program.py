@@ -40,6 +40,7 @@ def layer_fields(hardware: Hardware) -> Fields:
         "height": n,
         "kernel_rows": n,
         "sum_rows": 1,
+        "merged": int(hardware.merges),
         # columns of the input
         "x_first": n + 1,
         "x_pixel": n,
@@ -93,7 +94,6 @@ def _plane_fields(hardware: Hardware) -> Fields:
         "w_word": steps["w_step"],
         "w_block": hardware.weight_address_bits,
         "solid": 1,
-        **({"merged": 1} if hardware.merges else {}),
     }
 
 

@@ -170,7 +170,7 @@ def _fold(step: Step, config: ArrayConfig, banks: int, source: str, planes: int)
         return
     chain = array.rows // config.drains
     pairs = len(step.planes.pairs) if step.planes else 1
-    merge = step.planes is not None and step.planes.solid and source == step.inputs[0]
+    merge = step.mergeable and source == step.inputs[0]
     ways = array_folds(
         window, step.layout, config, chain=chain, stacked=array.stacked, banks=banks, planes=pairs, merge=merge
     )

@@ -125,7 +125,7 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5, dsp: Dsp = DSP_ECP5) ->
         ff += array.rows * products * array.weight_bits
         if array.planes:  # the accumulator or its double
             lut += array.rows * hw.cols * array.sum_bits
-            lut += hw.cols * (hw.group**2 - 1) * array.merged
+        lut += hw.cols * (hw.group**2 - 1) * array.merged * array.activation_bits
         lut += hw.drains * hw.cols * (_carry(array.sum_bits + 2) + 1)
         ff += hw.drains * hw.cols * 2 * (array.sum_bits + 2)
         if array.unit == "sign":  # the pairs' sums and differences, once a column

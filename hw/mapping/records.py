@@ -95,6 +95,7 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "height": layout.shape[0],
         "kernel_rows": window.rows,
         "sum_rows": int(fold.sum_rows),
+        "merged": int(fold.merged),
         "x_first": -window.left,
         "x_pixel": window.stride_x,
         "x_tap": window.dilation_x,
@@ -141,7 +142,6 @@ def _plane_record(hardware: Hardware, step: Step, layout: Layout) -> dict[str, i
             "w_word": 1,
             "w_block": positions & _weight_mask(hardware),
             "solid": 0,
-            **({"merged": 0} if hardware.merges else {}),
         }
     back = planes.pairs[0].weights - planes.pairs[-1].weights
     return {
@@ -151,7 +151,6 @@ def _plane_record(hardware: Hardware, step: Step, layout: Layout) -> dict[str, i
         "w_word": planes.stored,
         "w_block": positions * planes.stored + back & _weight_mask(hardware),
         "solid": int(planes.solid),
-        **({"merged": int(fold.merged)} if hardware.merges else {}),
     }
 
 

@@ -118,6 +118,15 @@ class Step:
         return bool(self.zero) and self.path != "pool" and not getattr(self.array, "live_padding", False)
 
     @property
+    def mergeable(self) -> bool:
+        """Whether rows that are padding may stand beside others in a word: a lane of code 0 then counts for nothing."""
+        if self.path != "array" or self.array.live_padding:
+            return False
+        if self.planes is not None:
+            return self.planes.solid
+        return self.spec is not SPECS["xnor"] and _has_zero(self.source) and _linear(self.layer)
+
+    @property
     def scale(self) -> int:
         """The unit's sums are sums of products shifted by so much, beside their offset."""
         return 0 if self.planes is None else self.planes.scale

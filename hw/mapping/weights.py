@@ -94,7 +94,7 @@ def row_weights(
         live = np.ones_like(live)
     owed = np.zeros(filters, np.int64)
     if zero:
-        owed = zero * _seen(layer, array, filled, here, live, padded=window.padded)
+        owed = zero * _seen(layer, array, filled, here, live | fold.merged, padded=window.padded and not fold.merged)
     if array.stacked:  # the rows of a chunk stand side by side in one word
         filled = filled.transpose(0, 1, 3, 4, 5, 2, 6).reshape(filters, fold.chunks, 1, taps, words, stored, -1)
         absent = absent.sum(1, keepdims=True)
