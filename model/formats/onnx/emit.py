@@ -182,8 +182,8 @@ def _turn_back(
 def _count_ties(importer: "Importer", signal: Signal, quantizer: Quantizer, thresholds: Thresholds) -> int:
     """Return how many thresholds the executor's float32 decides.
 
-    They are elsewhere than the file's numbers, taken exactly, would have them; or a sum beside them, which float32 cannot
-    hold, is so near to where the code changes that the order in which the executor adds its floats may decide.
+    They are elsewhere than the file's numbers, taken exactly, would have them; or a sum beside them, which float32
+    cannot hold, is so near to where the code changes that the order in which the executor adds may decide.
     """
     carrier = signal.carrier
     assert carrier is not None
