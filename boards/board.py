@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from amaranth.build import Platform
 
+from rowloom.hw.mapping.cost import Dsp
+
 
 class Family(enum.Enum):
     """A family of FPGAs, named as nextpnr names it."""
@@ -59,6 +61,8 @@ class Board:
         All that the device has.
     bram_block_bits, bram_block_width : int, int
         Usable bits of one block RAM, and its widest word.
+    dsp : Dsp
+        What a multiplier block holds.
     clock_mhz : float
         The oscillator on the board, input of the PLL.
     core_mhz : float
@@ -68,7 +72,7 @@ class Board:
     baud : int
         Bits a second of the serial line.
     platform : callable returning :class:`amaranth.build.Platform`
-        A fresh platform with the board's pins; one is used up by each build.
+        A fresh platform with the board's pins and multipliers (:mod:`rowloom.boards.dsp`); a build uses one up.
 
     Raises
     ------
@@ -84,6 +88,7 @@ class Board:
     resources: Resources
     bram_block_bits: int
     bram_block_width: int
+    dsp: Dsp
     clock_mhz: float
     core_mhz: float
     nextpnr: tuple[str, ...]

@@ -35,6 +35,8 @@ def budget(board: Board, clock_mhz: float | None = None) -> Budget:
         bram_block_bits=board.bram_block_bits,
         bram_block_width=board.bram_block_width,
         dsp=there.dsp,
+        dsp_widest=board.dsp.widest,
+        dsp_paired=board.dsp.paired,
         clock_mhz=core_clock_mhz(board, board.core_mhz if clock_mhz is None else clock_mhz),
         loose_ff=loose,
     )

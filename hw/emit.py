@@ -20,9 +20,12 @@ __all__ = ["BUSES", "to_rtlil", "verilog", "without_collisions", "write"]
 BUSES = ("stream",)
 
 
-def to_rtlil(component, name: str) -> str:
-    """RTLIL of a component, for Yosys; the same bytes for the same component."""
-    return rtlil.convert(component, name=name, emit_src=False)
+def to_rtlil(component, name: str, platform=None) -> str:
+    """RTLIL of a component, for Yosys; the same bytes for the same component.
+
+    Without a platform it is for any device, and for simulation.
+    """
+    return rtlil.convert(component, name=name, platform=platform, emit_src=False)
 
 
 def without_collisions(text: str) -> str:

@@ -128,12 +128,16 @@ class Network:
         It follows from the actual weights or tables, the bias and the range of the inputs' encodings. A layer that
         sums nothing has the range of its inputs' values.
         """
-        sources = [self.tensor(name) for name in layer.inputs]
-        encodings = [source.encoding for source in sources]
         if isinstance(layer, SummingLayer):
-            lows, highs = sum_bounds(layer, [source.shape for source in sources], encodings)
+            lows, highs = self.sum_bounds(layer)
             return min(lows), max(highs)
+        encodings = [self.tensor(name).encoding for name in layer.inputs]
         return min(encoding.min for encoding in encodings), max(encoding.max for encoding in encodings)
+
+    def sum_bounds(self, layer: SummingLayer) -> tuple[list[int], list[int]]:
+        """Return least and greatest sum of every output channel; see :func:`rowloom.model.bounds.sum_bounds`."""
+        sources = [self.tensor(name) for name in layer.inputs]
+        return sum_bounds(layer, [source.shape for source in sources], [source.encoding for source in sources])
 
     def macs(self, layer: Layer | None = None) -> int:
         """Return the multiply-accumulates of an image in one layer, or in all."""

@@ -220,7 +220,8 @@ def _write_beside(path: Path, members: dict[str, bytes]) -> None:
             for name, content in members.items():
                 info = zipfile.ZipInfo(name, _EPOCH)
                 info.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(info, content, compresslevel=9)
+                # 9 takes 45 times as long on one-bit codes, for 6 % less.
+                archive.writestr(info, content, compresslevel=6)
         # mkstemp makes the file private; give it what an ordinary new file would have.
         mask = os.umask(0)
         os.umask(mask)

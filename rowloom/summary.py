@@ -91,6 +91,7 @@ def describe_design(design: Design) -> dict[str, Any]:
             {
                 "name": layer.name,
                 "unit": layer.unit,
+                "planes": layer.planes,
                 "macs": layer.macs,
                 "cycles": layer.cycles,
                 "utilization": layer.utilization,
@@ -98,4 +99,5 @@ def describe_design(design: Design) -> dict[str, Any]:
             for layer in design.layers
         ],
         "cost": design.cost.to_json(),
+        "choice": design.choice,
     }

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from rowloom.hw.parameters import ArrayParameters, Hardware
 from rowloom.hw.program import input_fields, layer_fields, record_words
 from rowloom.hw.units.adder_spec import TABLE_BITS
+from rowloom.hw.units.term_spec import multiplier_stages, value_bits
 
-__all__ = ["BRAM_ECP5", "Bram", "Cost", "estimate", "memories"]
+__all__ = ["BRAM_ECP5", "DSP_ECP5", "Bram", "Cost", "Dsp", "estimate", "lanes", "memories"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,28 @@ BRAM_ECP5 = Bram(bits=18432, width=36)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dsp:
+    """A multiplier block: operands of at most ``widest`` bits, or two products of at most ``paired``.
+
+    ``blocks`` of them are there for products, or as many as it takes.
+    """
+
+    widest: int
+    paired: int
+    blocks: int | None = None
+
+    def products(self, *bits: int) -> int:
+        """Products of operands so wide that a block holds; none where look-up tables do them in one cycle."""
+        if max(bits) > self.widest or multiplier_stages(*bits) < 2:
+            return 0
+        return 2 if max(bits) <= self.paired else 1
+
+
+#: MULT18X18D of ECP5.
+DSP_ECP5 = Dsp(widest=17, paired=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
     """Cells of an accelerator; on ECP5 a carry cell (two bits) counts as two LUT4."""
 
@@ -49,15 +72,17 @@ def memories(hardware: Hardware) -> dict[str, tuple[int, int, int]]:
     found = {
         "activations": (hardware.banks, hardware.word_bits, hardware.bank_depth),
         "program": (1, 16, words),
-        "thresholds": (hardware.drains, hardware.sum_bits + 1, hardware.threshold_depth),
+        "thresholds": (hardware.drains, _threshold_bits(hardware), hardware.threshold_depth),
     }
-    for level in range(1, hardware.levels):
+    for level in range(1, 1 if hardware.line else hardware.levels):
         found[f"thresholds of bit {level}"] = (
             hardware.drains * hardware.cols,
             hardware.sum_bits,
             hardware.threshold_depth << level,
         )
     found |= _weight_memories(hardware)
+    for path in hardware.vectors:
+        found["weights of the vector path"] = (1, path.lanes * path.weight_bits, path.weight_depth)
     return {
         name: (count, width, depth)
         for name, (count, width, depth) in found.items()
@@ -75,7 +100,7 @@ def _weight_memories(hardware: Hardware) -> dict[str, tuple[int, int, int]]:
     return found
 
 
-def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
+def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5, dsp: Dsp = DSP_ECP5) -> Cost:
     """Estimate the cost of an accelerator.
 
     The counts of the array follow the units' structure; those of the rest are fitted to synthesis
@@ -84,25 +109,45 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
     hw = hardware
     streams = hw.cols * hw.group
     lut = ff = 0.0
-    dsp = 1  # the row's address
+    blocks = 1  # the row's address
     for array in hw.arrays:
         products = _products(hw, array)
         unit = _UNITS[array.unit](products, array)
         if array.unit == "multiply":
-            dsp += array.rows * hw.cols * products
+            elements, operands = array.rows * hw.cols, (value_bits(array.weights), value_bits(array.activations))
+            held = dsp.products(*operands)
+            wanted = elements * -(-products // held) if held else 0
+            taken = wanted if dsp.blocks is None else min(wanted, dsp.blocks + 1 - blocks)
+            blocks += taken
+            lut += max(0, elements * products - taken * held) * _multiplier(*operands)
         lut += array.rows * hw.cols * (unit + _carry(array.sum_bits) + array.sum_bits + 1)
         ff += array.rows * hw.cols * (unit * 0.62 + 2 * array.sum_bits)
         ff += array.rows * products * array.weight_bits
+        if array.planes:  # the accumulator or its double
+            lut += array.rows * hw.cols * array.sum_bits
+            lut += hw.cols * (hw.group**2 - 1) * array.merged
         lut += hw.drains * hw.cols * (_carry(array.sum_bits + 2) + 1)
         ff += hw.drains * hw.cols * 2 * (array.sum_bits + 2)
         if array.unit == "sign":  # the pairs' sums and differences, once a column
             lut += hw.cols * -(-products // 2) * 2 * _carry(array.activation_bits + 1)
+    for path in hw.vectors:
+        wide = path.activations.bits + path.weight_bits
+        each = 2 * _carry(path.sum_bits) + path.sum_bits
+        elements = hw.cols * path.lanes
+        held = dsp.products(path.weight_bits, path.activations.bits)
+        wanted = -(-elements // held) if held else 0
+        taken = wanted if dsp.blocks is None else min(wanted, dsp.blocks + 1 - blocks)
+        blocks += taken
+        lut += max(0, elements - taken * held) * _multiplier(path.weight_bits, path.activations.bits)
+        lut += elements * each
+        ff += hw.cols * path.lanes * (2 * path.sum_bits + wide)
     # crossbar: a multiplexer over the banks for every bit of every stream
     lut += streams * hw.word_bits * (hw.banks - 1)
     ff += streams * hw.word_bits + hw.banks * hw.word_bits * 2
     # thresholds, the choice between the arrays, pooling, packing
-    lut += hw.drains * hw.cols * (_carry(hw.sum_bits) * hw.levels + hw.sum_bits * (len(hw.arrays) - 1) + 2)
-    ff += hw.drains * hw.cols * 3 * (hw.levels - 1) * (2 * hw.sum_bits + hw.threshold_address_bits)
+    lanes_lut, lanes_ff = lanes(hw)
+    lut += lanes_lut + hw.drains * hw.cols * (hw.sum_bits * (hw.engines - 2) + 2)
+    ff += lanes_ff
     lut += hw.cols * hw.word_bits * ((hw.group + 1) // 2 + 1) + hw.cols * 20
     ff += hw.cols * (hw.word_bits + hw.lanes + hw.drains * (hw.sum_bits + 1))
     # bank writer and loader
@@ -111,13 +156,20 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5) -> Cost:
     # issue nest, retire nest, sequencer, results
     lut += 40 * hw.count_bits + 12 * hw.address_bits + streams * 14 + 26 * hw.count_bits + 140
     lut += hw.result_cols * hw.drains * hw.sum_bits + 8 * hw.count_bits + 40
+    if hw.plane_pairs:  # their loop, and steps to their words
+        lut += 40 + 4 * hw.plane_pairs + 8 * hw.address_bits + 6 * hw.weight_address_bits
+        ff += 20 + hw.count_bits + 2 * hw.address_bits + 2 * hw.weight_address_bits
+    if hw.output_planes:  # words are held and moved on
+        held = hw.lanes * max(*hw.code_bits, *(bits for bits, _ in hw.pooled), 1)
+        lut += hw.cols * held * 2 + 4 * hw.address_bits
+        ff += hw.cols * held + 2 * hw.address_bits
     ff += record_words(layer_fields(hw)) * 16 + record_words(input_fields(hw)) * 16
     ff += 40 * hw.count_bits + 20 * hw.address_bits + 200
     # small memories in logic
     small = _small(hw)
     lut += sum(count * width * -(-depth // 16) * 1.3 for count, width, depth in small)
-    blocks = sum(count * bram.blocks(width, depth) for count, width, depth in memories(hw).values())
-    return Cost(lut4=round(lut), ff=round(ff), bram=blocks, dsp=dsp)
+    rams = sum(count * bram.blocks(width, depth) for count, width, depth in memories(hw).values())
+    return Cost(lut4=round(lut), ff=round(ff), bram=rams, dsp=blocks)
 
 
 def _products(hardware: Hardware, array: ArrayParameters) -> int:
@@ -127,8 +179,31 @@ def _products(hardware: Hardware, array: ArrayParameters) -> int:
 def _small(hardware: Hardware) -> list[tuple[int, int, int]]:
     large = memories(hardware)
     return [size for name, size in _weight_memories(hardware).items() if name not in large] + (
-        [] if "thresholds" in large else [(hardware.drains, hardware.sum_bits + 1, hardware.threshold_depth)]
+        [] if "thresholds" in large else [(hardware.drains, _threshold_bits(hardware), hardware.threshold_depth)]
     )
+
+
+def _threshold_bits(hardware: Hardware) -> int:
+    """Bits of a filter's first word in post-processing."""
+    if hardware.line is None:
+        return hardware.sum_bits + 1
+    return sum(hardware.line.fields(sum_bits=hardware.sum_bits, levels=hardware.levels).values())
+
+
+def lanes(hw: Hardware) -> tuple[int, int]:
+    """LUT4 and flip-flops of the lanes that find codes."""
+    line, columns = hw.line, hw.drains * hw.cols
+    if line is None:
+        lut = columns * _carry(hw.sum_bits) * hw.levels
+        return lut, columns * 3 * (hw.levels - 1) * (2 * hw.sum_bits + hw.threshold_address_bits)
+    # a stage adds or subtracts all bits of the remainder from its own place on: two LUT4 each
+    remainders = sum(line.remainder_bits - i for i in range(hw.levels - 1))
+    bend = line.remainder_bits + line.fraction if line.bent else 0
+    lut = columns * (hw.sum_bits + 2 * remainders + bend + 4)
+    stages = hw.levels + line.bent
+    ff = columns * (hw.sum_bits * stages + remainders + line.bent * line.remainder_bits)
+    shared = line.step_bits * stages + hw.levels * (hw.levels + 1) // 2 + line.fraction
+    return lut, ff + hw.drains * (shared + line.bent * 2 * line.remainder_bits)
 
 
 def _carry(bits: int) -> int:
@@ -163,9 +238,9 @@ def _terms(products: int, array: ArrayParameters) -> int:
     term = {
         "ternary": width,
         "quinary": 2 * width,
-        "shift": width * (array.weight_bits + 1),
+        "shift": 3 * width,
         "lut": width * max(1, 1 << max(0, both - 4)),
-        "multiply": 0,  # in DSP blocks
+        "multiply": 0,  # counted apart, in DSP blocks or not
     }[array.unit]
     return round(products * term) + _tree(products, width)
 
@@ -179,6 +254,15 @@ def _adder(products: int, array: ArrayParameters) -> int:
         return round(products * width * (1 if codes <= 4 else 1.5)) + _tree(products, width)
     width = top.bit_length() - 1
     return products * (_carry(width + 1) + width + 2) + _tree(products, width)
+
+
+def _multiplier(*bits: int) -> int:
+    """A product in fabric: rows of two bits, or a table."""
+    narrow, wide = sorted(bits)
+    if narrow + wide <= 4:
+        return narrow + wide
+    rows = -(-narrow // 2)
+    return rows * (2 * wide + _carry(wide + 1)) + sum(_carry(wide + 2) for _ in range(rows - 1))
 
 
 def _bitplane(products: int, array: ArrayParameters) -> int:

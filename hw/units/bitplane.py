@@ -1,6 +1,6 @@
 """Integers as bit planes: AND, population count, shift, add."""
 
-from amaranth import Module, Signal
+from amaranth import Cat, Module, Signal
 
 from rowloom.hw.units.base import Unit
 from rowloom.hw.units.popcount import population_count
@@ -28,9 +28,11 @@ class BitplaneUnit(Unit):
         m = Module()
         terms = []
         for i, j, weight in self.spec.planes():
-            both = Signal(self.lanes, name=f"and_{i}_{j}")
-            m.d.comb += [both[lane].eq(self.weight(lane)[i] & self.activation(lane)[j]) for lane in range(self.lanes)]
-            parts, _ = population_count(m, both, name=f"count_{i}_{j}")
+            planes = [
+                Cat(code(lane)[bit] for lane in range(self.lanes))
+                for code, bit in ((self.weight, i), (self.activation, j))
+            ]
+            parts, _ = population_count(m, platform, *planes, agree=False, name=f"count_{i}_{j}")
             count = Signal(range(self.lanes + 1), name=f"count_{i}_{j}", reset_less=True)
             m.d.sync += count.eq(sum(part for part, _, _ in parts))
             shifted = count << (i + j)

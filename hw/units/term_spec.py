@@ -1,7 +1,6 @@
 """Facts of the units that form a term for every lane and add the terms."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -9,7 +8,16 @@ from rowloom.hw.units.spec import UnitSpec
 from rowloom.model.encodings import Binary, Codebook, DoReFa, Encoding, PowerOfTwo, Quinary, Ternary, Uniform
 from rowloom.model.errors import RowloomError
 
-__all__ = ["LutSpec", "MultiplySpec", "QuinarySpec", "ShiftSpec", "TermSpec", "TernarySpec"]
+__all__ = [
+    "LutSpec",
+    "MultiplySpec",
+    "QuinarySpec",
+    "ShiftSpec",
+    "TermSpec",
+    "TernarySpec",
+    "multiplier_stages",
+    "value_bits",
+]
 
 #: Widest table of the lut unit: bits of a weight code and an activation code together.
 LUT_BITS = 8
@@ -28,8 +36,10 @@ class TermSpec(UnitSpec):
     gates its sum, and nothing may be owed (:attr:`gated`).
     """
 
-    #: The terms have a register of their own.
-    REGISTERED: ClassVar[bool] = False
+    @property
+    def stages(self) -> int:
+        """Registers from the codes to a term."""
+        return 0
 
     @property
     def gated(self) -> bool:
@@ -37,8 +47,8 @@ class TermSpec(UnitSpec):
         return not _zero_is_zero(self.activations)
 
     def latency(self, lanes: int) -> int:
-        """An adder tree, and the terms' register."""
-        return int(self.REGISTERED) + max(1, (lanes - 1).bit_length())
+        """The terms' registers, then an adder tree."""
+        return self.stages + max(1, (lanes - 1).bit_length())
 
     def fill(self, absent: int) -> np.ndarray:
         """Weights that mean 0, or any where the absent activations mean 0."""
@@ -80,23 +90,42 @@ class TermSpec(UnitSpec):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _OwingSpec(TermSpec):
-    """Base of the units that complement instead of negating: ``-v == ~v + 1``."""
+class _ComplementSpec(TermSpec):
+    """Base of the units that complement instead of negating, which takes neither a carry nor a bit for a sign.
+
+    A complement of k bits without sign is ``2^k - 1 - v``, one with a sign ``-1 - v``: what lies
+    between it and ``-v`` depends on the weight alone. Where padding is gated nothing may be owed, and
+    the units negate.
+    """
+
+    @property
+    def ones(self) -> int:
+        """The complement of zero."""
+        if self.activations.min < 0:
+            return -1
+        return (1 << (self._reach * self.activations.max >> self.shift).bit_length()) - 1
+
+    @property
+    def _reach(self) -> int:
+        """Greatest magnitude of a weight."""
+        return max(self.weights.max, -self.weights.min)
 
     def owed(self, codes: np.ndarray) -> np.ndarray:
-        """One for each negative weight, unless padding is gated."""
+        """Less the complement of zero for each negative weight, unless padding is gated."""
         if self.gated:
             return np.zeros(codes.shape, np.int64)
-        return (self.weights.decode(codes) < 0).astype(np.int64)
+        return np.where(self.weights.decode(codes) < 0, -(self.ones << self.shift), 0)
 
     def term_range(self) -> tuple[int, int]:
-        """A complement reaches one further down."""
-        low, high = super(_OwingSpec, self).term_range()
-        return low - 1, high
+        """All that the largest weight passes, and its complements where a weight is negative."""
+        if self.gated or self.weights.min >= 0:
+            return super(_ComplementSpec, self).term_range()
+        low, high = (self._reach * a >> self.shift for a in (self.activations.min, self.activations.max))
+        return min(low, self.ones - high), max(high, self.ones - low)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TernarySpec(_OwingSpec):
+class TernarySpec(_ComplementSpec):
     """Ternary weights: zero gates, +-1 passes or complements."""
 
     NAME = "ternary"
@@ -109,7 +138,7 @@ class TernarySpec(_OwingSpec):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuinarySpec(_OwingSpec):
+class QuinarySpec(_ComplementSpec):
     """Five-level weights: zero gates, +-1 and +-2 pass, shift by one, complement."""
 
     NAME = "quinary"
@@ -122,8 +151,12 @@ class QuinarySpec(_OwingSpec):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShiftSpec(TermSpec):
-    """A power of two on either side shifts the other; on both, their exponents add."""
+class ShiftSpec(_ComplementSpec):
+    """A power of two on either side shifts the other; on both, their exponents add.
+
+    A negative power complements what it shifts if it is the weight; what the activations negate, or
+    the exponents of both sides make, is exact.
+    """
 
     NAME = "shift"
     TAKES = "PowerOfTwo x Uniform(zero_point=0), Binary or PowerOfTwo, or the other way round"
@@ -136,6 +169,31 @@ class ShiftSpec(TermSpec):
         return isinstance(activations, PowerOfTwo) and _plain(weights)
 
     @property
+    def stages(self) -> int:
+        """Shifting or adding exponents; a second one where that is then negated or decoded."""
+        return 2 if self.gated or self._exact_sign else 1
+
+    @property
+    def _exact_sign(self) -> bool:
+        """Whether a product's sign is not the weight's alone, or is decoded together with its exponent."""
+        return isinstance(self.activations, PowerOfTwo) and (
+            self.activations.signed or isinstance(self.weights, PowerOfTwo)
+        )
+
+    @property
+    def _complements(self) -> bool:
+        """Whether negative weights complement: activations are not the ones that shift."""
+        return not isinstance(self.activations, PowerOfTwo)
+
+    def owed(self, codes: np.ndarray) -> np.ndarray:
+        """As :class:`_ComplementSpec` says where weights complement, else nothing."""
+        return super(ShiftSpec, self).owed(codes) if self._complements else np.zeros(codes.shape, np.int64)
+
+    def term_range(self) -> tuple[int, int]:
+        """As :class:`_ComplementSpec` says where weights complement, else that of the products."""
+        return super(ShiftSpec if self._complements else _ComplementSpec, self).term_range()
+
+    @property
     def shift(self) -> int:
         """The least exponents: every product is a multiple of these powers."""
         return sum(e.e_min for e in (self.weights, self.activations) if isinstance(e, PowerOfTwo))
@@ -143,11 +201,32 @@ class ShiftSpec(TermSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LutSpec(TermSpec):
-    """Small codes on both sides: the product is read from a table."""
+    """Small codes on both sides: the product is read from a table.
+
+    The entries of each weight begin at zero: its least product is owed, so that no entry is negative.
+    """
 
     NAME = "lut"
     TAKES = f"DoReFa or Codebook of up to 16 values x up to 4 bits ({LUT_BITS} bits together)"
-    REGISTERED = True
+
+    @property
+    def stages(self) -> int:
+        """A table."""
+        return 1
+
+    def owed(self, codes: np.ndarray) -> np.ndarray:
+        """Each weight's least product, unless padding is gated."""
+        if self.gated:
+            return np.zeros(codes.shape, np.int64)
+        values = self.weights.decode(codes)
+        return np.minimum(values * self.activations.min, values * self.activations.max)
+
+    def term_range(self) -> tuple[int, int]:
+        """From zero to what the largest weight makes of the activations' range."""
+        if self.gated:
+            return super(LutSpec, self).term_range()
+        reach = max(self.weights.max, -self.weights.min)
+        return 0, reach * (self.activations.max - self.activations.min)
 
     @staticmethod
     def accepts(weights: Encoding, activations: Encoding) -> bool:
@@ -158,16 +237,31 @@ class LutSpec(TermSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MultiplySpec(TermSpec):
-    """Any integers: a multiplier, in DSP blocks where there are any."""
+    """Any integers: multipliers, in DSP blocks where there are any (:class:`rowloom.hw.units.pair.MultiplierPair`)."""
 
     NAME = "multiply"
     TAKES = "any two encodings of up to 16 bits"
-    REGISTERED = True
+
+    @property
+    def stages(self) -> int:
+        """Registers of a multiplier."""
+        return multiplier_stages(*(value_bits(e) for e in (self.weights, self.activations)))
 
     @staticmethod
     def accepts(weights: Encoding, activations: Encoding) -> bool:
         """Whether both are at most 16 bits wide."""
         return weights.bits <= 16 and activations.bits <= 16
+
+
+def value_bits(encoding: Encoding) -> int:
+    """Bits of the narrowest integer that holds an encoding's values."""
+    low, high = encoding.min, encoding.max
+    return max(1, max((-low - 1).bit_length(), high.bit_length()) + 1 if low < 0 else high.bit_length())
+
+
+def multiplier_stages(*bits: int) -> int:
+    """Registers of a multiplier of operands so wide: two bits of the narrower one at a time, then an adder tree."""
+    return 1 + (-(-min(bits) // 2) - 1).bit_length()
 
 
 def _plain(encoding: Encoding) -> bool:

@@ -1,7 +1,5 @@
 """Base of the units that form a term for every lane and add the terms."""
 
-from abc import abstractmethod
-
 from amaranth import Module, Mux, Signal
 
 from rowloom.hw.units.base import Unit
@@ -15,22 +13,25 @@ class TermUnit(Unit):
 
     Latency
     -------
-    ``max(1, ceil(log2(lanes)))`` cycles, one more where the terms have a register of their own.
+    ``spec.stages + max(1, ceil(log2(lanes)))`` cycles.
     """
 
-    @abstractmethod
+    def terms(self, m):
+        """The terms of all lanes as signals, ``spec.stages`` cycles after their codes."""
+        return [self.term(m, lane) for lane in range(self.lanes)]
+
     def term(self, m, lane):
-        """The term of a lane as a signal, combinational from the codes."""
+        """The term of a lane, for units whose lanes have nothing to do with each other."""
+        raise NotImplementedError
 
     def elaborate(self, platform):
         """Return the gates."""
         m = Module()
         low, high = self.spec.term_range()
         live = self.live
-        terms = [(self.term(m, lane), low, high) for lane in range(self.lanes)]
-        if self.spec.REGISTERED:
-            terms = [(registered(m, t, name=f"term_{i}"), low, high) for i, (t, low, high) in enumerate(terms)]
-            live = registered(m, live, name="live_term")
+        terms = [(term, low, high) for term in self.terms(m)]
+        for stage in range(self.spec.stages):
+            live = registered(m, live, name=f"live_term_q{stage + 1}")
         depth = 0
         while len(terms) > 2:
             depth += 1

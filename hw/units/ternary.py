@@ -11,7 +11,7 @@ __all__ = ["TernaryUnit"]
 class TernaryUnit(TermUnit):
     """Sum of activations that the weights gate, pass or complement, in the form of its spec.
 
-    A zero weight or a zero activation toggles nothing: its term is all zero.
+    Under a zero weight the term is all zero, so that nothing toggles.
     """
 
     def term(self, m, lane):

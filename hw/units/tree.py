@@ -2,7 +2,7 @@
 
 from amaranth import Module, Signal, signed, unsigned
 
-__all__ = ["registered", "tree_level"]
+__all__ = ["registered", "shape_for", "tree_level"]
 
 
 def registered(m: Module, value, *, name: str):
@@ -29,13 +29,14 @@ def tree_level(m: Module, terms, *, name: str):
         pair = terms[at : at + 2]
         low, high = sum(t[1] for t in pair), sum(t[2] for t in pair)
         value = pair[0][0] + pair[1][0] if len(pair) == 2 else pair[0][0]
-        result = Signal(_shape(low, high), name=f"{name}_{at // 2}", reset_less=True)
+        result = Signal(shape_for(low, high), name=f"{name}_{at // 2}", reset_less=True)
         m.d.sync += result.eq(value)
         sums.append((result, low, high))
     return sums
 
 
-def _shape(low: int, high: int):
+def shape_for(low: int, high: int):
+    """The narrowest shape that holds ``low`` to ``high``."""
     if low >= 0:
         return unsigned(max(1, high.bit_length()))
     return signed(max((-low - 1).bit_length(), high.bit_length()) + 1)

@@ -4,7 +4,7 @@ from amaranth import Cat, Const, Mux, Signal
 
 from rowloom.model.encodings import Binary, Codebook, DoReFa, PowerOfTwo, Uniform
 
-__all__ = ["code_of", "known", "shape_of", "table", "value_of"]
+__all__ = ["code_of", "known", "table", "value_of"]
 
 
 def code_of(bits, encoding):
@@ -15,11 +15,6 @@ def code_of(bits, encoding):
 def known(bits, encoding):
     """Whether these bits are a code at all."""
     return encoding.code_min <= code_of(bits, encoding) <= encoding.code_max
-
-
-def shape_of(low, high):
-    """The narrowest shape that holds ``low`` to ``high``."""
-    return Const(0, range(low, high + 1)).shape()
 
 
 def value_of(m, code, encoding, *, name):

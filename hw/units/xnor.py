@@ -13,8 +13,9 @@ class XnorUnit(Unit):
     """Population count of the XNOR of two words, in the form of :class:`rowloom.hw.units.xnor_spec.XnorSpec`.
 
     Four products become a 3-bit count in seven LUT4s: a half adder takes two products with their
-    XNORs inside its two LUTs, and the sum of two 2-bit numbers has four inputs. Adders add the
-    counts.
+    XNORs inside its two LUTs, and the sum of two 2-bit numbers has four inputs. Where the platform
+    counts by three (:class:`rowloom.hw.units.triples.Triples`), two such counts make one of six.
+    Adders add the counts.
 
     Latency
     -------
@@ -23,12 +24,10 @@ class XnorUnit(Unit):
 
     def elaborate(self, platform):
         m = Module()
-        products = Signal(self.lanes)
-        m.d.comb += products.eq(~(self.activations ^ self.weights))
         live, odd = self.live, self.odd
 
-        # Cycle 1: count by fours. Further cycles: add the counts.
-        terms, depth = population_count(m, products, name="count")
+        # Cycle 1: count by fours or sixes. Further cycles: add the counts.
+        terms, depth = population_count(m, platform, self.activations, self.weights, agree=True, name="count")
         for stage in range(depth):
             live, odd = registered(m, live, name=f"live_q{stage}"), registered(m, odd, name=f"odd_q{stage}")
 

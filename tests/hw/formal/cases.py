@@ -51,9 +51,14 @@ class Case:
         return f"{self.spec.NAME}{half}-{self.weights}-{self.activations}-{self.lanes}"
 
 
-def negative(w):
-    """Less one for each negative weight: complemented, not negated."""
-    return -sum(x < 0 for x in w)
+def negative(bits):
+    """What a complement of so many bits is over by, for each negative weight; less one if it has a sign (0 bits)."""
+    return lambda w: sum(x < 0 for x in w) * ((1 << bits) - 1 if bits else -1)
+
+
+def least(top):
+    """Each weight's least product with activations up to ``top``, which its table leaves out."""
+    return lambda w: -sum(top * (x < 0) * x for x in w)
 
 
 def negative_pairs(w):
@@ -95,25 +100,28 @@ CASES = (
     Case(weights=BIT, activations=unsigned(4), offset=negative_pairs),
     Case(weights=BIT, activations=signed(4), offset=negative_pairs),
     Case(weights=BIT, activations=unsigned(3), lanes=5, offset=negative_pairs),
-    Case(weights=Ternary(), activations=unsigned(4), offset=negative),
-    Case(weights=Ternary(), activations=signed(3), offset=negative),
+    Case(weights=Ternary(), activations=unsigned(4), offset=negative(4)),
+    Case(weights=Ternary(), activations=signed(3), offset=negative(0)),
     Case(weights=Ternary(), activations=BIT, dead=0),
-    Case(weights=Quinary(), activations=unsigned(3), offset=negative),
-    Case(weights=Quinary(), activations=signed(3), offset=negative),
+    Case(weights=Quinary(), activations=unsigned(3), offset=negative(4)),
+    Case(weights=Quinary(), activations=signed(3), offset=negative(0)),
     Case(weights=Quinary(), activations=BIT, dead=0),
-    Case(weights=LOG, activations=unsigned(4)),
-    Case(weights=RAISED, activations=signed(3)),
+    Case(weights=LOG, activations=unsigned(4), offset=negative(6)),
+    Case(weights=RAISED, activations=signed(3), offset=lambda w: 2 * negative(0)(w)),
     Case(weights=LOG, activations=BIT, dead=0),
     Case(weights=signed(4), activations=LOG_UNSIGNED),
+    Case(weights=signed(3), activations=RAISED),
     Case(weights=LOG, activations=RAISED),
-    Case(weights=DoReFa(1), activations=unsigned(1)),
-    Case(weights=DoReFa(2), activations=unsigned(2)),
+    Case(weights=LOG, activations=LOG_UNSIGNED, lanes=2),
+    Case(weights=DoReFa(1), activations=unsigned(1), offset=least(1)),
+    Case(weights=DoReFa(2), activations=unsigned(2), offset=least(3)),
     Case(weights=DoReFa(2), activations=DoReFa(2), dead=0),
-    Case(weights=Codebook((-7, -2, 0, 1, 5)), activations=unsigned(2)),
-    Case(weights=DoReFa(3), activations=unsigned(3), slow=True),
-    Case(weights=DoReFa(4), activations=unsigned(4), slow=True),
+    Case(weights=Codebook((-7, -2, 0, 1, 5)), activations=unsigned(2), offset=least(3)),
+    Case(weights=DoReFa(3), activations=unsigned(3), offset=least(7), slow=True),
+    Case(weights=DoReFa(4), activations=unsigned(4), offset=least(15), slow=True),
     Case(weights=signed(2), activations=unsigned(2)),
     Case(weights=signed(4), activations=unsigned(4), slow=True),
+    Case(weights=signed(5), activations=unsigned(3)),
     Case(weights=unsigned(3, zero_point=3), activations=signed(3), slow=True),
     Case(weights=signed(4), activations=unsigned(4, zero_point=3), dead=0, slow=True),
     # Distances: a table lacks the greatest one a lane, a subtraction the next power of two; a padded tap is at none.

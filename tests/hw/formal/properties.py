@@ -43,29 +43,33 @@ class AccumulateProperty(wiring.Component):
 
     In every cycle since reset: if the word of ``latency`` cycles ago was the last of its accumulation,
     ``sum`` becomes the total of this word and of all that were accumulated since the last such word;
-    otherwise ``next_sum`` if ``shift``; otherwise it stays. ``accumulate`` and ``capture`` come with
+    otherwise ``next_sum`` if ``shift``; otherwise it stays. In an element for bit planes a word with
+    ``double`` counts what came before it twice. ``accumulate``, ``capture`` and ``double`` come with
     the word here, and are delayed as the element asks for.
     """
 
     def __init__(self, case, *, parameters, element=None):
         self.case = case
         self.element = ProcessingElement(parameters=parameters, products=case.lanes) if element is None else element
-        names = (*WORD, "accumulate", "capture", "shift", "next_sum")
+        self.doubles = parameters.planes
+        names = (*WORD, "accumulate", "capture", "double", "shift", "next_sum")
         super().__init__({name: In(getattr(self.element, name).shape()) for name in names})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.element = element = self.element
         m.d.comb += [getattr(element, name).eq(getattr(self, name)) for name in (*WORD, "shift", "next_sum")]
-        word, accumulate, capture = expected(m, self.case, self), self.accumulate, self.capture
+        word, accumulate, capture, double = expected(m, self.case, self), self.accumulate, self.capture, self.double
         for cycle in range(element.unit.latency):
             word = later(m, word, name=f"word_q{cycle + 1}")
             accumulate = later(m, accumulate, name=f"accumulate_q{cycle + 1}")
             capture = later(m, capture, name=f"capture_q{cycle + 1}")
-        m.d.comb += [element.accumulate.eq(accumulate), element.capture.eq(capture)]
+            double = later(m, double, name=f"double_q{cycle + 1}")
+        m.d.comb += [element.accumulate.eq(accumulate), element.capture.eq(capture), element.double.eq(double)]
 
         total, want = Signal.like(self.next_sum), Signal.like(self.next_sum)
-        added = total + (word >> self.case.spec.shift)
+        twice = double if self.doubles else 0
+        added = (total << twice) + (word >> self.case.spec.shift)
         m.d.sync += total.eq(Mux(accumulate, Mux(capture, 0, added), total))
         m.d.sync += want.eq(Mux(accumulate & capture, added, Mux(self.shift, self.next_sum, want)))
         m.d.comb += Assert(element.sum == want)

@@ -9,7 +9,7 @@ from rowloom.hw.emit import to_rtlil
 LIMIT_S = 500
 
 
-def counterexample(component, *, after, steps=1, from_reset=False):
+def counterexample(component, *, after, steps=1, from_reset=False, platform=None, cells=None):
     """What the solver finds that breaks an assertion, as text; None if there is nothing, which is the proof.
 
     Parameters
@@ -23,20 +23,27 @@ def counterexample(component, *, after, steps=1, from_reset=False):
     from_reset : bool
         Start in the reset state; otherwise every register may start with anything. For a pipeline
         without feedback, one step from anything is a proof for ever.
+    platform : object
+        For what the gates are elaborated.
+    cells : str
+        Verilog file with models of the primitives that the platform uses.
     """
+    text = to_rtlil(component, "proof", platform)
+    reset = "-set rst 0 " if " \\rst\n" in text else ""
     passes = [
         "read_rtlil proof.il",
-        "hierarchy -auto-top",
+        *([f"read_verilog -overwrite {cells}"] if cells else []),  # Yosys' own files define some cells twice
+        "hierarchy -check -top proof",
         "proc -norom",  # the solver knows no memories
         "flatten",
         "chformal -lower",
         *([] if from_reset else ["setattr -unset init w:*"]),
         "opt -full",
-        f"sat -set rst 0 -set-assumes -prove-asserts -prove-skip {after} -seq {after + steps} -show-inputs",
+        f"sat {reset}-set-assumes -prove-asserts -prove-skip {after} -seq {after + steps} -show-inputs",
     ]
     with TemporaryDirectory() as folder:
         work = Path(folder)
-        (work / "proof.il").write_text(to_rtlil(component, "proof"))
+        (work / "proof.il").write_text(text)
         (work / "proof.ys").write_text("\n".join(passes) + "\n")
         status = run(yosys_command("proof.ys"), folder=work, log=work / "log", limit_s=LIMIT_S, say=lambda line: None)
         log = (work / "log").read_text()

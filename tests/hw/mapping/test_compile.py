@@ -7,7 +7,7 @@ from rowloom.hw import DEFAULT, ArrayConfig
 from rowloom.hw import compile as compile_network
 from rowloom.model.encodings import Binary, DoReFa, PowerOfTwo, Uniform
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import Add, ChannelShuffle, Concat, Conv2d, MaxPool2d, Upsample
+from rowloom.model.layers import AveragePool2d, Conv2d, DepthToSpace, Upsample
 from rowloom.model.network import Network, Tensor
 from rowloom.model.post import Requantize, Thresholds
 from tests.hw.machines import records
@@ -38,14 +38,23 @@ def thresholds(filters, levels):
 
 
 REFUSED = {
-    "groups": (one_layer(conv(channels=1, groups=2)), r"^conv: has 2 groups, the accelerator runs 1$"),
+    "groups-without-zero": (
+        one_layer(conv(channels=1, filters=4, groups=2)),
+        r"^conv: has 2 groups of Binary\(\) weights, groups need a weight of 0$",
+    ),
+    "average-of-fewer-taps": (
+        one_layer(
+            AveragePool2d(name="pool", input="input", output="output", kernel=(3, 3), padding=(1, 1, 1, 1)),
+        ),
+        r"^layer 0 \(pool\): averages windows of fewer taps at the edges, padding must count, or be none$",
+    ),
     "pad-value": (
         one_layer(conv(padding=(1, 1, 1, 1), pad_value=3)),
         r"^conv: pads with 3, the accelerator pads with 0$",
     ),
-    "requantize": (
-        one_layer(conv(post=Requantize(multiplier=[1 << 30] * 2, shift=[0, 0])), target=BYTES),
-        r"^conv: requantizes, the accelerator takes thresholds or raw sums$",
+    "requantize-to-many-levels": (
+        one_layer(conv(post=Requantize(multiplier=[1 << 30] * 2, shift=[0, 0])), target=Uniform(bits=9, signed=False)),
+        r"^conv: gives Uniform\(.*bits=9.*\), the accelerator gives codes of up to 8 bits$",
     ),
     "many-levels": (
         one_layer(conv(post=thresholds(2, 511)), target=Uniform(bits=9, signed=False)),
@@ -63,13 +72,8 @@ REFUSED = {
         one_layer(
             conv(padding=(1, 1, 1, 1), weight_encoding=DoReFa(2)), source=Uniform(bits=4, signed=False, zero_point=3)
         ),
-        r"^conv: pads Uniform\(.*zero_point=3\) with 2 channels, the lut unit pads multiples of 8$",
-    ),
-    "pool-at-the-end": (
-        one_layer(
-            MaxPool2d(name="pool", input="input", output="output", kernel=(2, 2)), source=Binary(), target=Binary()
-        ),
-        r"^pool: the last layer must be a convolution or linear layer$",
+        r"^conv: pads with Uniform\(.*\) codes, and DoReFa\(k=2\) weights of lanes without a channel count,"
+        r" channels must be a multiple of 8$",
     ),
 }
 
@@ -78,7 +82,7 @@ REFUSED = {
 def test_what_cannot_run_is_refused_by_name(case):
     network, message = REFUSED[case]
     with pytest.raises(RowloomError, match=message):
-        compile_network(network, SMALL)
+        compile_network(network, replace(SMALL, planes="never"))
 
 
 def chain(**changed):
@@ -91,9 +95,14 @@ def chain(**changed):
     return Network(**given | changed)
 
 
-def test_two_outputs_are_refused():
-    with pytest.raises(RowloomError, match=r"^random: has 2 outputs, the accelerator takes one$"):
-        compile_network(chain(outputs=("conv0", "conv1")), SMALL)
+def test_outputs_leave_one_after_another():
+    design = compile_network(chain(outputs=("conv1", "conv0")), SMALL)
+    assert [(plan.name, plan.to_results) for plan in design.layers] == [
+        ("conv0", False), ("conv1", True), ("send conv0", True)
+    ]  # fmt: skip
+    assert design.leaving == ("conv1", "conv0")
+    assert design.hardware.outputs == 2
+    assert not design.hides_streams
 
 
 def test_layers_without_an_engine_are_refused_by_place_and_name():
@@ -101,15 +110,9 @@ def test_layers_without_an_engine_are_refused_by_place_and_name():
     tensors = [Tensor(name=name, shape=(4, 4, 2), encoding=bits) for name in ("input", "middle")]
     sums = Tensor(name="output", shape=(2, 2, 2), encoding=Uniform(bits=12, signed=True))
     last = conv(input="middle", weight_encoding=bits, weights=np.ones((2, 3, 3, 2), int))
-    add = Add.scaled(
-        name="twice", inputs=("input", "input"), output="middle", encodings=(bits, bits), multipliers=(1, 1),
-        post=Thresholds(values=np.tile(np.arange(2, 32, 2), (2, 1)), direction=np.ones(2, int)),
-    )  # fmt: skip
     for layer in (
-        add,
-        Concat(name="twice", inputs=("input",), output="middle"),
-        ChannelShuffle(name="twice", input="input", output="middle", groups=2),
         Upsample(name="twice", input="input", output="middle", factor=1),
+        DepthToSpace(name="twice", input="input", output="middle", block=1),
     ):
         network = Network(name="n", tensors=(*tensors, sums), layers=(layer, last), input="input", outputs=("output",))
         with pytest.raises(RowloomError, match=rf"^layer 0 \(twice\): the accelerator does not run {layer.op} here$"):
@@ -252,7 +255,7 @@ def test_the_cheaper_fold_is_chosen():
 def test_maps_of_one_row_of_banks_compile(height):
     """Their step to a next row of banks is as large as a bank is deep."""
     network = make_network([Conv(filters=3, kernel=(1, 1))], shape=(height, 4, 1))
-    design = compile_network(network, ArrayConfig(rows=3, cols=2, lanes=8))
+    design = compile_network(network, ArrayConfig(rows=3, cols=2, lanes=8, planes="never"))
     assert design.hardware.bank_depth == 4
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rowloom.hw.units.term_spec import LutSpec
-from rowloom.model.encodings import Codebook, DoReFa
+from rowloom.model.encodings import Codebook, DoReFa, Uniform
 from tests.hw.formats import name_of, pairs
 from tests.hw.units.words import check_every_word, check_random_words, few_words
 
@@ -44,6 +44,13 @@ def test_absent_lanes_hold_zero_where_there_is_one():
     spec = LutSpec(weights=Codebook((-3, 0, 2)), activations=DoReFa(2))
     assert spec.fill(2).tolist() == [1, 1]
     assert spec.offset(np.zeros((1, 4), int), np.int64(2)).tolist() == [0]
+
+
+def test_entries_begin_at_zero():
+    """Each weight's least product is owed, so that an entry needs no sign."""
+    spec = LutSpec(weights=DoReFa(2), activations=Uniform(bits=2, signed=False))
+    assert spec.term_range() == (0, 9)
+    assert spec.offset(np.array([[0, 1, 2, 3]]), 0).tolist() == [9 + 3]
 
 
 @pytest.mark.parametrize(("lanes", "latency"), [(1, 2), (2, 2), (3, 3), (4, 3), (5, 4), (33, 7)])

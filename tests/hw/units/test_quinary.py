@@ -32,8 +32,8 @@ def test_random_words_after_extremes(spec, lanes):
     check_random_words(spec, lanes)
 
 
-def test_a_term_reaches_one_below_the_least_product():
-    """Where -0 is the complement of nothing, or twice the greatest is complemented."""
+def test_terms_have_no_sign():
+    """A negative weight complements all bits of a term: 31 less its activation, or less twice that."""
     spec = QuinarySpec(weights=Quinary(), activations=Uniform(bits=4, signed=False))
-    assert spec.term_range() == (-31, 30)
-    assert spec.offset(np.array([[-2, -1, 0, 1, 2]]), 0).tolist() == [-2]
+    assert spec.term_range() == (0, 31)
+    assert spec.offset(np.array([[-2, -1, 0, 1, 2]]), 0).tolist() == [2 * 31]

@@ -32,11 +32,18 @@ def test_random_words_after_extremes(spec, lanes):
     check_random_words(spec, lanes)
 
 
-def test_a_word_is_owed_one_for_each_minus():
-    """A complement is one less than the negative, whatever the activation; padded taps too."""
+def test_a_complement_is_over_by_the_same_whatever_the_activation():
+    """Four bits complemented are 15 more than the negative; padded taps too."""
     spec = TernarySpec(weights=Ternary(), activations=Uniform(bits=4, signed=False))
     words = np.array([[0, 1, 0, 1], [-1, 1, 0, -1], [-1, -1, -1, -1]])
-    assert spec.offset(words, 0).tolist() == spec.dead_offset(words, 0).tolist() == [0, -2, -4]
+    assert spec.offset(words, 0).tolist() == spec.dead_offset(words, 0).tolist() == [0, 30, 60]
+    assert spec.term_range() == (0, 15)
+
+
+def test_a_complement_with_a_sign_is_one_less_than_the_negative():
+    spec = TernarySpec(weights=Ternary(), activations=Uniform(bits=4, signed=True))
+    assert spec.offset(np.array([[-1, 1, 0, -1]]), 0).tolist() == [-2]
+    assert spec.term_range() == (-8, 7)
 
 
 def test_nothing_is_owed_where_padding_is_gated():
