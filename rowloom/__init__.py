@@ -43,6 +43,7 @@ __all__ = [
     "from_onnx",
     "from_qonnx",
     "from_tflite",
+    "from_torch_export",
     "images",
     "load",
     "lower",
@@ -150,6 +151,19 @@ def from_qonnx(
     from rowloom.model.formats.source import import_file
 
     return import_file(path, kind="qonnx", input_scale=input_scale, input_encoding=input_encoding).network
+
+
+def from_torch_export(program: Any, name: str = "network") -> "Network":
+    """Import what ``torch.export.export`` gives of a module that ``convert_pt2e`` has quantized.
+
+    Raises
+    ------
+    RowloomError
+        If it is no exported program, or holds what is not supported.
+    """
+    from rowloom.model.formats.torch_export import from_exported
+
+    return from_exported(program, name).network
 
 
 def from_onnx(

@@ -40,7 +40,7 @@ class Imported:
     notes : tuple of Note
         In the order of the file's nodes.
     float_ties : int
-        Sums that the file's executor decides by the rounding of its floats, not by the numbers in the file.
+        Thresholds beside sums that the rounding of the executor's floats decides, not the numbers in the file.
     """
 
     network: Network

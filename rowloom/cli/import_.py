@@ -47,8 +47,8 @@ def command(
         )
         if imported.float_ties:
             output.line(
-                f"{imported.float_ties:,} thresholds are where float32 rounding of the file's executor puts them, "
-                "not where its numbers do"
+                f"{imported.float_ties:,} thresholds are beside sums that the rounding of the file's executor, "
+                "not the numbers in the file, decides"
             )
     output.line(f"{target}: {net.name}, {len(net.layers)} layers, {net.macs():,} MACs")
     output.json(

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MOST_TABLE_BITS = 18
 """Of codes that a table is made for."""
 
+_NOISE = 2.0**-21
+"""Relative distance from where a code changes within which float32 may go either way."""
+
 _NEAR = 1e-11
 """Relative distance from where a code changes at which float64 may be wrong, so that fractions decide."""
 
@@ -177,7 +180,11 @@ def _turn_back(
 
 
 def _count_ties(importer: "Importer", signal: Signal, quantizer: Quantizer, thresholds: Thresholds) -> int:
-    """Return how many thresholds are elsewhere than the file's numbers, taken exactly, would have them."""
+    """Return how many thresholds the executor's float32 decides.
+
+    They are elsewhere than the file's numbers, taken exactly, would have them; or a sum beside them, which float32
+    cannot hold, is so near to where the code changes that the order in which the executor adds may decide.
+    """
     carrier = signal.carrier
     assert carrier is not None
     direction = thresholds.direction.astype(np.int64)
@@ -197,6 +204,9 @@ def _count_ties(importer: "Importer", signal: Signal, quantizer: Quantizer, thre
             below, above = (quantizer.codes(y * (1 + sign * _NEAR) + sign * 1e-300, doubles).T for sign in (-1, 1))
             wide = signal.evaluate(carrier.start(x, np.longdouble), importer.names)
             at = quantizer.codes(y, doubles).T
+            single = signal.evaluate(carrier.start(x, np.float32), importer.names)
+            left, right = (quantizer.codes(y * (1 + sign * _NOISE), doubles).T for sign in (-1, 1))
+        wrong |= inside & (left != right) & (single != y).T
         wanted = np.broadcast_to(codes[1:], wrong.shape)
         # What more bits do not change was not rounded: float64 is exact there, on a tie too.
         unrounded = (wide == y).T if plain else np.False_

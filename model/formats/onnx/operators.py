@@ -104,6 +104,8 @@ def handler(importer: Importer, node: Node) -> Handler:
     table = STANDARD if not node.domain else QONNX if node.domain in QUANTIZERS else {}
     if node.domain in CHANNELS_LAST:
         table = LAST
+    if node.domain == q.DECOMPOSED:
+        table = {"Quantize": q.decomposed_node}
     if node.kind in table:
         return table[node.kind]
     known = ", ".join(sorted({*STANDARD, *QONNX}))

@@ -29,6 +29,9 @@ from rowloom.model.formats.onnx.signal import Numbers, Signal
 
 MOST_BITS = 16
 
+DECOMPOSED = "torch.quantized_decomposed"
+"""Domain of torch's own quantizers."""
+
 
 def quant_node(importer: Importer, node: Node) -> None:
     """Quant and IntQuant on a signal."""
@@ -437,6 +440,31 @@ def quantize_linear_node(importer: Importer, node: Node) -> None:
         late=True,
     )
     importer.set(node, quantize(importer, signal, quantizer, str(node)))
+
+
+def decomposed_node(importer: Importer, node: Node) -> None:
+    """torch's quantize_per_tensor: multiplies by the reciprocal of the scale, where ONNX divides."""
+    signal = importer.signal(node)
+    low, high, point = (int(node.attributes[name]) for name in ("low", "high", "zero_point"))
+    scale = float(node.attributes["scale"])
+    if not (low < high and 0 < scale < float("inf")):
+        raise Misfit(f"has a scale of {scale} and integers from {low} to {high}")
+    whole = uniform_between(low, high)
+    if whole.bits > MOST_BITS:
+        raise Misfit(f"quantizes to {whole.bits} bits, where {MOST_BITS} is the most")
+    quantizer = IntQuant(
+        scale=Parameter.scalar(1.0),
+        encoding=Uniform(bits=whole.bits, signed=whole.signed, zero_point=point),
+        unit=(Fraction(1),),
+        offset=Fraction(point),
+        low=low,
+        high=high,
+        zero_point=point,
+        rounding="ROUND",
+        late=True,
+    )
+    scaled = signal.then(Scale(Parameter.scalar(1.0 / scale)), str(node))
+    importer.set(node, quantize(importer, scaled, quantizer, str(node)))
 
 
 def dequantize_linear_node(importer: Importer, node: Node) -> None:

@@ -55,3 +55,16 @@ def test_espcn(name, options):
     assert got.shape == want.shape == (1, 3, 256, 256)
     assert np.mean(got != want) < 1e-3
     assert np.abs(got - want).max() < 6.5 / 255
+
+
+@pytest.mark.slow
+@pytest.mark.cocotb
+@pytest.mark.skipif(not MLPERF.is_dir(), reason="needs ../shared/data/mlperf-tiny")
+@pytest.mark.parametrize("name", ["kws_dscnn", "ic_resnet8"])
+def test_mlperf_tiny_in_the_accelerator(name):
+    """A real input: every value of every layer, and every layer's cycles, are those predicted."""
+    net = rowloom.from_tflite(MLPERF / f"{name}.tflite")
+    design = rowloom.compile(net, rowloom.ArrayConfig(rows=3, cols=2, lanes=8))
+    result = rowloom.simulate(design, np.load(MLPERF / f"{name}.npz")["x"][:1])
+    assert result.ok
+    assert all(layer["cycles_predicted"] == layer["cycles_measured"] for layer in result.to_json()["layers"])

@@ -5,6 +5,7 @@ import pytest
 from onnx import TensorProto
 
 import rowloom
+from rowloom.model.formats.source import import_file
 from rowloom.model.host import host_run
 from tests.model.formats.graphs import BREVITAS, Graph, qonnx_outputs, random_weights, written
 
@@ -504,3 +505,16 @@ def test_arbitrary_scales_agree_but_for_float_noise(tmp_path):
     net = rowloom.from_qonnx(written(model, tmp_path / "m.onnx"))
     (want,) = qonnx_outputs(model, x).values()
     assert np.mean(host_run(net, x, dequantize=True) != want) < 1e-4
+
+
+def test_ties_are_counted(tmp_path):
+    """Powers of two leave nothing to float32; averages of codes whose scale is none are halves that it decides."""
+    told = {}
+    for scale in (0.25, 0.3):
+        g = Graph(SHAPE)
+        x = g.add("AveragePool", g.quant("x", scale, bits=4), kernel_shape=[2, 2], strides=[2, 2])
+        path = written(g.model(g.quant(x, scale, bits=4)), tmp_path / "m.onnx")
+        told[scale] = import_file(path).float_ties
+    assert told[0.25] == 0
+    # Half of the sums at a half, -7.5 to 6.5, in each of three channels.
+    assert told[0.3] > 3
