@@ -145,7 +145,7 @@ def test_an_operation_is_kept_and_needs_a_newer_reader(small_network, file, tmp_
     loaded = Network.load(tmp_path / "adder.rowloom")
     assert_same(loaded, net)
     assert loaded.layers[0].operation is Operation.ADDER
-    for path, schema, stated in ((file, 1, []), (tmp_path / "adder.rowloom", store.SCHEMA, ["adder"])):
+    for path, schema, stated in ((file, 1, []), (tmp_path / "adder.rowloom", 2, ["adder"])):
         with zipfile.ZipFile(path) as archive:
             manifest = json.loads(archive.read("network.json"))
         assert manifest["schema"] == schema
@@ -158,10 +158,31 @@ def test_layers_with_several_inputs_round_trip(tmp_path):
     loaded = Network.load(tmp_path / "b.rowloom")
     assert_same(loaded, net)
     with np.load(tmp_path / "b.rowloom") as archive:
-        assert json.loads(archive["network.json"])["schema"] == store.SCHEMA == 2
+        assert json.loads(archive["network.json"])["schema"] == 2
     codes = np.random.default_rng(0).integers(-8, 8, (3, 5, 5, 8))
     for name, array in loaded.run(codes, keep="all").items():
         np.testing.assert_array_equal(array, net.run(codes, keep="all")[name])
+
+
+def test_many_thresholds_are_kept_as_differences(small_network, file, tmp_path, monkeypatch):
+    """Extremes too, whose differences wrap round."""
+    monkeypatch.setattr(store, "DIFFERENCES", 1)
+    first = small_network.layers[0]
+    ends = np.array([-(1 << 63), (1 << 63) - 1])
+    values = np.sort(np.resize(ends, first.post.values.shape), axis=1)
+    values[:: len(values) - 1] = first.post.values[:: len(values) - 1]
+    layer = dataclasses.replace(first, post=dataclasses.replace(first.post, values=values))
+    net = dataclasses.replace(small_network, layers=(layer, *small_network.layers[1:]))
+    net.save(tmp_path / "many.rowloom")
+    assert_same(Network.load(tmp_path / "many.rowloom"), net)
+    with np.load(tmp_path / "many.rowloom") as archive:
+        manifest = json.loads(archive["network.json"])
+        kept = manifest["layers"][0]["post"]["values"]
+        assert kept["differences"]
+        np.testing.assert_array_equal(
+            archive[kept["array"].removesuffix(".npy")][:, 1:], values[:, 1:] - values[:, :-1]
+        )
+    assert manifest["schema"] == store.SCHEMA == 3
 
 
 def test_same_network_same_bytes_and_nothing_else_left(small_network, file):
@@ -225,7 +246,7 @@ def test_missing_and_folder(tmp_path):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda m: m.update(schema=3), r"small\.rowloom: has schema 3, newer than 2, update rowloom to read it$"),
+        (lambda m: m.update(schema=4), r"small\.rowloom: has schema 4, newer than 3, update rowloom to read it$"),
         (lambda m: m.update(schema="1"), r"small\.rowloom: has schema '1', must be an integer of at least 1$"),
         (lambda m: m.update(format="zip"), r"small\.rowloom: is not a rowloom network$"),
         (lambda m: [m], r"small\.rowloom: is not a rowloom network$"),
