@@ -1,7 +1,6 @@
 """Recipes: how the networks that ship are trained, and training itself."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
 
@@ -11,10 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rowloom.model import zoo
 from rowloom.model.data import Dataset, fashion_mnist
 from rowloom.model.errors import RowloomError
+from rowloom.model.nets.dense import perceptron
 from rowloom.model.nets.fashion import fashion_bnn
 from rowloom.model.nets.formats import FORMATS
+from rowloom.model.nets.plain import lenet5
+from rowloom.model.nets.seeded import SEEDED
+from rowloom.model.nets.threads import one_thread
 from rowloom.model.nn import Weighted
 from rowloom.model.progress import Progress, Silent, progress_for
 
@@ -63,6 +67,24 @@ RECIPES: dict[str, Recipe] = {
         learning_rate=2e-2,
         loss_scale=1 / 17,
     ),
+    "lenet5": Recipe(
+        description="Fashion-MNIST, LeNet-5, 8-bit weights and activations",
+        network=lenet5,
+        dataset=fashion_mnist,
+        epochs=8,
+        batch=100,
+        learning_rate=1e-2,
+        loss_scale=1 / 83_000,
+    ),
+    "tfc-w1a1": Recipe(
+        description="Fashion-MNIST, FINN's TFC: three binary dense layers of 64",
+        network=lambda: perceptron(64),
+        dataset=fashion_mnist,
+        epochs=20,
+        batch=100,
+        learning_rate=2e-2,
+        loss_scale=1 / 8,
+    ),
 } | {
     f"fashion-{name}": Recipe(
         description=f"Fashion-MNIST, 3 convolutions and a dense layer, {form.description}",
@@ -75,12 +97,14 @@ RECIPES: dict[str, Recipe] = {
     )
     for name, form in FORMATS.items()
 }
-"""Every recipe by its name."""
+"""Every recipe that trains by its name."""
 
 
 def recipes() -> dict[str, str]:
-    """Return the description of every recipe by its name."""
-    return {name: recipe.description for name, recipe in RECIPES.items()}
+    """Return the description of every recipe by its name: those that train, then those with random weights."""
+    trained = {name: recipe.description for name, recipe in RECIPES.items()}
+    seeded = {name: f"random weights, {recipe.description}" for name, recipe in SEEDED.items()}
+    return trained | seeded | dict.fromkeys(zoo.MADE, "random weights, for mapper and cycle model")
 
 
 def train(
@@ -128,7 +152,7 @@ def train(
     dataset = steps.dataset(data)
     torch.manual_seed(seed)
     module = steps.network()
-    with _one_thread(), progress_for(recipe) if progress else Silent() as shown:
+    with one_thread(), progress_for(recipe) if progress else Silent() as shown:
         order = np.random.default_rng(_SPLIT_SEED).permutation(len(dataset.train_images))
         held, used = np.split(order, [min(HELD_OUT, len(order) // 10)])
         _fit(
@@ -143,17 +167,6 @@ def train(
         result = accuracy(module, dataset.test_images, dataset.test_labels)
         shown.line(f"test accuracy {result:.2%}")
     return module, result
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch to one thread inside the block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def accuracy(module: nn.Module, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:

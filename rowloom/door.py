@@ -42,7 +42,7 @@ def images(net: Network, count: int | None = None, *, seed: int = 0) -> NDArray[
     if count is not None and count < 1:
         raise RowloomError("images", f"cannot use {count} of them", "need at least 1")
     tensor = net.tensor(net.input)
-    if net.name in zoo.names():
+    if zoo.has_images(net.name):
         codes = np.asarray(zoo.images(net.name))
         if codes.shape[1:] == tensor.shape:
             if count is not None and count > len(codes):
@@ -68,10 +68,22 @@ def needs_torch() -> Iterator[None]:
 
 
 def train(recipe: str, *, data: str | PathLike[str] | None, epochs: int | None, seed: int, progress: bool) -> Network:
-    """Train the network of a recipe and lower it; its accuracy on the test images is in ``about``."""
+    """Make the network of a recipe: trained, its accuracy on the test images in ``about``, or with random weights."""
+    if recipe in zoo.MADE:
+        _check_untrained(recipe, epochs)
+        return zoo.make(recipe, seed)
     with needs_torch():
         from rowloom.model import training
         from rowloom.model.lowering import lower
+        from rowloom.model.nets.seeded import SEEDED
+    if recipe in SEEDED:
+        _check_untrained(recipe, epochs)
+        return SEEDED[recipe].network(recipe, seed)
     module, accuracy = training.train(recipe, data=data, epochs=epochs, seed=seed, progress=progress)
     example = training.as_input(training.RECIPES[recipe].dataset(data).test_images[:1])
     return lower(module, example, name=recipe, about={"recipe": recipe, "seed": seed, "test accuracy": accuracy})
+
+
+def _check_untrained(recipe: str, epochs: int | None) -> None:
+    if epochs is not None:
+        raise RowloomError("epochs", f"is given, but {recipe} has random weights", "leave it out")

@@ -83,3 +83,28 @@ class UniformActivation(_TrainedStep):
             raise RowloomError("UniformActivation", f"bits must be 1 to 16, not {bits!r}")
         limit = (1 << bits) - 1
         super().__init__(Uniform(bits=bits, signed=False), 0, limit, full_scale)
+
+
+class CenteredActivation(_TrainedStep):
+    """-2^(bits - 1) to 2^(bits - 1) - 1 on a trained step, with no rectifier: what a branch gives before an addition.
+
+    Codes are unsigned, with a zero point, so that the accelerator adds such a map to a rectified one of equal width.
+
+    Parameters
+    ----------
+    bits : int
+        Width of a code, 2 to 16.
+    full_scale : float
+        The activation that is the greatest integer before training.
+
+    References
+    ----------
+    Jacob et al.: Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference, CVPR
+    2018, section 2.1, with the zero point in the middle.
+    """
+
+    def __init__(self, bits: int, full_scale: float = 2.0) -> None:
+        if type(bits) is not int or not 2 <= bits <= 16:
+            raise RowloomError("CenteredActivation", f"bits must be 2 to 16, not {bits!r}")
+        half = 1 << (bits - 1)
+        super().__init__(Uniform(bits=bits, signed=False, zero_point=half), -half, half - 1, full_scale)

@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from rowloom.model import store
 from rowloom.model.encodings import Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Add, AveragePool2d, ChannelShuffle, Concat, Conv2d, DepthToSpace, Upsample
@@ -161,6 +162,27 @@ def test_layers_with_several_inputs_round_trip(tmp_path):
     codes = np.random.default_rng(0).integers(-8, 8, (3, 5, 5, 8))
     for name, array in loaded.run(codes, keep="all").items():
         np.testing.assert_array_equal(array, net.run(codes, keep="all")[name])
+
+
+def test_many_thresholds_are_kept_as_differences(small_network, file, tmp_path, monkeypatch):
+    """Extremes too, whose differences wrap round."""
+    monkeypatch.setattr(store, "DIFFERENCES", 1)
+    first = small_network.layers[0]
+    ends = np.array([-(1 << 63), (1 << 63) - 1])
+    values = np.sort(np.resize(ends, first.post.values.shape), axis=1)
+    values[:: len(values) - 1] = first.post.values[:: len(values) - 1]
+    layer = dataclasses.replace(first, post=dataclasses.replace(first.post, values=values))
+    net = dataclasses.replace(small_network, layers=(layer, *small_network.layers[1:]))
+    net.save(tmp_path / "many.rowloom")
+    assert_same(Network.load(tmp_path / "many.rowloom"), net)
+    with np.load(tmp_path / "many.rowloom") as archive:
+        manifest = json.loads(archive["network.json"])
+        kept = manifest["layers"][0]["post"]["values"]
+        assert kept["differences"]
+        np.testing.assert_array_equal(
+            archive[kept["array"].removesuffix(".npy")][:, 1:], values[:, 1:] - values[:, :-1]
+        )
+    assert manifest["schema"] == store.SCHEMA == 3
 
 
 def test_same_network_same_bytes_and_nothing_else_left(small_network, file):
