@@ -56,18 +56,12 @@ def add(importer: Importer, operator: Operator) -> None:
     extra = [0] * channels if bias is None else bias.tolist()
     low = sum(int(table.min()) for table in used)
     high = sum(int(table.max()) for table in used)
-    allowed = clamp(importer, operator, target, scale)
-    real = twice / ((1 << _LEFT_SHIFT) * scale)
-    if len(used) == 2:
-        used, real = _multiples(used, [encoding for encoding, _ in pairs], [s / twice for _, s in pairs], real, target)
-        low = sum(int(table.min()) for table in used)
-        high = sum(int(table.max()) for table in used)
     post = post_for(
         importer,
         operator,
         target,
-        np.full(channels, real),
-        allowed,
+        np.full(channels, twice / ((1 << _LEFT_SHIFT) * scale)),
+        clamp(importer, operator, target, scale),
         ([low + b for b in extra], [high + b for b in extra]),
     )
     name = importer.layer_name("add")
@@ -76,41 +70,6 @@ def add(importer: Importer, operator: Operator) -> None:
     )
     importer.builder.add(layer, target, scale)
     importer.set(operator, Value(tensor=name, shape=sources[0].shape), layer.op, name)
-
-
-def _multiples(
-    tables: list[NDArray[np.int64]], encodings: list[Uniform], ratios: list[float], real: float, target: Uniform
-) -> tuple[list[NDArray[np.int64]], float]:
-    """Return tables that are multiples of the values, and what rescales their sums, if every code stays the same.
-
-    Multiples take an integer multiplier in the place of a table. All pairs of codes are compared; with more fraction
-    bits, as far as 32 bits allow, fewer sums come near to where the code changes.
-    """
-
-    def codes(parts: list[NDArray[np.int64]], factor: float) -> NDArray[np.int64]:
-        multiplier, shift = quantize_multiplier(factor)
-        return requantize(
-            parts[0][:, None] + parts[1][None, :],
-            multiplier=multiplier,
-            shift=shift,
-            zero_point=target.zero_point,
-            code_min=target.code_min,
-            code_max=target.code_max,
-        )
-
-    values = [encoding.decode(_every(encoding)) for encoding in encodings]
-    wanted = codes(tables, real)
-    # quantize_multiplier keeps no shift below -31.
-    for more in (bits for bits in range(4, -1, -1) if quantize_multiplier(real / (1 << bits))[1] >= -31):
-        scaled = [ratio * (1 << (_LEFT_SHIFT + more)) for ratio in ratios]
-        for step in (0, 1, -1, 2, -2, 3, -3):
-            factors = [round(each) + (step if each == min(scaled) else 0) for each in scaled]
-            parts = [factor * value for factor, value in zip(factors, values, strict=True)]
-            if sum(int(np.abs(part).max()) for part in parts) >= 1 << 31:
-                continue
-            if np.array_equal(codes(parts, real / (1 << more)), wanted):
-                return parts, real / (1 << more)
-    return tables, real
 
 
 def clamped(importer: Importer, tensor: str, allowed: tuple[int, int]) -> str:
