@@ -108,7 +108,7 @@ CASES = (
     Case(weights=DoReFa(2), activations=unsigned(2), offset=least(3)),
     Case(weights=DoReFa(2), activations=DoReFa(2), dead=0),
     Case(weights=Codebook((-7, -2, 0, 1, 5)), activations=unsigned(2), offset=least(3)),
-    Case(weights=DoReFa(3), activations=unsigned(3), offset=least(7), slow=True),
+    Case(weights=DoReFa(3), activations=unsigned(3), lanes=2, offset=least(7)),
     Case(weights=DoReFa(4), activations=unsigned(4), slow=True),
     Case(weights=signed(2), activations=unsigned(2)),
     Case(weights=signed(4), activations=unsigned(4), slow=True),
