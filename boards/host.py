@@ -1,5 +1,6 @@
 """The host's end of the line: run images on a board as on the golden model."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -50,6 +51,7 @@ class Device:
         self._name = name
         self._about: About | None = None
         self._network: Network | None = None
+        self._leaving: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -83,8 +85,9 @@ class Device:
                 f"program it with the bitstream of design {wanted.identity:08x}",
             )
         self._network = design.network
+        self._leaving = design.leaving
 
-    def run(self, x: ArrayLike) -> NDArray[np.int64]:
+    def run(self, x: ArrayLike) -> NDArray[np.int64] | dict[str, NDArray[np.int64]]:
         """Run images, one after the other.
 
         Parameters
@@ -107,8 +110,7 @@ class Device:
             result[:] = about.decode_result(self._answer(Kind.RUN, about.output_bytes))
         if network is None:
             return results
-        height, width, channels = network.tensor(network.outputs[0]).shape
-        return results if (height, width) == (1, 1) else results.reshape(-1, height, width, channels)
+        return _tensors(network, self._leaving, results)
 
     def _read(self, size: int) -> bytes:
         data = self._line.read(size)
@@ -130,6 +132,19 @@ class Device:
                 self._name, FAULT_TEXT[Fault(payload[0])] if known else f"reason {payload[0]}", "try again"
             )
         return payload
+
+
+def _tensors(
+    network: Network, leaving: Sequence[str], results: NDArray[np.int64]
+) -> NDArray[np.int64] | dict[str, NDArray[np.int64]]:
+    """The outputs of a network, from its values [N, values] in the order in which they leave."""
+    tensors, start = {}, 0
+    for name in leaving:
+        height, width, channels = network.tensor(name).shape
+        values = results[:, start : start + height * width * channels]
+        tensors[name] = values if (height, width) == (1, 1) else values.reshape(-1, height, width, channels)
+        start += height * width * channels
+    return {name: tensors[name] for name in network.outputs} if len(tensors) > 1 else tensors[network.outputs[0]]
 
 
 def open_device(address: str, *, baud: int = 1_000_000, time_out_seconds: float = 5.0) -> Device:

@@ -8,6 +8,7 @@ from rowloom.hw.array import ProcessingArray
 from rowloom.hw.crossbar import Crossbar
 from rowloom.hw.drain import DrainControl, DrainLane
 from rowloom.hw.issue import IssueNest
+from rowloom.hw.linear import LinearLane
 from rowloom.hw.loader import Loader
 from rowloom.hw.memories import Bank, Rom
 from rowloom.hw.packer import Packer
@@ -17,6 +18,8 @@ from rowloom.hw.program import input_fields, layer_fields
 from rowloom.hw.results import Results
 from rowloom.hw.retire import RetireNest
 from rowloom.hw.sequencer import Sequencer
+from rowloom.hw.splitter import PlaneSplitter
+from rowloom.hw.vector import VectorArray
 from rowloom.hw.writer import BankWriter
 
 __all__ = ["Accelerator"]
@@ -95,7 +98,7 @@ class Accelerator(wiring.Component):
         m.d.comb += engine.eq(1 << program.engine)
 
         # Loop nest -> banks -> streams.
-        m.submodules.issue = issue = IssueNest(hardware=hw, program=layer_program)
+        m.submodules.issue = issue = IssueNest(hardware=hw, program=layer_program, pairs=images.pairs)
         m.submodules.crossbar = crossbar = Crossbar(hardware=hw)
         m.d.comb += [issue.program.eq(program), issue.start.eq(sequencer.start)]
         banks = []
@@ -108,18 +111,22 @@ class Accelerator(wiring.Component):
             ]
             banks.append(bank)
         streams = [(j, q) for q in range(hw.cols) for j in range(hw.group)]
+        if hw.pad_bits:
+            m.d.comb += crossbar.pad.eq(program.pad)
         for j, q in streams:
             m.d.comb += [
                 getattr(crossbar, f"select_{j}_{q}").eq(getattr(issue, f"select_{j}_{q}")),
                 getattr(crossbar, f"live_{j}_{q}").eq(getattr(issue, f"live_{j}_{q}")),
             ]
-        active, first, last, odd = Signal(), Signal(), Signal(), Signal()
+        active, first, last, odd, double = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
             active.eq(issue.active_data),
             first.eq(issue.first_data),
             last.eq(issue.last_data),
             odd.eq(issue.odd_data),
+            double.eq(issue.double_data),
         ]
+        solid = program.solid if hw.plane_pairs else 0  # padding is a live word of zeros
 
         # Streams and weights -> arrays.
         arrays = []
@@ -132,11 +139,13 @@ class Accelerator(wiring.Component):
                 array.odd.eq(odd),
                 array.accumulate.eq(active & engine[a]),
                 array.capture.eq(last),
+                array.double.eq(double),
+                array.merge.eq(program.merged if parameters.merged else 0),
             ]
             for j, q in streams:
                 m.d.comb += [
                     getattr(array, f"stream_{j}_{q}").eq(getattr(crossbar, f"stream_{j}_{q}")),
-                    getattr(array, f"live_{j}_{q}").eq(getattr(crossbar, f"stream_live_{j}_{q}")),
+                    getattr(array, f"live_{j}_{q}").eq(getattr(crossbar, f"stream_live_{j}_{q}") | solid),
                 ]
             for p in range(parameters.rows):
                 width = array.products * parameters.weight_bits
@@ -146,6 +155,23 @@ class Accelerator(wiring.Component):
                     getattr(array, f"weights_{p}").eq(rom.data),
                 ]
             arrays.append(array)
+
+        for v, parameters in enumerate(hw.vectors, start=len(arrays)):
+            path = VectorArray(parameters=parameters, cols=hw.cols, drains=hw.drains, stream_bits=hw.word_bits)
+            m.submodules[f"vector_{v}"] = path
+            m.submodules[f"weights_{v}_0"] = rom = _rom(hw, len(path.weights), images.weights[v][0])
+            m.d.comb += [
+                rom.address.eq(issue.weight_address),
+                path.weights.eq(rom.data),
+                path.accumulate.eq(active & engine[v]),
+                path.capture.eq(last),
+            ]
+            for q in range(hw.cols):
+                m.d.comb += [
+                    getattr(path, f"stream_{q}").eq(getattr(crossbar, f"stream_0_{q}")),
+                    getattr(path, f"live_{q}").eq(getattr(crossbar, f"stream_live_0_{q}")),
+                ]
+            arrays.append(path)
 
         # Arrays -> one sum a filter -> codes.
         m.submodules.drain = drain = DrainControl(count_bits=hw.count_bits)
@@ -157,7 +183,6 @@ class Accelerator(wiring.Component):
             retire.program.eq(program),
             retire.start.eq(sequencer.start),
             retire.emit.eq((drain.emit & ~engine[hw.pool]) | (issue.block_end & engine[hw.pool])),
-            sequencer.done.eq(retire.done),
         ]
         m.submodules.results = results = Results(hardware=hw, program=layer_program)
         m.d.comb += [
@@ -171,61 +196,74 @@ class Accelerator(wiring.Component):
             m.d.comb += array.shift.eq(drain.shift)
         codes = {}
         for k in range(hw.drains):
-            opening, *others = images.thresholds[k]
-            m.submodules[f"thresholds_{k}"] = rom = _rom(hw, hw.sum_bits + 1, opening)
-            m.d.comb += rom.address.eq(retire.threshold_address)
-            filter_address = Signal(hw.threshold_address_bits, name=f"filter_{k}", reset_less=True)
-            filter_address_q = Signal.like(filter_address, name=f"filter_{k}_q", reset_less=True)
-            m.d.sync += [filter_address.eq(retire.threshold_address), filter_address_q.eq(filter_address)]
+            sums = []
             for q in range(hw.cols):
-                sums = []
-                for a, (array, parameters) in enumerate(zip(arrays, hw.arrays, strict=True)):
+                of_arrays = []
+                for a, (array, parameters) in enumerate(zip(arrays, (*hw.arrays, *hw.vectors), strict=True)):
                     head = getattr(array, f"sum_{k}_{q}")
+                    if parameters in hw.vectors:  # a lane's sum is whole
+                        whole = Signal(signed(hw.sum_bits), name=f"sum_{a}_{k}_{q}", reset_less=True)
+                        m.d.sync += whole.eq(head)
+                        of_arrays.append(whole)
+                        continue
                     shift = parameters.spec.shift
                     lane = DrainLane(shape=_widen(head.shape(), hw.group))
                     m.submodules[f"drain_{a}_{k}_{q}"] = lane
                     m.d.comb += [lane.shift.eq(drain.shift), lane.shift_last.eq(drain.shift_last), lane.row.eq(head)]
                     wide = Signal(signed(hw.sum_bits), name=f"sum_{a}_{k}_{q}")
                     m.d.comb += wide.eq(lane.sum << shift)
-                    sums.append(wide)
-                m.submodules[f"threshold_{k}_{q}"] = lane = ThresholdLane(
-                    sum_bits=hw.sum_bits,
-                    address_bits=hw.threshold_address_bits,
-                    levels=hw.levels,
-                    tables=others,
-                    logic_bits=hw.logic_bits,
-                )
-                m.d.comb += [
-                    lane.address.eq(filter_address_q),
-                    lane.base.eq(program.code_base),
-                    lane.sum.eq(sums[0] if len(sums) == 1 else Array(sums)[program.engine]),
-                    lane.threshold.eq(rom.data[: hw.sum_bits].as_signed()),
-                    lane.invert.eq(rom.data[-1]),
-                ]
-                code = lane.code.as_signed() if hw.result_signed else lane.code
+                    of_arrays.append(wide)
+                sums.append(of_arrays[0] if len(of_arrays) == 1 else Array(of_arrays)[program.engine])
+            lanes = _dividing if hw.line else _counting
+            for q, (code, difference) in enumerate(lanes(m, hw, k, images.thresholds[k], retire, program, sums)):
+                # a narrower code is at the top of a quotient, at the bottom of a count
+                codes[k, q] = {bits: code[hw.levels - bits :] if hw.line else code[:bits] for bits in hw.code_bits}
                 if q < hw.result_cols:
-                    m.d.comb += getattr(results, f"value_{k}_{q}").eq(Mux(program.raw, lane.difference, code))
-                codes[k, q] = lane.code
+                    result = code[hw.levels - hw.result_bits :] if hw.line else code
+                    value = result.as_signed() if hw.result_signed else result
+                    raw = difference >> hw.result_shift
+                    m.d.comb += getattr(results, f"value_{k}_{q}").eq(Mux(program.raw, raw, value))
 
         # Codes and pooled words -> banks.
         m.submodules.writer = writer = BankWriter(hardware=hw)
+        split = hw.output_planes > 0
+        into = PlaneSplitter(hardware=hw) if split else writer
         m.d.comb += [
-            writer.enable.eq(retire.word_enable & ~program.to_results),
-            writer.bank.eq(retire.word_bank),
-            writer.address.eq(retire.word_address),
-            writer.address_next.eq(retire.word_address_next),
+            into.enable.eq(retire.word_enable & ~program.to_results),
+            into.bank.eq(retire.word_bank),
+            into.address.eq(retire.word_address),
+            into.address_next.eq(retire.word_address_next),
         ]
+        if split:
+            m.submodules.splitter = into
+            m.d.comb += [
+                into.planes.eq(program.o_word),
+                into.done.eq(retire.done),
+                sequencer.done.eq(into.finished),
+                writer.enable.eq(into.plane_enable),
+                writer.bank.eq(into.plane_bank),
+                writer.address.eq(into.plane_address),
+                writer.address_next.eq(into.plane_address_next),
+            ]
+            for q in range(hw.cols):
+                m.d.comb += [
+                    getattr(writer, f"column_{q}").eq(getattr(into, f"plane_column_{q}")),
+                    getattr(writer, f"word_{q}").eq(getattr(into, f"plane_word_{q}")),
+                ]
+        else:
+            m.d.comb += sequencer.done.eq(retire.done)
+        by_planes = (program.o_word > 1) if split else 0
         for q in range(hw.cols):
             packed, pooled = [], []
             for i, bits in enumerate(hw.code_bits):
                 m.submodules[f"packer_{i}_{q}"] = packer = Packer(lanes=hw.lanes, drains=hw.drains, code_bits=bits)
                 m.d.comb += [
-                    packer.codes.eq(Cat(codes[k, q][:bits] for k in range(hw.drains))),
+                    packer.codes.eq(Cat(codes[k, q][bits] for k in range(hw.drains))),
                     packer.enable.eq(retire.code_enable),
                     packer.first.eq(retire.code_first),
                     packer.slot.eq(retire.code_slot),
                 ]
-                packed.append(packer.word)
+                packed.append(_word(packer.word, bits, by_planes))
             for i, (bits, is_signed) in enumerate(hw.pooled):
                 m.submodules[f"pool_{i}_{q}"] = pool = MaxPool(
                     group=hw.group, lanes=hw.lanes, code_bits=bits, is_signed=is_signed
@@ -236,9 +274,9 @@ class Accelerator(wiring.Component):
                         getattr(pool, f"stream_{j}").eq(getattr(crossbar, f"stream_{j}_{q}")),
                         getattr(pool, f"live_{j}").eq(getattr(crossbar, f"stream_live_{j}_{q}")),
                     ]
-                pooled.append(pool.word)
-            word = getattr(writer, f"word_{q}")
-            m.d.comb += getattr(writer, f"column_{q}").eq(getattr(retire, f"column_{q}"))
+                pooled.append(_word(pool.word, bits, by_planes))
+            word = getattr(into, f"word_{q}")
+            m.d.comb += getattr(into, f"column_{q}").eq(getattr(retire, f"column_{q}"))
             with m.If(engine[hw.pool]):
                 m.d.comb += word.eq(_choose(pooled, program.format))
             with m.Else():
@@ -274,10 +312,55 @@ class Accelerator(wiring.Component):
         return m
 
 
+def _counting(m, hw, k, images, retire, program, sums):
+    """Code and difference of each column of drain lane k, by tables of thresholds."""
+    opening, *others = images
+    m.submodules[f"thresholds_{k}"] = rom = _rom(hw, hw.sum_bits + 1, opening)
+    m.d.comb += rom.address.eq(retire.threshold_address)
+    filter_address = Signal(hw.threshold_address_bits, name=f"filter_{k}", reset_less=True)
+    filter_address_q = Signal.like(filter_address, name=f"filter_{k}_q", reset_less=True)
+    m.d.sync += [filter_address.eq(retire.threshold_address), filter_address_q.eq(filter_address)]
+    found = []
+    for q, total in enumerate(sums):
+        m.submodules[f"threshold_{k}_{q}"] = lane = ThresholdLane(
+            sum_bits=hw.sum_bits,
+            address_bits=hw.threshold_address_bits,
+            levels=hw.levels,
+            tables=others,
+            logic_bits=hw.logic_bits,
+        )
+        m.d.comb += [
+            lane.address.eq(filter_address_q),
+            lane.base.eq(program.code_base),
+            lane.sum.eq(total),
+            lane.threshold.eq(rom.data[: hw.sum_bits].as_signed()),
+            lane.invert.eq(rom.data[-1]),
+        ]
+        found.append((lane.code, lane.difference))
+    return found
+
+
+def _dividing(m, hw, k, images, retire, program, sums):
+    """Code and difference of each column of drain lane k, by division."""
+    m.submodules[f"linear_{k}"] = lane = LinearLane(line=hw.line, sum_bits=hw.sum_bits, levels=hw.levels, cols=hw.cols)
+    (words,) = images
+    m.submodules[f"thresholds_{k}"] = rom = _rom(hw, lane.word.shape().size, words)
+    m.d.comb += [rom.address.eq(retire.threshold_address), lane.word.eq(rom.data)]
+    m.d.comb += [getattr(lane, f"sum_{q}").eq(total) for q, total in enumerate(sums)]
+    return [(getattr(lane, f"code_{q}"), getattr(lane, f"difference_{q}")) for q in range(hw.cols)]
+
+
 def _widen(shape, rows):
     """Shape of a sum of ``rows`` values of ``shape``."""
     bits = shape.width + (rows - 1).bit_length()
     return signed(bits) if shape.signed else unsigned(bits)
+
+
+def _word(word, bits, by_planes):
+    """A word of codes, or its bit planes one after the other."""
+    if bits == 1 or isinstance(by_planes, int):
+        return word
+    return Mux(by_planes, Cat(word[bit::bits] for bit in range(bits)), word)
 
 
 def _rom(hardware, width, init):

@@ -1,6 +1,6 @@
 """The row-stationary array: rows of processing elements, drained column by column."""
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,7 +17,8 @@ class ProcessingArray(wiring.Component):
     ``p % drains`` and there is the row ``p // drains``; it takes the stream
     ``(p // drains) % group``, so that ``group`` consecutive rows of a chain can hold the filter rows
     of one filter. In a *stacked* array each processing element takes all ``group`` streams of its
-    column side by side.
+    column side by side. Where ``parameters.merged`` says how many, the low lanes of all streams can be put
+    side by side into the word that every row takes.
 
     Latency
     -------
@@ -38,9 +39,11 @@ class ProcessingArray(wiring.Component):
         Low for a padded tap.
     odd : In(1)
         As in :class:`rowloom.hw.units.base.Unit`.
+    merge : In(1)
+        The streams' low lanes stand side by side; their other lanes are zero.
     weights_{p} : In(products * weight_bits)
         Filter word of row p.
-    accumulate, capture : In(1)
+    accumulate, capture, double : In(1)
         As in :class:`ProcessingElement`, given with the streams; delayed here.
     captured : Out(1)
         High in the cycle in which the finished sums are captured: they head the chains from the
@@ -52,8 +55,10 @@ class ProcessingArray(wiring.Component):
     """
 
     odd: Signal
+    merge: Signal
     accumulate: Signal
     capture: Signal
+    double: Signal
     captured: Signal
     shift: Signal
 
@@ -72,8 +77,10 @@ class ProcessingArray(wiring.Component):
         self.latency = element.unit.latency
         members = {
             "odd": In(1),
+            "merge": In(1),
             "accumulate": In(1),
             "capture": In(1),
+            "double": In(1),
             "captured": Out(1),
             "shift": In(1),
         }
@@ -99,6 +106,21 @@ class ProcessingArray(wiring.Component):
             m.d.sync += [accumulate_q.eq(accumulate), capture_q.eq(accumulate & capture)]
             accumulate, capture = accumulate_q, capture_q
         m.d.comb += self.captured.eq(capture)
+        double = self.double
+        for stage in range(self.latency if self.parameters.planes else 0):
+            double_q = Signal(name=f"double_q{stage + 1}", reset_less=True)
+            m.d.sync += double_q.eq(double)
+            double = double_q
+
+        words = {(j, q): getattr(self, f"stream_{j}_{q}")[:word] for j in range(self.group) for q in range(self.cols)}
+        merged = self.parameters.merged * self.parameters.activation_bits
+        if merged:
+            for q in range(self.cols):
+                low = Cat(words[j, q][:merged] for j in range(self.group))
+                for j in range(self.group):
+                    stream = Signal(word, name=f"word_{j}_{q}")
+                    m.d.comb += stream.eq(Cat(Mux(self.merge, low, words[j, q][: len(low)]), words[j, q][len(low) :]))
+                    words[j, q] = stream
 
         for q in range(self.cols):
             tails: dict[int, ProcessingElement] = {}
@@ -108,13 +130,15 @@ class ProcessingArray(wiring.Component):
                 chain = p % self.drains
                 row = (p // self.drains) % self.group
                 streams = range(self.group) if self.parameters.stacked else [row]
+                live = Cat(getattr(self, f"live_{j}_{q}") for j in streams).any()
                 m.d.comb += [
-                    element.activations.eq(Cat(getattr(self, f"stream_{j}_{q}")[:word] for j in streams)),
-                    element.live.eq(Cat(getattr(self, f"live_{j}_{q}") for j in streams).any()),
+                    element.activations.eq(Cat(words[j, q] for j in streams)),
+                    element.live.eq(self.parameters.live_padding | live),
                     element.odd.eq(self.odd),
                     element.weights.eq(getattr(self, f"weights_{p}")),
                     element.accumulate.eq(accumulate),
                     element.capture.eq(capture),
+                    element.double.eq(double),
                     element.shift.eq(self.shift),
                 ]
                 if chain in tails:

@@ -6,7 +6,10 @@ from math import gcd
 from rowloom.hw.units import SPECS
 from rowloom.model.errors import RowloomError
 
-__all__ = ["DEFAULT", "ArrayConfig", "Budget"]
+__all__ = ["DEFAULT", "PLANES", "ArrayConfig", "Budget"]
+
+#: Whether layers of several bits run as bit planes.
+PLANES = ("auto", "always", "never")
 
 
 def _positive(name: str, value: object) -> None:
@@ -43,6 +46,9 @@ class ArrayConfig:
     units : tuple of str
         Units to prefer to the usual ones, such as ``("bitplane",)`` or ``("multiply",)``, wherever they
         accept a layer's encodings.
+    planes : {"auto", "always", "never"}
+        Whether layers of several bits run on the xnor array, bit plane after bit plane, instead of on
+        units of their own: where LUTs times cycles become fewer, wherever possible, or nowhere.
     logic_bits : int
         Read-only memories of at most so many bits are built from look-up tables, to spare block RAM.
 
@@ -62,6 +68,7 @@ class ArrayConfig:
     prefetch: bool = True
     logic_bits: int = 1024
     units: tuple[str, ...] = ()
+    planes: str = "auto"
 
     def __post_init__(self) -> None:
         for name in ("rows", "cols", "lanes"):
@@ -77,6 +84,8 @@ class ArrayConfig:
         for unit in self.units:
             if unit not in SPECS:
                 raise RowloomError("units", f"must be some of {', '.join(SPECS)}, not {unit!r}")
+        if self.planes not in PLANES:
+            raise RowloomError("planes", f"must be one of {', '.join(PLANES)}, not {self.planes!r}")
         if self.group > self.rows:
             raise RowloomError("group", f"must be at most rows ({self.rows}), not {self.group}")
         if self.rows % self.drains or self.lanes % self.drains:

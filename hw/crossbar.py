@@ -8,7 +8,7 @@ __all__ = ["Crossbar"]
 
 
 class Crossbar(wiring.Component):
-    """Gives each stream the word of the bank that holds its input row, zero where it is padding.
+    """Gives each stream the word of the bank that holds its input row, ``pad`` in every code where it is padding.
 
     Since every stream picks its bank, stride, padding and the position of a strip leave the
     layout of the maps alone.
@@ -20,6 +20,8 @@ class Crossbar(wiring.Component):
     Members
     -------
     bank_{b} : In(word_bits)
+    pad : In(pad_bits)
+        Code that means 0, constant during a layer; there only if that may be another than 0.
     select_{j}_{q}, live_{j}_{q} : In
         Bank of stream (j, q), and whether its word counts; valid with the banks' words.
     stream_{j}_{q} : Out(word_bits)
@@ -29,6 +31,8 @@ class Crossbar(wiring.Component):
     def __init__(self, *, hardware):
         self.hardware = hardware
         members = {f"bank_{b}": In(hardware.word_bits) for b in range(hardware.banks)}
+        if hardware.pad_bits:
+            members["pad"] = In(hardware.pad_bits)
         for q in range(hardware.cols):
             for j in range(hardware.group):
                 members[f"select_{j}_{q}"] = In(hardware.bank_bits)
@@ -39,6 +43,9 @@ class Crossbar(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        dead = 0
+        if self.hardware.pad_bits:
+            dead = self.pad.replicate(-(-self.hardware.word_bits // self.hardware.pad_bits))[: self.hardware.word_bits]
         banks = Array(getattr(self, f"bank_{b}") for b in range(self.hardware.banks))
         for q in range(self.hardware.cols):
             for j in range(self.hardware.group):
@@ -47,7 +54,7 @@ class Crossbar(wiring.Component):
                 with m.If(live):
                     m.d.sync += stream.eq(banks[getattr(self, f"select_{j}_{q}")])
                 with m.Else():
-                    m.d.sync += stream.eq(0)
+                    m.d.sync += stream.eq(dead)
                 m.d.sync += getattr(self, f"stream_live_{j}_{q}").eq(live)
                 m.d.comb += getattr(self, f"stream_{j}_{q}").eq(stream)
         return m

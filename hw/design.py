@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
@@ -29,6 +30,8 @@ class LayerPlan:
         Multiply-accumulates an image.
     cycles : int
         Exact cycles an image.
+    planes : int
+        Products of single bits that stand for a multiply-accumulate where the layer runs as bit planes, else 1.
     peak : int
         Multiply-accumulates a cycle of the array that runs it, 0 for a path without.
     to_results : bool
@@ -44,24 +47,27 @@ class LayerPlan:
     macs: int
     cycles: int
     peak: int
+    planes: int
     to_results: bool
 
     @property
     def utilization(self) -> float:
         """Share of the running array's peak that the layer uses."""
-        return self.macs / (self.cycles * self.peak) if self.peak else 0.0
+        return self.planes * self.macs / (self.cycles * self.peak) if self.peak else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
     """Contents of the memories, words as integers.
 
-    ``program`` words; ``weights[array][row]`` words; ``thresholds[lane][level]`` words.
+    ``program`` words; ``weights[array][row]`` words; ``thresholds[lane][level]`` words; ``pairs``, rows of the
+    table of bit planes.
     """
 
     program: tuple[int, ...]
     weights: tuple[tuple[tuple[int, ...], ...], ...]
     thresholds: tuple[tuple[tuple[int, ...], ...], ...]
+    pairs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,6 +87,8 @@ class Design:
         In the order in which they run.
     layouts : mapping of str to Layout
         Of every tensor that lies in the banks.
+    choice : str
+        Which of several ways was taken to run layers of several bits, and why; empty where there was one way.
     """
 
     network: Network
@@ -89,6 +97,7 @@ class Design:
     images: Images
     layers: tuple[LayerPlan, ...]
     layouts: Mapping[str, Layout]
+    choice: str = ""
 
     def layout(self, tensor: str) -> Layout:
         """Where a tensor lies in the banks; KeyError if it never does."""
@@ -114,13 +123,15 @@ class Design:
         at most two.
         """
         source = self.layout(self.network.input)
-        overhang = (source.columns - 1) * source.stride - source.padding + source.window - source.shape[1]
-        row = (source.shape[1] + max(0, overhang)) * source.shape[2] + 2
         ends = [layer.cycles for layer in self.layers]
         readers = [i for i, layer in enumerate(self.network.layers) if self.network.input in layer.inputs]
         free = sum(ends[max(readers) + 1 :]) if self.config.prefetch else 0
-        height, width, channels = self.network.tensor(self.network.layer(self.layers[-1].name).output).shape
-        return 2 * source.shape[0] * row <= free and 4 * height * width * channels <= sum(ends[:-1])
+        sent = [layer for layer in self.layers if layer.to_results]
+        if len(sent) > 1:  # one waits for the other
+            return False
+        fold = sent[0].fold
+        values = fold.strip * fold.strips * fold.pixels * fold.blocks * fold.groups * self.config.drains
+        return 2 * (load_cycles(source) + source.shape[0]) <= free and 4 * values <= sum(ends[:-1])
 
     @property
     def macs(self) -> int:
@@ -128,8 +139,8 @@ class Design:
 
     @property
     def utilization(self) -> float:
-        """Multiply-accumulates against what the largest array could do in that time."""
-        return self.macs / (self.cycles * self.config.peak)
+        """Multiply-accumulates, or products of single bits, against what the largest array could do in that time."""
+        return sum(layer.planes * layer.macs for layer in self.layers) / (self.cycles * self.config.peak)
 
     @property
     def cost(self) -> Cost:
@@ -151,7 +162,11 @@ class Design:
         return height * width * channels
 
     @property
+    def leaving(self) -> tuple[str, ...]:
+        """Outputs of the network in the order in which they leave."""
+        return tuple(layer.tensor for layer in self.layers if layer.to_results)
+
+    @property
     def output_beats(self) -> int:
         """Values that answer an image."""
-        height, width, channels = self.network.tensor(self.network.outputs[0]).shape
-        return height * width * channels
+        return sum(prod(self.network.tensor(name).shape) for name in self.leaving)

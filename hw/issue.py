@@ -1,11 +1,13 @@
 """The issue nest: what the arrays read in each cycle."""
 
-from amaranth import Module, Mux, Signal, signed
-from amaranth.lib import wiring
+from types import SimpleNamespace
+
+from amaranth import Array, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from rowloom.hw.loops import Loop
-from rowloom.hw.program import MAX_STRIDE
+from rowloom.hw.program import MAX_STRIDE, pair_fields
 
 __all__ = ["IssueNest"]
 
@@ -18,6 +20,10 @@ class IssueNest(wiring.Component):
     ``bubbles`` idle cycles give the drain chains time. In the pooling engine a block is a channel
     word (``a_block``).
 
+    Accelerators with bit planes have one more loop, between block and chunk: pairs of planes, which
+    accumulate too. A row of the table ``pairs`` says whether its pair doubles the sum so far, and how
+    many words it is to the next pair's planes.
+
     Input row y lies in bank ``y % banks`` at ``a_first + y // banks * a_row + x * words + word``.
 
     Latency
@@ -25,6 +31,14 @@ class IssueNest(wiring.Component):
     A word's ``address`` leaves 2 cycles after its turn in the loop nest, together with ``active``;
     ``weight_address`` one cycle later; ``select``, ``live`` and the ``*_data`` flags two cycles
     later, when :class:`rowloom.hw.memories.Bank` delivers that word.
+
+    Parameters
+    ----------
+    hardware : Hardware
+    program : data.Layout
+        Of a layer record.
+    pairs : sequence of int
+        Rows of the table of bit planes (:func:`rowloom.hw.program.pair_fields`).
 
     Members
     -------
@@ -41,9 +55,9 @@ class IssueNest(wiring.Component):
         Low where the row or column of that stream is padding.
     block_end : Out(1)
         With ``address``: this is the last word of a block.
-    active_data, first_data, last_data, odd_data : Out(1)
+    active_data, first_data, last_data, odd_data, double_data : Out(1)
         For the word that the banks deliver: there is one; it is the first, the last of its block;
-        an odd number of its lanes is absent.
+        an odd number of its lanes is absent; the sum so far counts twice.
     """
 
     start: Signal
@@ -53,9 +67,11 @@ class IssueNest(wiring.Component):
     first_data: Signal
     last_data: Signal
     odd_data: Signal
+    double_data: Signal
 
-    def __init__(self, *, hardware, program):
+    def __init__(self, *, hardware, program, pairs=()):
         self.hardware = hardware
+        self.pairs = tuple(pairs)
         members = {
             "start": In(1),
             "program": In(program),
@@ -65,6 +81,7 @@ class IssueNest(wiring.Component):
             "first_data": Out(1),
             "last_data": Out(1),
             "odd_data": Out(1),
+            "double_data": Out(1),
         }
         for b in range(hardware.banks):
             members[f"address_{b}"] = Out(hardware.address_bits)
@@ -84,7 +101,9 @@ class IssueNest(wiring.Component):
         running, waiting = Signal(), Signal()
         step = Signal()
         m.d.comb += step.eq(running & ~waiting)
-        names = ("words", "taps", "chunks", "blocks", "pixels", "strips")
+        planes = hw.plane_pairs > 0
+        names = ("words", "taps", "chunks", *(["planes"] if planes else []), "blocks", "pixels", "strips")
+        block = "planes" if planes else "blocks"  # the loop round those that walk a window
         loops = {name: Loop(m, name, program[name]) for name in names}
         turn = {}  # this loop advances, all inner ones being at their end
         advance = step
@@ -116,15 +135,24 @@ class IssueNest(wiring.Component):
         )
         x_pixel_next, x_next = Signal(coordinate), Signal(coordinate)
         a_pixel_next, a_block_next, a_tap_next = Signal(address), Signal(address), Signal(address)
+        a_start = a_block  # where a window begins
+        if planes:
+            pair = self._pair(m, turn, loops)
+            a_start = Signal(address, name="a_plane_q", reset_less=True)
+            a_plane_next = Mux(turn["planes"], a_start + pair.a_step, a_start)
+            with m.If(turn["planes"]):
+                m.d.sync += a_start.eq(a_tap_next)
+            with m.If(self.start):
+                m.d.sync += a_start.eq(program["a_first"])
         m.d.comb += [
             x_pixel_next.eq(Mux(turn["strips"], program["x_first"].as_signed(), x_pixel + program["x_pixel"])),
             a_pixel_next.eq(Mux(turn["strips"], program["a_first"], a_pixel + program["a_pixel"])),
             a_block_next.eq(Mux(turn["pixels"], a_pixel_next, a_block + program["a_block"])),
             x_next.eq(Mux(turn["pixels"], x_pixel_next, x_pixel)),
-            a_tap_next.eq(Mux(turn["blocks"], a_block_next, a_block)),
+            a_tap_next.eq(Mux(turn["blocks"], a_block_next, a_plane_next if planes else a_start)),
         ]
         with m.If(turn["words"]):
-            m.d.sync += a.eq(a + 1)
+            m.d.sync += a.eq(a + (program["a_word"] if planes else 1))
         with m.If(turn["taps"]):
             m.d.sync += [
                 a.eq(a_tap + program["a_tap"]),
@@ -140,7 +168,9 @@ class IssueNest(wiring.Component):
                 kernel_rows.eq(kernel_rows - program["y_chunk"]),
             ]
         with m.If(turn["blocks"]):
-            m.d.sync += [a_block.eq(a_block_next), y.eq(y_strip), kernel_rows.eq(program["kernel_rows"])]
+            m.d.sync += a_block.eq(a_block_next)
+        with m.If(turn[block]):
+            m.d.sync += [y.eq(y_strip), kernel_rows.eq(program["kernel_rows"])]
         with m.If(turn["pixels"]):
             m.d.sync += [x_pixel.eq(x_pixel_next), a_pixel.eq(a_pixel_next)]
         with m.If(turn["strips"]):
@@ -224,8 +254,13 @@ class IssueNest(wiring.Component):
         m.d.comb += self.block_end.eq(at_address["active"] & at_address["last"])
 
         # Cycle 3: the weights' address.
+        weight_next = Signal.like(self.weight_address)
+        if planes:
+            self._rewind_weights(m, pair, flags, later, weight_next)
+        else:
+            m.d.comb += weight_next.eq(Mux(at_address["pixel"], program["w_first"], self.weight_address + 1))
         with m.If(at_address["active"]):
-            m.d.sync += self.weight_address.eq(Mux(at_address["pixel"], program["w_first"], self.weight_address + 1))
+            m.d.sync += self.weight_address.eq(weight_next)
 
         # Cycle 4: the word that the banks deliver.
         m.d.comb += [
@@ -234,6 +269,8 @@ class IssueNest(wiring.Component):
             self.last_data.eq(later(at_address["last"], 2, "last_data", init=0)),
             self.odd_data.eq(later(at_address["odd"], 2, "odd_data", init=0)),
         ]
+        if planes:
+            m.d.comb += self.double_data.eq(later(pair.double, 4, "double"))
         for j, q in rows:
             live = Signal(name=f"live_{j}_{q}_q", reset_less=True)
             m.d.sync += live.eq(rows_live[j, q] & x_live)
@@ -242,6 +279,42 @@ class IssueNest(wiring.Component):
                 getattr(self, f"select_{j}_{q}").eq(later(rows[j, q], 3, f"select_{j}_{q}_data", init=0)),
             ]
         return m
+
+    def _pair(self, m, turn, loops):
+        """The row of the table for the pair of planes in turn.
+
+        Returns a struct of ``a_step`` and ``w_step``, to the next pair; and for this turn of the loop nest: ``opens``
+        a pair, ``double``, and ``w_open``, the step that led to the pair.
+        """
+        program = self.program
+        fields = data.StructLayout({
+            name: unsigned(width) if name == "double" else signed(width) for name, width in pair_fields().items()
+        })  # fmt: skip
+        table = Array(self.pairs)
+        index, index_next = Signal.like(program["p_first"]), Signal.like(program["p_first"])
+        row = Signal(fields, name="pair", reset_less=True)
+        opens, w_open = Signal(name="opens_pair"), Signal(row.w_step.shape(), name="w_open", reset_less=True)
+        m.d.comb += index_next.eq(Mux(self.start | loops["planes"].last, program["p_first"], index + 1))
+        with m.If(self.start | turn["planes"]):
+            m.d.sync += [index.eq(index_next), row.as_value().eq(table[index_next])]
+        with m.If(self.start | turn["words"]):
+            m.d.sync += [opens.eq(self.start | turn["planes"]), w_open.eq(row.w_step)]
+        double = Signal(name="doubles")
+        m.d.comb += double.eq(opens & row.double)
+        return SimpleNamespace(a_step=row.a_step, opens=opens, double=double, w_open=w_open)
+
+    def _rewind_weights(self, m, pair, flags, later, weight_next):
+        """Weights of a block lie word by word, all planes of a word side by side: a pair goes back to the start."""
+        program = self.program
+        names = ("active", "first", "pixel")
+        active, first, pixel = (later(flags[name], 1, f"{name}_weights", init=0) for name in names)
+        opens = Signal(name="opens_weights")
+        opened, step = later(pair.opens, 1, "opens"), later(pair.w_open, 1, "w_step")
+        m.d.comb += opens.eq(active & opened)
+        start = Signal.like(self.weight_address, name="w_start", reset_less=True)
+        with m.If(opens):
+            m.d.sync += start.eq(Mux(pixel, program["w_first"], start + Mux(first, program["w_block"], step)))
+        m.d.comb += weight_next.eq(Mux(later(opens, 1, "opens_now"), start, self.weight_address + program["w_word"]))
 
 
 def _saturate(value, limit):

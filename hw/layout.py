@@ -28,8 +28,14 @@ class Layout:
     window, stride, padding, columns : int
         Of a packed map: columns of a window, input columns between windows, padded columns at the
         left, and number of windows.
+    planes : bool
+        A pixel's word is stored as ``bits`` words of one bit of each code, low bits first.
     base : int
         Address of the map in every bank.
+    pitch : int
+        Words of a bank from a pixel to the next; more than its own where a pixel also holds other maps.
+    order : tuple of int
+        Place of each channel among the codes of a pixel. Default: channel c at place c.
     """
 
     shape: tuple[int, int, int]
@@ -41,7 +47,10 @@ class Layout:
     stride: int = 1
     padding: int = 0
     columns: int = 0
+    planes: bool = False
     base: int = 0
+    pitch: int = 0
+    order: tuple[int, ...] = ()
 
     @property
     def packed(self) -> bool:
@@ -58,13 +67,33 @@ class Layout:
         return self.shape[2] * self.window
 
     @property
+    def places(self) -> np.ndarray:
+        """Place of each channel among the codes of a pixel, int64 [channels]."""
+        return np.array(self.order, np.int64) if self.order else np.arange(self.channels)
+
+    @property
     def words(self) -> int:
-        """Words of a stored pixel."""
-        return -(-self.channels // self.lanes)
+        """Words of a stored pixel, each of them ``word_planes`` words of a bank."""
+        return -(-(max(self.order) + 1 if self.order else self.channels) // self.lanes)
+
+    @property
+    def word_planes(self) -> int:
+        """Words of a bank that hold the codes of one word."""
+        return self.bits if self.planes else 1
+
+    @property
+    def word_bits(self) -> int:
+        """Bits of a word of a bank."""
+        return self.lanes * (1 if self.planes else self.bits)
+
+    @property
+    def pixel_words(self) -> int:
+        """Words of a bank from a stored pixel to the next."""
+        return self.pitch or self.words * self.word_planes
 
     @property
     def row_words(self) -> int:
-        return self.width * self.words
+        return self.width * self.pixel_words
 
     @property
     def depth(self) -> int:
@@ -74,15 +103,23 @@ class Layout:
     def extract(self, banks: Sequence[Sequence[int]]) -> np.ndarray:
         """Codes int64 [H, W, C] from the contents of the banks (words as integers)."""
         height, width, channels = self.shape
-        mask = (1 << self.bits) - 1
+        bits = self.bits // self.word_planes  # of a code, in one word
+        size = -(-self.word_bits // 8)
+        mask = (1 << self.word_bits) - 1
+        weights = 1 << np.arange(bits)
         stored = np.zeros((height, self.width, self.channels), np.int64)
         for y in range(height):
             start = self.base + y // self.banks * self.row_words
             row = banks[y % self.banks][start : start + self.row_words]
-            for i, word in enumerate(row):
-                x, c = divmod(i, self.words)
-                for lane in range(min(self.lanes, self.channels - c * self.lanes)):
-                    stored[y, x, c * self.lanes + lane] = int(word) >> (lane * self.bits) & mask
+            taken = b"".join((int(word) & mask).to_bytes(size, "little") for word in row)
+            flat = np.unpackbits(np.frombuffer(taken, np.uint8), bitorder="little").reshape(len(row), -1)
+            codes = flat[:, : self.word_bits].reshape(len(row), self.lanes, bits) @ weights
+            if len(row) < self.row_words:  # the last pixel ends before the next one's other maps
+                codes = np.concatenate([codes, np.zeros((self.row_words - len(row), self.lanes), np.int64)])
+            mine = codes.reshape(self.width, self.pixel_words, self.lanes)[:, : self.words * self.word_planes]
+            planes = mine.reshape(self.width, self.words, self.word_planes, self.lanes)
+            whole = (planes << np.arange(self.word_planes)[:, None]).sum(2)
+            stored[y] = whole.reshape(self.width, -1)[:, self.places]
         if self.signed:
             stored -= (stored >> (self.bits - 1)) << self.bits
         if not self.packed:

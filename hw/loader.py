@@ -1,6 +1,6 @@
 """The loader: lays an image from the input stream into the banks."""
 
-from amaranth import Cat, Module, Mux, Signal, unsigned
+from amaranth import Array, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,12 +15,13 @@ class Loader(wiring.Component):
     Plain layout: a word holds ``word_codes`` channels of one pixel; the last word of a pixel holds
     ``tail_codes``. Packed layout, for images of few channels: a word holds the window of kernel
     columns of one output column, ``word_codes`` codes that overlap with the next window's, so that
-    a kernel row is one word.
+    a kernel row is one word. Plane by plane, a word is written as one word for each bit of its codes,
+    bit 0 first.
 
     Latency
     -------
-    One code a cycle, except for the zeros that pad the right edge of a packed row, and while the
-    writer is busy with the bank.
+    One code a cycle, and one cycle for each further plane of a word; except for the zeros that pad the
+    right edge of a packed row, and while the writer is busy with the bank.
 
     Members
     -------
@@ -72,6 +73,10 @@ class Loader(wiring.Component):
         lanes, bits = hw.input_lanes, hw.input_bits
 
         window = Signal(lanes * bits, reset_less=True)
+        zero, opening = 0, 0  # what pads a packed row, and what its first window begins with
+        if hw.input_zero:
+            zero = program["zero"]
+            opening = Cat(Mux(program["packed"] & (i <= program["tail_place"]), zero, 0) for i in range(lanes))
         place = Signal.like(program["place"], reset_less=True)  # lane that the next code enters
         codes_left = Signal.like(program["word_codes"], reset_less=True)  # of this word, less one
         words = Loop(m, "words", program["words"])
@@ -101,18 +106,27 @@ class Loader(wiring.Component):
         ]
 
         # A window is written; a plain word starts anew.
-        pending, taken = Signal(), Signal()  # the window is to be written; it is
+        pending, taken = Signal(), Signal()  # the window is to be written; all of it is
+        written, word = Signal(), window
+        m.d.comb += [written.eq(pending & self.load_ready), taken.eq(written)]
+        if hw.input_planes:
+            plane = Signal(range(bits))
+            word = Array(Cat(window[lane * bits + i] for lane in range(lanes)) for i in range(bits))[plane]
+            m.d.comb += taken.eq(written & (plane == bits - 1))
+            with m.If(written):
+                m.d.sync += plane.eq(Mux(taken, 0, plane + 1))
         kept = Signal.like(window)
         m.d.comb += [
             self.load_enable.eq(pending),
             self.load_bank.eq(bank),
             self.load_address.eq(address),
-            self.load_data.eq(window),
-            taken.eq(pending & self.load_ready),
+            self.load_data.eq(word),
             kept.eq(Mux(taken & ~program["packed"], 0, window)),
         ]
+        with m.If(written):
+            m.d.sync += address.eq(address + 1)
         with m.If(taken):
-            m.d.sync += [pending.eq(0), address.eq(address + 1), window.eq(kept)]
+            m.d.sync += [pending.eq(0), window.eq(kept)]
 
         # A code enters, or a zero right of the map; not while a window waits to be written.
         room, enter, code = Signal(), Signal(), Signal(bits)
@@ -121,7 +135,7 @@ class Loader(wiring.Component):
             room.eq(filling & ~row_end & (~pending | taken)),
             self.input.ready.eq(room & ~padding),
             enter.eq(room & (padding | self.input.valid)),
-            code.eq(Mux(padding, 0, self.input.payload)),
+            code.eq(Mux(padding, zero, self.input.payload)),
             word_end.eq(enter & (codes_left == 0)),
             pixel_end.eq(word_end & words.last),
         ]
@@ -153,7 +167,7 @@ class Loader(wiring.Component):
             bank_next = (bank + 1)[: hw.bank_bits]
             row_next = Mux(bank_next == 0, row + program["a_row"], row)
             rows.advance()
-            m.d.sync += [row_end.eq(0), window.eq(0), *open_row]
+            m.d.sync += [row_end.eq(0), window.eq(opening), *open_row]
             m.d.sync += [bank.eq(bank_next), row.eq(row_next), address.eq(row_next)]
             with m.If(rows.last):
                 m.d.sync += filling.eq(0)
@@ -166,7 +180,7 @@ class Loader(wiring.Component):
             m.d.sync += [
                 filling.eq(1),
                 pending.eq(0),
-                window.eq(0),
+                window.eq(opening),
                 *open_row,
                 *rows.restart(),
                 bank.eq(0),

@@ -1,11 +1,12 @@
 """Resolved parameters of one accelerator: every width and depth that the gates need."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rowloom.hw.units import SPECS, UnitSpec
 from rowloom.model.encodings import Encoding
 
-__all__ = ["ArrayParameters", "Hardware"]
+__all__ = ["ArrayParameters", "Hardware", "LineParameters", "VectorParameters"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,12 @@ class ArrayParameters:
         Bits of an accumulator.
     half : bool
         Whether the unit carries the half bit that odd channel counts with padding need.
+    planes : bool
+        Whether the accumulators can double, for layers that run as bit planes in time.
+    merged : int
+        Lanes of each stream that can stand side by side with those of the column's other streams, 0 for none.
+    live_padding : bool
+        Whether padded taps are taps like others that hold code 0, instead of contributing nothing.
     """
 
     unit: str
@@ -43,6 +50,9 @@ class ArrayParameters:
     weight_depth: int
     sum_bits: int
     half: bool = False
+    planes: bool = False
+    merged: int = 0
+    live_padding: bool = False
 
     @property
     def spec(self) -> UnitSpec:
@@ -61,6 +71,77 @@ class ArrayParameters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VectorParameters:
+    """A path of independent multiply-accumulators.
+
+    Parameters
+    ----------
+    lanes : int
+        Multiply-accumulators a column, a multiple of the accelerator's drains.
+    activations : Encoding
+        What the codes mean; where that is an affine function of the code, of the bare code.
+    gated : bool
+        Whether a padded tap must be gated, because no code means 0.
+    weight_bits : int
+        Bits of a weight, two's complement.
+    weight_depth : int
+        Words of the weight memory.
+    sum_bits : int
+        Bits of an accumulator, two's complement.
+    """
+
+    lanes: int
+    activations: Encoding
+    gated: bool = False
+    weight_bits: int = 1
+    weight_depth: int = 1
+    sum_bits: int = 1
+
+    #: Name in reports.
+    unit: ClassVar[str] = "vector"
+
+    #: Cycles from a word to its products.
+    LATENCY: ClassVar[int] = 1
+
+    @property
+    def rows(self) -> int:
+        """Weight memories."""
+        return 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineParameters:
+    """Widths of post-processing by division, see :class:`rowloom.hw.linear.LinearLane`.
+
+    Parameters
+    ----------
+    fraction : int
+        Fraction bits of steps and starts.
+    step_bits : int
+        Bits of a step.
+    kept_bits : int
+        Low bits of a difference that are divided; where the others differ from them all bits of a code are alike.
+    remainder_bits : int
+        Bits of a remainder.
+    bent : bool
+        Whether a filter has two starts, one for each side of its threshold.
+    """
+
+    fraction: int
+    step_bits: int
+    kept_bits: int
+    remainder_bits: int
+    bent: bool
+
+    def fields(self, *, sum_bits: int, levels: int) -> dict[str, int]:
+        """Fields of a filter's word and their widths, from the low bits up."""
+        starts = {"start": self.fraction}
+        if self.bent:
+            starts = {"start_0": self.remainder_bits, "start_1": self.remainder_bits}
+        return {"threshold": sum_bits} | starts | {"step": self.step_bits, "flip": levels}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
     """One accelerator, without weights or program: two networks with equal parameters share it.
 
@@ -69,6 +150,7 @@ class Hardware:
     cols, group, drains : int
         Q, the rows summed in space, and the drain chains a column.
     arrays : tuple of ArrayParameters
+    vectors : tuple of VectorParameters
     banks : int
         Activation banks, a power of two.
     bank_depth, word_bits : int
@@ -83,8 +165,16 @@ class Hardware:
         Width and sign of the codes that are pooled.
     levels : int
         Bits of a code that post-processing finds, one comparison each.
-    result_signed : bool
-        Whether a final layer's codes are two's complement.
+    line : LineParameters or None
+        Codes are found by division, not by tables of thresholds.
+    result_bits, result_signed : int, bool
+        Width of a final layer's codes, and whether they are two's complement.
+    outputs : int
+        Tensors that leave.
+    pad_bits : int
+        Width of the codes that padded taps hold where code 0 does not mean 0; 0 if that never is so.
+    slices : bool
+        Whether a layer may write a slice of the channels of a map.
     sum_bits : int
         Bits of a sum in post-processing.
     threshold_depth : int
@@ -97,16 +187,27 @@ class Hardware:
         Bits of an input code.
     input_lanes : int
         Codes of an input word.
+    input_zero : bool
+        Whether windows of the input are padded with another code than 0.
+    input_planes : bool
+        Whether the input is stored plane by plane.
     layers : int
         Layer records of the program memory.
     logic_bits : int
         Read-only memories of at most so many bits are built from look-up tables.
+    output_planes : int
+        Most planes of a word that a layer writes into the banks, 0 where none is stored so.
+    plane_pairs : int
+        Rows of the table of bit planes, 0 where no layer runs as planes.
+    result_shift : int
+        Low zero bits of the raw sums of a final layer.
     """
 
     cols: int
     group: int
     drains: int
     arrays: tuple[ArrayParameters, ...]
+    vectors: tuple[VectorParameters, ...]
     banks: int
     bank_depth: int
     word_bits: int
@@ -115,7 +216,12 @@ class Hardware:
     code_bits: tuple[int, ...]
     pooled: tuple[tuple[int, bool], ...]
     levels: int
+    line: LineParameters | None
+    result_bits: int
     result_signed: bool
+    outputs: int
+    pad_bits: int
+    slices: bool
     sum_bits: int
     threshold_depth: int
     result_cols: int
@@ -123,8 +229,20 @@ class Hardware:
     count_bits: int
     input_bits: int
     input_lanes: int
+    input_zero: bool
     layers: int
     logic_bits: int
+    input_planes: bool = False
+    output_planes: int = 0
+    plane_pairs: int = 0
+    result_shift: int = 0
+
+    @property
+    def code_cycles(self) -> int:
+        """Cycles from a sum's announcement to its code."""
+        if self.line is None:
+            return 3 * self.levels
+        return 2 + self.levels + self.line.bent
 
     @property
     def address_bits(self) -> int:
@@ -136,18 +254,24 @@ class Hardware:
 
     @property
     def weight_address_bits(self) -> int:
-        return max(1, max(((a.weight_depth - 1).bit_length() for a in self.arrays), default=1))
+        depths = [array.weight_depth for array in self.arrays] + [path.weight_depth for path in self.vectors]
+        return max(1, *((depth - 1).bit_length() for depth in depths))
 
     @property
     def threshold_address_bits(self) -> int:
         return max(1, (self.threshold_depth - 1).bit_length())
 
     @property
+    def merges(self) -> bool:
+        """Whether an array can put the words of a column side by side."""
+        return any(array.merged for array in self.arrays)
+
+    @property
     def engines(self) -> int:
-        """Arrays plus the pooling path, which is the last engine."""
-        return len(self.arrays) + 1
+        """Arrays, vector paths, and the pooling path, which is the last engine."""
+        return len(self.arrays) + len(self.vectors) + 1
 
     @property
     def pool(self) -> int:
         """Index of the pooling engine."""
-        return len(self.arrays)
+        return self.engines - 1

@@ -1,6 +1,6 @@
 """The processing element: a unit, an accumulator, and a place in the drain chain."""
 
-from amaranth import Module, Signal, signed, unsigned
+from amaranth import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -34,6 +34,8 @@ class ProcessingElement(wiring.Component):
         A unit's sum is there to be added.
     capture : In(1)
         With ``accumulate``: this sum is the last of its accumulation.
+    double : In(1)
+        With ``accumulate``, where the array takes planes: all sums so far count twice.
     shift : In(1)
         Take over the sum of the next row. Ignored with ``capture``.
     next_sum : In(sum shape)
@@ -48,6 +50,7 @@ class ProcessingElement(wiring.Component):
     odd: Signal
     accumulate: Signal
     capture: Signal
+    double: Signal
     shift: Signal
     next_sum: Signal
     sum: Signal
@@ -65,6 +68,7 @@ class ProcessingElement(wiring.Component):
                 "odd": In(1),
                 "accumulate": In(1),
                 "capture": In(1),
+                "double": In(1),
                 "shift": In(1),
                 "next_sum": In(shape),
                 "sum": Out(shape),
@@ -85,7 +89,8 @@ class ProcessingElement(wiring.Component):
         total = Signal(self.sum.shape())
         total_next = Signal(self.sum.shape())
         capture = Signal()
-        m.d.comb += [total_next.eq(total + unit.sum), capture.eq(self.accumulate & self.capture)]
+        so_far = Mux(self.double, total << 1, total) if self.parameters.planes else total
+        m.d.comb += [total_next.eq(so_far + unit.sum), capture.eq(self.accumulate & self.capture)]
         with m.If(capture):
             m.d.sync += total.eq(0)
         with m.Elif(self.accumulate):

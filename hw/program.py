@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rowloom.hw.parameters import Hardware
 
-__all__ = ["MAX_STRIDE", "RECORD_WORD_BITS", "input_fields", "layer_fields", "pack", "record_words"]
+__all__ = ["MAX_STRIDE", "RECORD_WORD_BITS", "input_fields", "layer_fields", "pack", "pair_fields", "record_words"]
 
 #: Bits of a word of the program memory.
 RECORD_WORD_BITS = 16
@@ -18,10 +18,11 @@ Fields = dict[str, int]
 def layer_fields(hardware: Hardware) -> Fields:
     """Fields of a layer record and their widths in bits, from the low bits up.
 
-    Counts are stored less one. Signed fields (``y_first``, ``x_first``) are two's complement.
+    Counts are stored less one. Signed fields (``y_first``, ``x_first``) are two's complement. What only some
+    networks need is there only in their accelerators.
     """
     n, a = hardware.count_bits, hardware.address_bits
-    return {
+    fields = {
         # which engine, and the loop nest, inner to outer
         "engine": max(1, (hardware.engines - 1).bit_length()),
         "words": n,
@@ -44,6 +45,7 @@ def layer_fields(hardware: Hardware) -> Fields:
         "x_pixel": n,
         "x_tap": n,
         "width": n,
+        "pad": hardware.pad_bits,
         # addresses in the banks
         "a_first": a,
         "a_pixel": a,
@@ -53,6 +55,7 @@ def layer_fields(hardware: Hardware) -> Fields:
         # weights
         "w_first": hardware.weight_address_bits,
         "odd": 1,
+        **(_plane_fields(hardware) if hardware.plane_pairs else {}),
         # drain and post-processing
         "steps": n,
         "rows": n,
@@ -60,26 +63,49 @@ def layer_fields(hardware: Hardware) -> Fields:
         "emissions_used": n,
         "word_emissions": n,
         "t_first": hardware.threshold_address_bits,
-        "code_base": hardware.levels,
+        **({} if hardware.line else {"code_base": hardware.levels}),
         "format": max(1, (max(len(hardware.code_bits), len(hardware.pooled)) - 1).bit_length()),
         # output
         "o_first": a,
         "o_row": a,
+        "o_skip": a if hardware.slices else 0,
+        "o_word": hardware.output_planes.bit_length(),
         "o_height": n,
         "strip": n,
         "to_results": 1,
         "raw": 1,
         "argmax": 1,
         "channels": n,
+        "last_output": int(hardware.outputs > 1),
         "release_input": 1,
         "last": 1,
     }
+    return {name: width for name, width in fields.items() if width}
+
+
+def _plane_fields(hardware: Hardware) -> Fields:
+    """Fields of a layer record that only accelerators with bit planes have."""
+    steps = pair_fields()
+    return {
+        "planes": hardware.count_bits,
+        "p_first": max(1, (hardware.plane_pairs - 1).bit_length()),
+        "a_word": steps["a_step"],
+        "w_word": steps["w_step"],
+        "w_block": hardware.weight_address_bits,
+        "solid": 1,
+        **({"merged": 1} if hardware.merges else {}),
+    }
+
+
+def pair_fields() -> Fields:
+    """Fields of a row of the table of bit planes; steps to the next row's planes are two's complement."""
+    return {"double": 1, "a_step": 5, "w_step": 6}
 
 
 def input_fields(hardware: Hardware) -> Fields:
     """Fields of the input record: how an image is laid into the banks. Counts are stored less one."""
     n, a = hardware.count_bits, hardware.address_bits
-    return {
+    fields = {
         "height": n,
         "width": n,
         "words": n,
@@ -92,9 +118,11 @@ def input_fields(hardware: Hardware) -> Fields:
         "stride": n,
         "padded": 1,
         "pad": n,
+        "zero": hardware.input_bits if hardware.input_zero else 0,
         "a_first": a,
         "a_row": a,
     }
+    return {name: width for name, width in fields.items() if width}
 
 
 def record_words(fields: Fields) -> int:

@@ -94,6 +94,7 @@ class Results(wiring.Component):
         channel = Signal(n, reset_less=True)
         rows_left = Signal(n, reset_less=True)
         pixels = Loop(m, "pixels", program["pixels"])
+        ends = program["last_output"] if hw.outputs > 1 else 1
         last_channel = channel == program["channels"]
         last_row = rows_left == 1
         m.d.comb += read_address.eq(address)
@@ -144,7 +145,7 @@ class Results(wiring.Component):
                         picked.value.eq(Array(words)[column][lane]),
                         picked.channel.eq(channel),
                         picked.end.eq(last_channel),
-                        picked.last.eq(last_channel & pixels.last & last_row),
+                        picked.last.eq(last_channel & pixels.last & last_row & ends),
                         channel.eq(channel + 1),
                         lane.eq(lane + 1),
                     ]

@@ -20,7 +20,7 @@ class RetireNest(wiring.Component):
     Latency
     -------
     ``threshold_address`` belongs to the emission announced by ``emit`` in the same cycle.
-    ``code_*`` follow ``emit`` by ``3 * levels`` cycles, ``word_*`` by one more, ``done`` by three more;
+    ``code_*`` follow ``emit`` by ``hardware.code_cycles`` cycles, ``word_*`` by one more, ``done`` by three more;
     in the pooling engine ``word_*`` follow by 4 and ``done`` by 6.
 
     Members
@@ -134,7 +134,7 @@ class RetireNest(wiring.Component):
 
         used_emission, slot_now, first_now = Signal(), Signal.like(slot), Signal()
         m.d.comb += [used_emission.eq(self.emit & used), slot_now.eq(slot), first_now.eq(word_first)]
-        to_code = STAGE * hw.levels
+        to_code = hw.code_cycles
         m.d.comb += [
             self.code_enable.eq(later(used_emission, to_code, "code_enable")),
             self.code_slot.eq(later(slot_now, to_code, "code_slot")),
@@ -143,9 +143,10 @@ class RetireNest(wiring.Component):
 
         # Pooled words need no thresholds.
         pooling = program["engine"] == hw.pool
-        next_strip, done = Signal(), Signal()
+        next_strip, next_pixel, done = Signal(), Signal(), Signal()
         for target, flag, name in (
             (self.word_enable, word_end, "word_enable"),
+            (next_pixel, word_end & used_end, "pixel_end"),
             (next_strip, strip_end, "strip_end"),
             (done, layer_end, "layer_end"),
         ):
@@ -168,7 +169,8 @@ class RetireNest(wiring.Component):
             self.word_bank.eq(bank),
         ]
         with m.If(self.word_enable):
-            m.d.sync += word.eq(word + 1)
+            step = program["o_word"] if hw.output_planes else 1
+            m.d.sync += word.eq(word + step + (Mux(next_pixel, program["o_skip"], 0) if hw.slices else 0))
         with m.If(next_strip):
             m.d.sync += [
                 bank.eq(bank_next[: hw.bank_bits]),

@@ -109,3 +109,10 @@ def count_thresholds(sums: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
 def output_length(size: int, kernel: int, stride: int, before: int, after: int, dilation: int) -> int:
     """Return floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1."""
     return (size + before + after - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def valid_taps(size: int, kernel: int, stride: int, before: int, after: int) -> list[int]:
+    """Return how many taps of each window along one axis lie on the map, not on its padding."""
+    count = output_length(size, kernel, stride, before, after, 1)
+    starts = [place * stride - before for place in range(count)]
+    return [min(start + kernel, size) - max(start, 0) for start in starts]

@@ -10,14 +10,35 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from rowloom.model.arith import count_thresholds, requantize
 from rowloom.model.blas import one_blas_thread
 from rowloom.model.bounds import magnitude_bound
+from rowloom.model.distances import DistanceSums
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import ArgMax, Conv2d, Layer, Linear, MaxPool2d, Shape, WeightedLayer
+from rowloom.model.evaluate.add import TableSums
+from rowloom.model.evaluate.depthwise import TapSums
+from rowloom.model.evaluate.finish import Finish
+from rowloom.model.evaluate.numbers import decode, exact_type, pad
+from rowloom.model.evaluate.pooling import WindowSums, max_pool
+from rowloom.model.evaluate.rearrange import channel_shuffle, concat, depth_to_space, upsample
+from rowloom.model.layers import (
+    Add,
+    ArgMax,
+    AveragePool2d,
+    ChannelShuffle,
+    Concat,
+    Conv2d,
+    DepthToSpace,
+    Layer,
+    Linear,
+    MaxPool2d,
+    Shape,
+    Upsample,
+    WeightedLayer,
+)
+from rowloom.model.operation import Operation
 from rowloom.model.packed import PackedSums, pays
-from rowloom.model.post import Requantize, Thresholds
+from rowloom.model.post import Thresholds
 from rowloom.model.windows import windows
 
 if TYPE_CHECKING:
@@ -26,12 +47,16 @@ if TYPE_CHECKING:
 IMAGES_AT_ONCE = 16
 """Images that go through a layer together: few enough that their sums stay in a core's cache."""
 
+BUNDLED = 16
+"""Channels that the groups of a convolution have together at least, where they are few each."""
+
 Codes = NDArray[Any]
-Evaluate = Callable[[Codes], Codes]
+Evaluate = Callable[..., Codes]
+"""From a layer's input codes, in order, to its output codes."""
 
 
 @overload
-def run(network: "Network", x: ArrayLike, keep: None = None) -> Codes: ...
+def run(network: "Network", x: ArrayLike, keep: None = None) -> Codes | dict[str, Codes]: ...
 @overload
 def run(network: "Network", x: ArrayLike, keep: Literal["all"]) -> dict[str, Codes]: ...
 @overload
@@ -44,13 +69,14 @@ def run(network: "Network", x: ArrayLike, keep: Literal["all"] | None = None) ->
     x : array [N, H, W, C]
         Integer codes of the input tensor, or floats that the input tensor's scale turns into codes.
     keep : "all" or None
-        Whether to return every tensor or the output.
+        Whether to return every tensor or the outputs.
 
     Returns
     -------
     array or dict of str to array
-        Codes, each in its encoding's ``dtype``. Of the output: [N, M] for a 1 x 1 map, else [N, H, W, C]; with
-        ``keep="all"`` every tensor by its name, the input too, always [N, H, W, C].
+        Codes, each in its encoding's ``dtype``. Of an output: [N, M] for a 1 x 1 map, else [N, H, W, C]; an array
+        where there is one, and where there are several a dict by their names. With ``keep="all"`` every tensor by
+        its name, the input too, always [N, H, W, C].
 
     Raises
     ------
@@ -59,8 +85,6 @@ def run(network: "Network", x: ArrayLike, keep: Literal["all"] | None = None) ->
     """
     if keep not in (None, "all"):
         raise RowloomError("keep", f"must be None or 'all', not {keep!r}")
-    if keep is None and len(network.outputs) > 1:
-        raise RowloomError(network.name, f"has {len(network.outputs)} outputs", "run it with keep='all'")
     codes = input_codes(network.tensor(network.input), x)
     wanted = [tensor.name for tensor in network.tensors] if keep == "all" else list(network.outputs)
     steps = [(layer, _evaluator(network, layer)) for layer in network.layers]
@@ -77,8 +101,13 @@ def run(network: "Network", x: ArrayLike, keep: Literal["all"] | None = None) ->
             pass
     if keep == "all":
         return results
-    output = results[network.outputs[0]]
-    return output[:, 0, 0, :] if output.shape[1:3] == (1, 1) else output
+    outputs = {name: _without_map(results[name]) for name in network.outputs}
+    return outputs if len(outputs) > 1 else outputs[network.outputs[0]]
+
+
+def _without_map(codes: Codes) -> Codes:
+    """Return [N, C] of a 1 x 1 map [N, 1, 1, C]; other maps as they are."""
+    return codes[:, 0, 0, :] if codes.shape[1:3] == (1, 1) else codes
 
 
 def input_codes(tensor: "Tensor", x: ArrayLike) -> Codes:
@@ -121,38 +150,62 @@ def _run_slice(
     images = slice(start, start + IMAGES_AT_ONCE)
     tensors = {source: codes[images]}
     for layer, evaluate in steps:
-        tensors[layer.output] = evaluate(tensors[layer.input])
+        tensors[layer.output] = evaluate(*(tensors[name] for name in layer.inputs))
     for name, result in results.items():
         result[images] = tensors[name]
 
 
 def _evaluator(network: "Network", layer: Layer) -> Evaluate:
     """Return the function from a layer's input codes to its output codes."""
-    source, target = network.tensor(layer.input).encoding, network.tensor(layer.output).encoding
-    if isinstance(layer, MaxPool2d):
-        return partial(_max_pool, layer, source.code_min)
-    if isinstance(layer, ArgMax):
-        return lambda codes: target.encode(np.argmax(source.decode(codes), axis=3)[..., None])
-    if isinstance(layer, Conv2d | Linear):
-        return _weighted(layer, source, target, network.tensor(layer.input).shape)
+    tensors = [network.tensor(name) for name in layer.inputs]
+    sources, target = [tensor.encoding for tensor in tensors], network.tensor(layer.output).encoding
+    source, shape = sources[0], tensors[0].shape
+    match layer:
+        case Conv2d() | Linear():
+            return _weighted(layer, source, target, shape)
+        case MaxPool2d():
+            return partial(max_pool, layer, source.code_min)
+        case AveragePool2d():
+            return WindowSums.of(layer, source, target, shape).codes
+        case Add():
+            return TableSums.of(layer, sources, target).codes
+        case Concat():
+            return concat
+        case ChannelShuffle():
+            return partial(channel_shuffle, layer)
+        case Upsample():
+            return partial(upsample, layer)
+        case DepthToSpace():
+            return partial(depth_to_space, layer)
+        case ArgMax():
+            return lambda codes: target.encode(np.argmax(source.decode(codes), axis=3)[..., None])
     raise TypeError(f"{layer.name}: the golden model does not know {type(layer).__name__}")
 
 
 def _weighted(layer: WeightedLayer, source: Encoding, target: Encoding, shape: Shape) -> Evaluate:
-    """Return the faster of the two ways to the same sums, followed by the post-operation."""
+    """Return the fastest way to the sums, followed by the post-operation."""
     plain = _WeightedSum.of(layer, source, target)
+    if layer.operation is Operation.ADDER:
+        distances = DistanceSums.of(layer, source, shape, _direction(layer))
+        return lambda codes: plain.finish.codes(distances.sums(codes))
+    if isinstance(layer, Conv2d) and layer.depthwise:
+        taps = TapSums.of(layer, source, shape, plain.dtype, plain.finish.direction)
+        return lambda codes: plain.finish.codes(taps.sums(codes))
     if not pays(layer, source, shape, IMAGES_AT_ONCE):
-        return lambda codes: plain.codes(plain.sums(codes))
+        return lambda codes: plain.finish.codes(plain.sums(codes))
     packed = _packed(plain, shape)
-    return lambda codes: plain.codes(packed.sums(codes))
+    return lambda codes: plain.finish.codes(packed.sums(codes))
 
 
 def _packed(plain: "_WeightedSum", shape: Shape) -> PackedSums:
     """Return the same layer for maps [H, W, C], prepared to count bits."""
     still = plain.sums(np.zeros((1, *shape), plain.source.dtype))[0]
-    post = plain.layer.post
-    direction = post.direction if isinstance(post, Thresholds) else np.ones(plain.layer.out_channels, np.int8)
-    return PackedSums.of(plain.layer, plain.source, still.astype(np.int64), direction)
+    return PackedSums.of(plain.layer, plain.source, still.astype(np.int64), _direction(plain.layer))
+
+
+def _direction(layer: WeightedLayer) -> NDArray[np.int8]:
+    """Return -1 for channels whose code falls with the sum, else +1."""
+    return layer.post.direction if isinstance(layer.post, Thresholds) else np.ones(layer.out_channels, np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,62 +214,23 @@ class _WeightedSum:
 
     layer: WeightedLayer
     source: Encoding
-    target: Encoding
     dtype: DTypeLike
     matrix: NDArray[Any]
-    """[G, R * S * C // G, M // G]: weight values, those of a falling channel negated."""
-    bias: NDArray[Any] | None
-    """[M], negated alike."""
-    thresholds: NDArray[Any] | None
-    """[M, N] in ``dtype``; those out of reach are brought to where every type of sum holds them."""
+    """[B, R * S * C // B, M // B] for B bundles of groups: weight values, those of a falling channel negated."""
+    finish: Finish
 
     @classmethod
     def of(cls, layer: WeightedLayer, source: Encoding, target: Encoding) -> "_WeightedSum":
         bound = magnitude_bound(layer, source)
-        # A float holds every integer up to 2^24 (2^53), so any order of adding them is exact.
-        dtype = np.dtype(np.float32 if bound < 1 << 24 else np.float64 if bound < 1 << 53 else np.int64)
+        dtype = exact_type(bound)
         groups = layer.groups if isinstance(layer, Conv2d) else 1
+        finish = Finish.of(layer, target, dtype, bound)
         values = layer.weight_encoding.decode(layer.weights).reshape(layer.out_channels, -1)
-        bias = layer.bias
-        thresholds = None
-        if isinstance(layer.post, Thresholds):
-            values = values * layer.post.direction[:, None]
-            bias = None if bias is None else bias * layer.post.direction
-            # Beyond the bound a threshold is never (always) reached, and may not be exact in dtype.
-            thresholds = np.clip(layer.post.values, -bound, bound + 1).astype(dtype)
-        matrix = values.reshape(groups, layer.out_channels // groups, -1).transpose(0, 2, 1)
-        return cls(
-            layer=layer,
-            source=source,
-            target=target,
-            dtype=dtype,
-            matrix=np.ascontiguousarray(matrix, dtype=dtype),
-            bias=None if bias is None else bias.astype(dtype),
-            thresholds=thresholds,
-        )
-
-    def codes(self, sums: NDArray[Any]) -> Codes:
-        """Return output codes [N, E, F, M] of sums [N, E, F, M] without bias, which are overwritten."""
-        if self.bias is not None:
-            sums += self.bias.astype(sums.dtype, copy=False)
-        post = self.layer.post
-        if self.thresholds is not None:
-            counts = count_thresholds(sums, self.thresholds.astype(sums.dtype, copy=False))
-            if self.target.code_min:
-                counts = counts.astype(np.int64) + self.target.code_min
-            return counts.astype(self.target.dtype, copy=False)
-        integers = sums.astype(np.int64)
-        if isinstance(post, Requantize):
-            integers = requantize(
-                integers,
-                multiplier=post.multiplier,
-                shift=post.shift,
-                zero_point=post.output_zero_point,
-                code_min=self.target.code_min,
-                code_max=self.target.code_max,
-            )
-            return integers.astype(self.target.dtype)
-        return self.target.encode(integers)
+        if finish.direction is not None:
+            values = values * finish.direction[:, None]
+        grouped = values.reshape(groups, layer.out_channels // groups, -1, layer.weights.shape[3])
+        matrix = _bundled(grouped.transpose(0, 2, 3, 1).astype(dtype))
+        return cls(layer=layer, source=source, dtype=dtype, matrix=matrix, finish=finish)
 
     def sums(self, codes: Codes) -> NDArray[Any]:
         """Return sums [N, E, F, M], without bias, of codes [N, H, W, C]."""
@@ -227,48 +241,34 @@ class _WeightedSum:
         slid = windows(values, layer)
         count, height, width, rows, columns, channels = slid.shape
         pixels = count * height * width
-        if layer.groups == 1:
+        bundles = len(self.matrix)
+        if bundles == 1:
             sums = slid.reshape(pixels, -1) @ self.matrix[0]
         else:
-            split = slid.reshape(pixels, rows * columns, layer.groups, channels // layer.groups)
-            grouped = split.transpose(2, 0, 1, 3).reshape(layer.groups, pixels, -1) @ self.matrix
-            sums = grouped.transpose(1, 0, 2)
+            split = slid.reshape(count, height, width, rows, columns, bundles, channels // bundles)
+            sums = (split.transpose(5, 0, 1, 2, 3, 4, 6).reshape(bundles, pixels, -1) @ self.matrix).transpose(1, 0, 2)
         return sums.reshape(count, height, width, layer.out_channels)
 
     def _values(self, codes: Codes) -> NDArray[Any]:
         """Return the decoded map, padded if the layer pads."""
-        decoded = _decode(self.source, codes, self.dtype)
-        if isinstance(self.layer, Linear) or not any(self.layer.padding):
-            return decoded
-        top, bottom, left, right = self.layer.padding
-        count, height, width, channels = decoded.shape
-        padded = np.full(
-            (count, top + height + bottom, left + width + right, channels), self.layer.pad_value or 0, self.dtype
+        decoded = decode(self.source, codes, self.dtype)
+        return (
+            decoded if isinstance(self.layer, Linear) else pad(decoded, self.layer.padding, self.layer.pad_value or 0)
         )
-        padded[:, top : top + height, left : left + width] = decoded
-        return padded
 
 
-def _decode(encoding: Encoding, codes: Codes, dtype: DTypeLike) -> NDArray[Any]:
-    """Return values in ``dtype``; narrow codes by look-up, which costs one pass."""
-    if encoding.bits > 8:
-        return encoding.decode(codes).astype(dtype)
-    every = np.arange(encoding.code_min, encoding.code_max + 1)
-    # Negative codes index the table from its end, where a roll has put their values.
-    table = np.roll(encoding.decode(every).astype(dtype), encoding.code_min)
-    return table[codes]
+def _bundled(weights: NDArray[Any]) -> NDArray[Any]:
+    """Return weights [G, R * S, C / G, M / G] as a matrix [B, R * S * C / B, M / B] for each of B bundles of groups.
 
-
-def _max_pool(layer: MaxPool2d, lowest: int, codes: Codes) -> Codes:
-    """Return the greatest code of each window; padding holds the lowest code, so it never wins alone."""
-    top, bottom, left, right = layer.padding
-    if any(layer.padding):
-        codes = np.pad(codes, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=lowest)
-    height, width, _ = layer.output_shape((codes.shape[1] - top - bottom, codes.shape[2] - left - right, 1))
-    result: Codes | None = None
-    for r in range(layer.kernel[0]):
-        for s in range(layer.kernel[1]):
-            tap = codes[:, r :: layer.stride[0], s :: layer.stride[1]][:, :height, :width]
-            result = tap if result is None else np.maximum(result, tap)
-    assert result is not None
-    return result
+    Within a bundle of several groups all other entries are zero. More products, and still less time: the windows of
+    a bundle are copied in longer runs, and multiplied in larger blocks.
+    """
+    groups, taps, channels, filters = weights.shape
+    size = 1
+    if weights.dtype.kind == "f":
+        size = next(n for n in range(1, groups + 1) if groups % n == 0 and (n * channels >= BUNDLED or n == groups))
+    bundles = groups // size
+    blocks = np.zeros((bundles, taps, size, channels, size, filters), weights.dtype)
+    every = np.arange(size)
+    blocks[:, :, every, :, every, :] = weights.reshape(bundles, size, taps, channels, filters).swapaxes(0, 1)
+    return blocks.reshape(bundles, taps * size * channels, size * filters)

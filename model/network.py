@@ -1,7 +1,8 @@
 """The integer network: layers over named tensors."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
 from types import MappingProxyType
@@ -9,10 +10,11 @@ from typing import Any, Literal, overload
 
 from numpy.typing import ArrayLike, NDArray
 
-from rowloom.model.bounds import channel_bounds, check_width
+from rowloom.model.bounds import sum_bounds
+from rowloom.model.check import check_layer
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import ArgMax, Conv2d, Layer, Linear, MaxPool2d, Shape
+from rowloom.model.layers import Conv2d, Layer, Linear, Shape, SummingLayer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +66,14 @@ class Network:
     input : str
         The tensor that no layer writes.
     outputs : tuple of str
-        The tensors that ``run`` returns.
+        The tensors that ``run`` returns; a tensor that no layer reads is one of them.
     about : mapping of str to str or number
         Where it comes from, and figures such as its accuracy; no code depends on it.
+
+    Raises
+    ------
+    RowloomError
+        If layers and tensors do not make a whole; about a layer by its place in ``layers`` and its name.
     """
 
     name: str
@@ -86,7 +93,8 @@ class Network:
         _check_unique("layer", [layer.name for layer in self.layers])
         self._check_graph()
         for layer in self.layers:
-            self._check_layer(layer)
+            with self._at(layer):
+                check_layer(layer, [self.tensor(name) for name in layer.inputs], self.tensor(layer.output))
 
     def tensor(self, name: str) -> Tensor:
         """Return the tensor of that name."""
@@ -112,20 +120,25 @@ class Network:
     def sum_range(self, layer: Layer) -> tuple[int, int]:
         """Return the least and greatest sum that the layer can form, whatever the image.
 
-        It follows from the actual weights, the bias and the range of the input's encoding. A layer that
-        sums nothing has the range of its input's values.
+        It follows from the actual weights or tables, the bias and the range of the inputs' encodings. A layer that
+        sums nothing has the range of its inputs' values.
         """
-        encoding = self.tensor(layer.input).encoding
-        if isinstance(layer, Conv2d | Linear):
-            lows, highs = channel_bounds(layer, encoding)
+        if isinstance(layer, SummingLayer):
+            lows, highs = self.sum_bounds(layer)
             return min(lows), max(highs)
-        return encoding.min, encoding.max
+        encodings = [self.tensor(name).encoding for name in layer.inputs]
+        return min(encoding.min for encoding in encodings), max(encoding.max for encoding in encodings)
+
+    def sum_bounds(self, layer: SummingLayer) -> tuple[list[int], list[int]]:
+        """Return least and greatest sum of every output channel; see :func:`rowloom.model.bounds.sum_bounds`."""
+        sources = [self.tensor(name) for name in layer.inputs]
+        return sum_bounds(layer, [source.shape for source in sources], [source.encoding for source in sources])
 
     def macs(self, layer: Layer | None = None) -> int:
         """Return the multiply-accumulates of an image in one layer, or in all."""
         if layer is None:
             return sum(self.macs(each) for each in self.layers)
-        return layer.macs(self.tensor(layer.input).shape)
+        return layer.macs(*(self.tensor(name).shape for name in layer.inputs))
 
     def weight_bits(self, layer: Layer | None = None) -> int:
         """Return the bits that the weights of one layer, or of all, take."""
@@ -136,7 +149,7 @@ class Network:
         return 0
 
     @overload
-    def run(self, x: ArrayLike, keep: None = None) -> NDArray[Any]: ...
+    def run(self, x: ArrayLike, keep: None = None) -> NDArray[Any] | dict[str, NDArray[Any]]: ...
     @overload
     def run(self, x: ArrayLike, keep: Literal["all"]) -> dict[str, NDArray[Any]]: ...
     def run(self, x: ArrayLike, keep: Literal["all"] | None = None) -> NDArray[Any] | dict[str, NDArray[Any]]:
@@ -158,20 +171,36 @@ class Network:
 
         return load(path)
 
+    @contextmanager
+    def _at(self, layer: Layer) -> Iterator[None]:
+        """Say in errors about a layer where it stands."""
+        try:
+            yield
+        except RowloomError as error:
+            if error.subject != layer.name:
+                raise
+            raise RowloomError(self._place(layer), error.problem, error.remedy) from None
+
+    def _place(self, layer: Layer) -> str:
+        """Return what errors call a layer: its place in ``layers`` and its name."""
+        return f"layer {self.layers.index(layer)} ({layer.name})"
+
     def _check_graph(self) -> None:
-        """Check that every tensor has one writer, is known, and is written before it is read."""
-        writers: dict[str, str] = {}
+        """Check that every tensor has one writer, is known, is written before it is read, and is of use."""
+        writers: dict[str, Layer] = {}
         for layer in self.layers:
             for name in (*layer.inputs, layer.output):
                 if name not in self._tensors:
-                    raise RowloomError(layer.name, f"tensor {name!r} is not in the network")
+                    raise RowloomError(self._place(layer), f"tensor {name!r} is not in the network")
             if layer.output in writers:
-                raise RowloomError(layer.name, f"writes {layer.output}, which {writers[layer.output]} also writes")
+                other = self._place(writers[layer.output])
+                raise RowloomError(self._place(layer), f"writes {layer.output}, which {other} also writes")
             if layer.output == self.input:
-                raise RowloomError(layer.name, f"writes {layer.output}, which is the network's input")
-            writers[layer.output] = layer.name
+                raise RowloomError(self._place(layer), f"writes {layer.output}, which is the network's input")
+            writers[layer.output] = layer
         if not self.outputs:
             raise RowloomError(self.name, "must have at least one output")
+        _check_unique("output", list(self.outputs))
         for what, name in (("input", self.input), *(("output", name) for name in self.outputs)):
             if name not in self._tensors:
                 raise RowloomError(self.name, f"{what} {name!r} is not one of its tensors")
@@ -179,8 +208,9 @@ class Network:
             if tensor.name != self.input and tensor.name not in writers:
                 raise RowloomError(tensor.name, "is written by no layer and is not the network's input")
         self._check_order(writers)
+        self._check_use(writers)
 
-    def _check_order(self, writers: dict[str, str]) -> None:
+    def _check_order(self, writers: Mapping[str, Layer]) -> None:
         """Check that the layers are in topological order, telling a cycle from a wrong order."""
         ready = {self.input}
         for layer in self.layers:
@@ -195,31 +225,17 @@ class Network:
             ready.update(each.output for each in movable)
             waiting = [each for each in waiting if each not in movable]
         if waiting:
-            raise RowloomError(waiting[0].name, "is part of a cycle, or fed by one")
-        raise RowloomError(layer.name, f"reads {late[0]} before {writers[late[0]]} writes it", "sort the layers")
+            raise RowloomError(self._place(waiting[0]), "is part of a cycle, or fed by one")
+        writer = self._place(writers[late[0]])
+        raise RowloomError(self._place(layer), f"reads {late[0]} before {writer} writes it", "sort the layers")
 
-    def _check_layer(self, layer: Layer) -> None:
-        """Check shapes, encodings and widths round one layer."""
-        source, target = self.tensor(layer.input), self.tensor(layer.output)
-        shape = layer.output_shape(source.shape)
-        if shape != target.shape:
-            raise RowloomError(layer.name, f"gives {shape}, but {target.name} is {target.shape}")
-        if isinstance(layer, MaxPool2d):
-            if source.encoding != target.encoding:
-                raise RowloomError(layer.name, f"must keep {source.encoding}, not give {target.encoding}")
-            if not source.encoding.ordered:
-                raise RowloomError(layer.name, f"cannot compare codes of {source.encoding}")
-        elif isinstance(layer, ArgMax):
-            if target.encoding.min > 0 or target.encoding.max < source.shape[2] - 1:
-                raise RowloomError(layer.name, f"gives 0 to {source.shape[2] - 1}, more than {target.encoding} holds")
-        elif isinstance(layer, Conv2d | Linear):
-            lows, highs = channel_bounds(layer, source.encoding)
-            check_width(layer.name, min(lows), max(highs))
-            if layer.post is not None:
-                layer.post.check(layer.name, target.encoding, lows, highs)
-            elif min(lows) < target.encoding.min or max(highs) > target.encoding.max:
+    def _check_use(self, writers: Mapping[str, Layer]) -> None:
+        """Check that every tensor is read or is an output; the input is, if there is anything else."""
+        used = {name for layer in self.layers for name in layer.inputs} | set(self.outputs)
+        for name, writer in writers.items():
+            if name not in used:
                 raise RowloomError(
-                    layer.name, f"gives sums of {min(lows)} to {max(highs)}, more than {target.encoding} holds"
+                    self._place(writer), f"writes {name}, which no layer reads", "must be an output, or left out"
                 )
 
 

@@ -23,14 +23,19 @@ from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import OPS, Layer
 from rowloom.model.network import Network, Tensor
+from rowloom.model.operation import Operation
 from rowloom.model.post import Requantize, Thresholds
 
 FORMAT = "rowloom-network"
-SCHEMA = 1
-"""Version of the file's layout; a reader refuses greater ones."""
+SCHEMA = 2
+"""Greatest version of the file's layout; a reader refuses greater ones. A file has the least that tells its network."""
+
+_FIRST_OPS = frozenset({"conv2d", "linear", "max_pool2d", "argmax"})
+"""Operators of version 1. Since 2 there are more, a layer may have several inputs, and it may have an operation."""
 
 _MANIFEST = "network.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_ORDER = {name: place for place, name in enumerate(("name", "input", "inputs", "output"))}
 _POSTS: dict[str, type[Thresholds] | type[Requantize]] = {"thresholds": Thresholds, "requantize": Requantize}
 
 
@@ -43,9 +48,10 @@ def save(network: Network, path: str | PathLike[str]) -> None:
         If the file cannot be written.
     """
     arrays: dict[str, NDArray[Any]] = {}
+    layers = [_layer_to_json(layer, arrays) for layer in network.layers]
     manifest = {
         "format": FORMAT,
-        "schema": SCHEMA,
+        "schema": 1 if all(layer["op"] in _FIRST_OPS and "operation" not in layer for layer in layers) else SCHEMA,
         "name": network.name,
         "input": network.input,
         "outputs": list(network.outputs),
@@ -59,7 +65,7 @@ def save(network: Network, path: str | PathLike[str]) -> None:
             }
             for tensor in network.tensors
         ],
-        "layers": [_layer_to_json(layer, arrays) for layer in network.layers],
+        "layers": layers,
     }
     members = {_MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
     for name, array in arrays.items():
@@ -122,14 +128,20 @@ def _layer_to_json(layer: Layer, arrays: dict[str, NDArray[Any]]) -> dict[str, A
             return {"array": f"{owner}.npy"}
         if isinstance(value, Encoding):
             return value.to_json()
+        if isinstance(value, Operation):
+            return value.value
         if isinstance(value, Thresholds | Requantize):
             kind = next(kind for kind, cls in _POSTS.items() if isinstance(value, cls))
             return {"kind": kind} | {f.name: plain(f"{owner}.{f.name}", getattr(value, f.name)) for f in fields(value)}
-        return list(value) if isinstance(value, tuple) else value
+        if isinstance(value, tuple):
+            return [plain(f"{owner}.{i}", each) for i, each in enumerate(value)]
+        return value
 
     # Arrays are numbered by layer, so that a name may hold any character.
     owner = f"{len({name.split('.')[0] for name in arrays}):03d}"
-    return {"op": layer.op} | {f.name: plain(f"{owner}.{f.name}", getattr(layer, f.name)) for f in fields(layer)}
+    stated = [f.name for f in fields(layer) if getattr(layer, f.name) is not Operation.MULTIPLY]
+    stated.sort(key=lambda name: _ORDER.get(name, len(_ORDER)))
+    return {"op": layer.op} | {name: plain(f"{owner}.{name}", getattr(layer, name)) for name in stated}
 
 
 def _network_from_json(manifest: dict[str, Any], read: Callable[[str], NDArray[Any]]) -> Network:
@@ -157,10 +169,12 @@ def _layer_from_json(obj: dict[str, Any], read: Callable[[str], NDArray[Any]]) -
             return read(plain["array"])
         if key == "weight_encoding":
             return Encoding.from_json(plain)
+        if key == "operation" and plain in {operation.value for operation in Operation}:
+            return Operation(plain)
         if key == "post" and plain is not None:
             arguments = {name: value(name, each) for name, each in plain.items()}
             return _POSTS[arguments.pop("kind")](**arguments)
-        return tuple(plain) if isinstance(plain, list) else plain
+        return tuple(value(key, each) for each in plain) if isinstance(plain, list) else plain
 
     arguments = {key: value(key, plain) for key, plain in obj.items()}
     op = arguments.pop("op")

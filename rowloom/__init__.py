@@ -131,7 +131,9 @@ def run(net: "Network", x: "ArrayLike", keep: Literal["all"] | None = None) -> A
     return net.run(x, keep)
 
 
-def fit(net: "Network", board: str, goal: str = "throughput", *, clock_mhz: float | None = None) -> "ArrayConfig":
+def fit(
+    net: "Network", board: str, goal: str = "throughput", *, clock_mhz: float | None = None, planes: str = "auto"
+) -> "ArrayConfig":
     """Choose the array that serves ``goal`` best among those that fit a board.
 
     Parameters
@@ -143,6 +145,8 @@ def fit(net: "Network", board: str, goal: str = "throughput", *, clock_mhz: floa
         Fewest cycles (the first two), fewest LUTs, or the least product of both.
     clock_mhz : float, optional
         The clock; the board's own choice when left out.
+    planes : {"auto", "always", "never"}
+        Whether layers of several bits run as bit planes; with "auto" the goal decides.
 
     Raises
     ------
@@ -155,7 +159,7 @@ def fit(net: "Network", board: str, goal: str = "throughput", *, clock_mhz: floa
     from rowloom.boards.budget import budget
     from rowloom.hw.mapping.fit import fit
 
-    return fit(net, budget(get(board), clock_mhz), goal)
+    return fit(net, budget(get(board), clock_mhz), goal, planes)
 
 
 def compile(net: "Network", config: "ArrayConfig") -> "Design":

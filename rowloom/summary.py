@@ -7,7 +7,7 @@ from rowloom.hw.design import Design
 from rowloom.hw.units import unit_for
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import Conv2d, Layer, Linear
+from rowloom.model.layers import Conv2d, Layer, Linear, SummingLayer
 from rowloom.model.network import Network
 from rowloom.model.repetition import distinct_kernels
 
@@ -29,34 +29,43 @@ def _encoding_name(encoding: Encoding) -> str:
 
 
 def _unit(net: Network, layer: Layer) -> str | None:
-    """Return the name of the unit that a layer's products need; None where there are none or no unit forms them."""
+    """Return the name of the unit that a layer's sums need; None where there are none or no unit forms them."""
     if not isinstance(layer, Conv2d | Linear):
         return None
     try:
-        return unit_for(layer.weight_encoding, net.tensor(layer.input).encoding).NAME
+        return unit_for(layer.weight_encoding, net.tensor(layer.input).encoding, operation=layer.operation).NAME
     except RowloomError:
         return None
 
 
 def describe_network(net: Network) -> dict[str, Any]:
-    """Return the object that ``rowloom info --json`` writes."""
+    """Return the object that ``rowloom info --json`` writes.
+
+    Of a layer with several inputs, ``input_encoding`` has every encoding that occurs, ``in_shape`` is the first
+    input's and ``in_shapes`` has them all.
+    """
     layers = []
     for layer in net.layers:
-        weighted = isinstance(layer, Conv2d | Linear)
+        sources = [net.tensor(name) for name in layer.inputs]
+        encodings = dict.fromkeys(_encoding_name(source.encoding) for source in sources)
         layers.append(
             {
                 "name": layer.name,
                 "op": layer.op,
+                "operation": layer.operation.value if isinstance(layer, Conv2d | Linear) else None,
                 "weight_encoding": _encoding_name(layer.weight_encoding)
                 if isinstance(layer, Conv2d | Linear)
                 else None,
-                "input_encoding": _encoding_name(net.tensor(layer.input).encoding),
+                "inputs": list(layer.inputs),
+                "output": layer.output,
+                "input_encoding": " | ".join(encodings),
                 "output_encoding": _encoding_name(net.tensor(layer.output).encoding),
-                "in_shape": list(net.tensor(layer.input).shape),
+                "in_shape": list(sources[0].shape),
+                "in_shapes": [list(source.shape) for source in sources],
                 "out_shape": list(net.tensor(layer.output).shape),
                 "macs": net.macs(layer),
                 "weight_bits": net.weight_bits(layer),
-                "sum_bits": _sum_bits(*net.sum_range(layer)) if weighted else None,
+                "sum_bits": _sum_bits(*net.sum_range(layer)) if isinstance(layer, SummingLayer) else None,
                 "unit": _unit(net, layer),
                 "distinct_kernels": distinct_kernels(layer),
             }
@@ -82,6 +91,7 @@ def describe_design(design: Design) -> dict[str, Any]:
             {
                 "name": layer.name,
                 "unit": layer.unit,
+                "planes": layer.planes,
                 "macs": layer.macs,
                 "cycles": layer.cycles,
                 "utilization": layer.utilization,
@@ -89,4 +99,5 @@ def describe_design(design: Design) -> dict[str, Any]:
             for layer in design.layers
         ],
         "cost": design.cost.to_json(),
+        "choice": design.choice,
     }

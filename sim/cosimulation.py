@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rowloom.model.errors import CheckFailed, RowloomError
 from rowloom.sim.bench import TRACE_FILE, Ports, bench
-from rowloom.sim.compare import compare_layers, compare_outputs
+from rowloom.sim.compare import Comparison, compare_layers, compare_outputs
 from rowloom.sim.job import ENVIRONMENT, Job, Outcome
 from rowloom.sim.result import LayerResult, Result
 from rowloom.sim.runner import Bench, build, run
@@ -191,28 +191,23 @@ def _judge(
 ) -> Result:
     network = design.network
     plans = design.layers
-    output = network.outputs[0]
     names = [plan.name for plan in plans]
-    tensors = [plan.tensor for plan in plans]
+    tensors = ["" if plan.to_results else plan.tensor for plan in plans]
     comparisons, problems = compare_layers(
         trace,
         layers=names,
         tensors=tensors,
-        layouts={tensor: design.layout(tensor) for tensor in (network.input, *tensors) if tensor != output},
+        layouts={tensor: design.layout(tensor) for tensor in (network.input, *tensors) if tensor},
         golden=golden,
         source=network.input,
         banks=ports.banks,
         bank_depth=design.hardware.bank_depth,
     )
-    last = tensors.index(output)
-    bits = ports.output_bits - 1
-    problems += compare_outputs(
-        outcome.outputs, golden[output], layer=names[last], value_bits=bits, comparison=comparisons[last]
-    )
+    problems += _compare_stream(design, outcome, golden, ports, comparisons)
     problems += [f"output stream, {violation}" for violation in outcome.violations]
     if outcome.surplus:
         problems.append(f"output stream: {outcome.surplus} beats follow the last image")
-    images = len(golden[output])
+    images = len(golden[network.input])
     layers = []
     for plan, comparison in zip(plans, comparisons, strict=True):
         cycles = next((n for n in comparison.cycles if n != plan.cycles), plan.cycles if comparison.cycles else 0)
@@ -247,6 +242,29 @@ def _judge(
         problems=tuple(problems),
         first_mismatch=next((comparison.first for comparison in comparisons if comparison.first), None),
     )
+
+
+def _compare_stream(
+    design: "Design", outcome: Outcome, golden: Mapping[str, NDArray], ports: Ports, comparisons: Sequence[Comparison]
+) -> list[str]:
+    """Compare the tensors that leave, one behind the other in every image, and return what is wrong with the beats."""
+    problems: list[str] = []
+    leaving = [at for at, plan in enumerate(design.layers) if plan.to_results]
+    start, beats = 0, design.output_beats
+    for at in leaving:
+        plan = design.layers[at]
+        stop = start + golden[plan.tensor][0].size
+        mine = [beat for i, beat in enumerate(outcome.outputs) if start <= i % beats < stop]
+        problems += compare_outputs(
+            mine,
+            golden[plan.tensor],
+            layer=plan.name,
+            value_bits=ports.output_bits - 1,
+            comparison=comparisons[at],
+            ends=at == leaving[-1],
+        )
+        start = stop
+    return problems
 
 
 def _cycles_per_image(design: "Design", outcome: Outcome, layers: Sequence[LayerResult], images: int) -> int:

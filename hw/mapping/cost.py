@@ -4,9 +4,10 @@ from dataclasses import asdict, dataclass
 
 from rowloom.hw.parameters import ArrayParameters, Hardware
 from rowloom.hw.program import input_fields, layer_fields, record_words
+from rowloom.hw.units.adder_spec import TABLE_BITS
 from rowloom.hw.units.term_spec import multiplier_stages, value_bits
 
-__all__ = ["BRAM_ECP5", "DSP_ECP5", "Bram", "Cost", "Dsp", "estimate", "memories"]
+__all__ = ["BRAM_ECP5", "DSP_ECP5", "Bram", "Cost", "Dsp", "estimate", "lanes", "memories"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,25 +72,32 @@ def memories(hardware: Hardware) -> dict[str, tuple[int, int, int]]:
     found = {
         "activations": (hardware.banks, hardware.word_bits, hardware.bank_depth),
         "program": (1, 16, words),
-        "thresholds": (hardware.drains, hardware.sum_bits + 1, hardware.threshold_depth),
+        "thresholds": (hardware.drains, _threshold_bits(hardware), hardware.threshold_depth),
     }
-    for level in range(1, hardware.levels):
+    for level in range(1, 1 if hardware.line else hardware.levels):
         found[f"thresholds of bit {level}"] = (
             hardware.drains * hardware.cols,
             hardware.sum_bits,
             hardware.threshold_depth << level,
         )
-    for array in hardware.arrays:
-        found[f"weights of {array.unit}"] = (
-            array.rows,
-            _products(hardware, array) * array.weight_bits,
-            array.weight_depth,
-        )
+    found |= _weight_memories(hardware)
+    for path in hardware.vectors:
+        found["weights of the vector path"] = (1, path.lanes * path.weight_bits, path.weight_depth)
     return {
         name: (count, width, depth)
         for name, (count, width, depth) in found.items()
         if width * depth > hardware.logic_bits
     }
+
+
+def _weight_memories(hardware: Hardware) -> dict[str, tuple[int, int, int]]:
+    """Those of each array by its unit, numbered where several arrays have the same."""
+    found: dict[str, tuple[int, int, int]] = {}
+    for array in hardware.arrays:
+        same = sum(name.startswith(f"weights of {array.unit}") for name in found)
+        name = f"weights of {array.unit}" + (f" {same + 1}" if same else "")
+        found[name] = (array.rows, _products(hardware, array) * array.weight_bits, array.weight_depth)
+    return found
 
 
 def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5, dsp: Dsp = DSP_ECP5) -> Cost:
@@ -115,16 +123,31 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5, dsp: Dsp = DSP_ECP5) ->
         lut += array.rows * hw.cols * (unit + _carry(array.sum_bits) + array.sum_bits + 1)
         ff += array.rows * hw.cols * (unit * 0.62 + 2 * array.sum_bits)
         ff += array.rows * products * array.weight_bits
+        if array.planes:  # the accumulator or its double
+            lut += array.rows * hw.cols * array.sum_bits
+            lut += hw.cols * (hw.group**2 - 1) * array.merged
         lut += hw.drains * hw.cols * (_carry(array.sum_bits + 2) + 1)
         ff += hw.drains * hw.cols * 2 * (array.sum_bits + 2)
         if array.unit == "sign":  # the pairs' sums and differences, once a column
             lut += hw.cols * -(-products // 2) * 2 * _carry(array.activation_bits + 1)
+    for path in hw.vectors:
+        wide = path.activations.bits + path.weight_bits
+        each = 2 * _carry(path.sum_bits) + path.sum_bits
+        elements = hw.cols * path.lanes
+        held = dsp.products(path.weight_bits, path.activations.bits)
+        wanted = -(-elements // held) if held else 0
+        taken = wanted if dsp.blocks is None else min(wanted, dsp.blocks + 1 - blocks)
+        blocks += taken
+        lut += max(0, elements - taken * held) * _multiplier(path.weight_bits, path.activations.bits)
+        lut += elements * each
+        ff += hw.cols * path.lanes * (2 * path.sum_bits + wide)
     # crossbar: a multiplexer over the banks for every bit of every stream
     lut += streams * hw.word_bits * (hw.banks - 1)
     ff += streams * hw.word_bits + hw.banks * hw.word_bits * 2
     # thresholds, the choice between the arrays, pooling, packing
-    lut += hw.drains * hw.cols * (_carry(hw.sum_bits) * hw.levels + hw.sum_bits * (len(hw.arrays) - 1) + 2)
-    ff += hw.drains * hw.cols * 3 * (hw.levels - 1) * (2 * hw.sum_bits + hw.threshold_address_bits)
+    lanes_lut, lanes_ff = lanes(hw)
+    lut += lanes_lut + hw.drains * hw.cols * (hw.sum_bits * (hw.engines - 2) + 2)
+    ff += lanes_ff
     lut += hw.cols * hw.word_bits * ((hw.group + 1) // 2 + 1) + hw.cols * 20
     ff += hw.cols * (hw.word_bits + hw.lanes + hw.drains * (hw.sum_bits + 1))
     # bank writer and loader
@@ -133,6 +156,13 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5, dsp: Dsp = DSP_ECP5) ->
     # issue nest, retire nest, sequencer, results
     lut += 40 * hw.count_bits + 12 * hw.address_bits + streams * 14 + 26 * hw.count_bits + 140
     lut += hw.result_cols * hw.drains * hw.sum_bits + 8 * hw.count_bits + 40
+    if hw.plane_pairs:  # their loop, and steps to their words
+        lut += 40 + 4 * hw.plane_pairs + 8 * hw.address_bits + 6 * hw.weight_address_bits
+        ff += 20 + hw.count_bits + 2 * hw.address_bits + 2 * hw.weight_address_bits
+    if hw.output_planes:  # words are held and moved on
+        held = hw.lanes * max(*hw.code_bits, *(bits for bits, _ in hw.pooled), 1)
+        lut += hw.cols * held * 2 + 4 * hw.address_bits
+        ff += hw.cols * held + 2 * hw.address_bits
     ff += record_words(layer_fields(hw)) * 16 + record_words(input_fields(hw)) * 16
     ff += 40 * hw.count_bits + 20 * hw.address_bits + 200
     # small memories in logic
@@ -148,12 +178,32 @@ def _products(hardware: Hardware, array: ArrayParameters) -> int:
 
 def _small(hardware: Hardware) -> list[tuple[int, int, int]]:
     large = memories(hardware)
-    return [
-        entry
-        for array in hardware.arrays
-        if f"weights of {array.unit}" not in large
-        for entry in [(array.rows, _products(hardware, array) * array.weight_bits, array.weight_depth)]
-    ] + ([] if "thresholds" in large else [(hardware.drains, hardware.sum_bits + 1, hardware.threshold_depth)])
+    return [size for name, size in _weight_memories(hardware).items() if name not in large] + (
+        [] if "thresholds" in large else [(hardware.drains, _threshold_bits(hardware), hardware.threshold_depth)]
+    )
+
+
+def _threshold_bits(hardware: Hardware) -> int:
+    """Bits of a filter's first word in post-processing."""
+    if hardware.line is None:
+        return hardware.sum_bits + 1
+    return sum(hardware.line.fields(sum_bits=hardware.sum_bits, levels=hardware.levels).values())
+
+
+def lanes(hw: Hardware) -> tuple[int, int]:
+    """LUT4 and flip-flops of the lanes that find codes."""
+    line, columns = hw.line, hw.drains * hw.cols
+    if line is None:
+        lut = columns * _carry(hw.sum_bits) * hw.levels
+        return lut, columns * 3 * (hw.levels - 1) * (2 * hw.sum_bits + hw.threshold_address_bits)
+    # a stage adds or subtracts all bits of the remainder from its own place on: two LUT4 each
+    remainders = sum(line.remainder_bits - i for i in range(hw.levels - 1))
+    bend = line.remainder_bits + line.fraction if line.bent else 0
+    lut = columns * (hw.sum_bits + 2 * remainders + bend + 4)
+    stages = hw.levels + line.bent
+    ff = columns * (hw.sum_bits * stages + remainders + line.bent * line.remainder_bits)
+    shared = line.step_bits * stages + hw.levels * (hw.levels + 1) // 2 + line.fraction
+    return lut, ff + hw.drains * (shared + line.bent * 2 * line.remainder_bits)
 
 
 def _carry(bits: int) -> int:
@@ -195,6 +245,17 @@ def _terms(products: int, array: ArrayParameters) -> int:
     return round(products * term) + _tree(products, width)
 
 
+def _adder(products: int, array: ArrayParameters) -> int:
+    """A table, or a subtraction, its complement and the carry; and the tree."""
+    top = array.spec.word_range(1)[1]
+    codes = array.weight_bits + array.activation_bits
+    if codes <= TABLE_BITS:
+        width = top.bit_length()
+        return round(products * width * (1 if codes <= 4 else 1.5)) + _tree(products, width)
+    width = top.bit_length() - 1
+    return products * (_carry(width + 1) + width + 2) + _tree(products, width)
+
+
 def _multiplier(*bits: int) -> int:
     """A product in fabric: rows of two bits, or a table."""
     narrow, wide = sorted(bits)
@@ -211,6 +272,7 @@ def _bitplane(products: int, array: ArrayParameters) -> int:
 
 
 _UNITS = {
+    "adder": _adder,
     "bitplane": _bitplane,
     "xnor": _xnor,
     "sign": _sign,

@@ -15,32 +15,36 @@ _TO_BANK = 3
 _START = 2
 
 
-def array_cycles(fold: Fold, *, latency: int, levels: int, record_words: int) -> int:
+def array_cycles(fold: Fold, *, latency: int, code: int, record_words: int) -> int:
     """Cycles of a layer on an array whose units have that latency.
 
     From the fetch of the layer's record to its last word: the record, the loop nest without the
-    idle cycles after its last block, the pipeline, the last block's drain, and three cycles for each
-    bit of a code.
+    idle cycles after its last block, the pipeline, the last block's drain, and ``code`` cycles from a
+    sum's announcement to its code (:attr:`rowloom.hw.parameters.Hardware.code_cycles`); and one for each further
+    plane of the last word.
     """
     issue = fold.issue_cycles - fold.bubbles
-    return record_words + _START + issue + _TO_ARRAY + latency + (fold.steps - 1) + 3 * levels + _TO_BANK
+    drained = fold.steps - 1 + code + _TO_BANK + fold.further
+    return record_words + _START + issue + _TO_ARRAY + latency + drained
 
 
 def pool_cycles(fold: Fold, *, record_words: int) -> int:
     """Cycles of a layer in the pooling path, which needs no drain."""
-    return record_words + _START + fold.issue_cycles + 2 + 3 + _TO_BANK
+    return record_words + _START + fold.issue_cycles - fold.bubbles + 2 + 3 + _TO_BANK + fold.further
 
 
 def load_cycles(source: Layout) -> int:
     """Cycles in which an image comes in at one code a cycle, the writer never being busy.
 
-    Every row takes its codes, the zeros that pad a packed row at its right, and a cycle to end.
+    Every row takes its codes, the zeros that pad a packed row at its right, a cycle for each further
+    plane of a word, and a cycle to end.
     """
     height, width, channels = source.shape
     padded = 0
     if source.packed:
         padded = max(0, (source.columns - 1) * source.stride - source.padding + source.window - width)
-    return height * ((width + padded) * channels + 1)
+    further = source.width * (source.pixel_words - source.words)
+    return height * ((width + padded) * channels + further + 1)
 
 
 def handover_cycles(load: int, meanwhile: int) -> int:

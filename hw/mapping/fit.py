@@ -2,6 +2,7 @@
 
 from rowloom.hw.config import ArrayConfig, Budget
 from rowloom.hw.design import Design
+from rowloom.hw.mapping.choose import plane_sets
 from rowloom.hw.mapping.compile import compile
 from rowloom.hw.mapping.cost import Bram, Cost, Dsp, estimate, memories
 from rowloom.model.errors import DoesNotFit, RowloomError
@@ -20,7 +21,7 @@ _COLS = (1, 2, 4)
 _LANES = (8, 16, 32, 64)
 
 
-def fit(network: Network, budget: Budget, goal: str = "throughput") -> ArrayConfig:
+def fit(network: Network, budget: Budget, goal: str = "throughput", planes: str = "auto") -> ArrayConfig:
     """Choose the array that serves a goal best among those that fit.
 
     Parameters
@@ -31,6 +32,9 @@ def fit(network: Network, budget: Budget, goal: str = "throughput") -> ArrayConf
         Fewest cycles an image (the first two: layers run one after the other, so latency and
         throughput go together), fewest LUTs, or the least product of both. Of the arrays that
         come within ``NEAR`` of the best, the smallest is taken: it is placed and routed sooner.
+
+    planes : {"auto", "always", "never"}
+        As in :class:`rowloom.hw.config.ArrayConfig`; with "auto" the goal decides.
 
     Raises
     ------
@@ -45,7 +49,7 @@ def fit(network: Network, budget: Budget, goal: str = "throughput") -> ArrayConf
     dsp = Dsp(widest=budget.dsp_widest, paired=budget.dsp_paired, blocks=budget.dsp - 1)  # one for the row's address
     fitting: list[tuple[float, int, ArrayConfig]] = []
     nearest: tuple[float, str] | None = None
-    for config in _candidates(budget):
+    for config in _candidates(budget, _ways(network, planes)):
         design = compile(network, config)
         cost = estimate(design.hardware, bram, dsp)
         excess = _excess(cost, budget)
@@ -62,15 +66,22 @@ def fit(network: Network, budget: Budget, goal: str = "throughput") -> ArrayConf
     return min((entry for entry in fitting if entry[0] <= NEAR * best), key=lambda entry: entry[1])[2]
 
 
-def _candidates(budget: Budget) -> list[ArrayConfig]:
+def _ways(network: Network, planes: str) -> tuple[str, ...]:
+    """Ways to run layers of several bits."""
+    several = len(plane_sets(network, ArrayConfig(rows=1, cols=1, lanes=1, planes=planes))) > 1
+    return ("never", "always") if several else (planes,)
+
+
+def _candidates(budget: Budget, ways: tuple[str, ...]) -> list[ArrayConfig]:
     """Sizes whose products alone do not exceed the device, with and without the memory to prefetch."""
     return [
-        ArrayConfig(rows=rows, cols=cols, lanes=lanes, prefetch=prefetch, logic_bits=logic_bits)
+        ArrayConfig(rows=rows, cols=cols, lanes=lanes, prefetch=prefetch, logic_bits=logic_bits, planes=planes)
         for rows in _ROWS
         for cols in _COLS
         for lanes in _LANES
         if rows * cols * lanes * 3 <= budget.lut4
         for prefetch, logic_bits in ((True, 1024), (False, 1024), (False, 4096))
+        for planes in ways
     ]
 
 

@@ -1,14 +1,16 @@
 """How a layer is folded onto an engine."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
+from rowloom.hw.mapping.send import Send
 from rowloom.hw.program import MAX_STRIDE
-from rowloom.model.layers import Conv2d, Linear, MaxPool2d
+from rowloom.model.layers import Add, Conv2d, Layer, Linear, Pool2d
 
-__all__ = ["Fold", "Window", "array_folds", "pool_fold", "window_of"]
+__all__ = ["Fold", "Window", "array_folds", "pool_fold", "spaced", "vector_fold", "window_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +35,24 @@ class Window:
     filters: int
 
 
-def window_of(layer: Conv2d | Linear | MaxPool2d, source: Layout, target: tuple[int, int, int]) -> Window:
-    """The window of a layer over the layout of its input."""
+def window_of(layer: Layer | Send, source: Layout, target: tuple[int, int, int]) -> Window:
+    """The window of a layer over the layout of its input; the taps of a sum are its maps."""
     height, width, filters = target
+    if isinstance(layer, Add | Send):
+        return Window(
+            rows=1,
+            taps=len(layer.inputs),
+            stride_y=1,
+            stride_x=1,
+            dilation_y=1,
+            dilation_x=0,
+            top=0,
+            left=0,
+            padded=False,
+            height=height,
+            width=width,
+            filters=filters,
+        )
     if isinstance(layer, Linear):
         return Window(
             rows=source.shape[0],
@@ -55,6 +72,7 @@ def window_of(layer: Conv2d | Linear | MaxPool2d, source: Layout, target: tuple[
         rows, taps = layer.weights.shape[1:3]
         dilation = layer.dilation
     else:
+        assert isinstance(layer, Pool2d)
         rows, taps = layer.kernel
         dilation = (1, 1)
     top, _, left, _ = layer.padding
@@ -97,6 +115,14 @@ class Fold:
         Kernel rows that a chunk takes in space.
     steps : int
         Rows drained from each chain after a block.
+    planes : int
+        Pairs of bit planes, one after the other.
+    period : int
+        Least cycles from block to block that the writer asks for.
+    further : int
+        Cycles that the last word's further planes take.
+    merged : bool
+        The rows of a chunk stand side by side in the lanes of one word.
     """
 
     sum_rows: bool
@@ -111,16 +137,20 @@ class Fold:
     words: int
     chunk_rows: int
     steps: int
+    planes: int = 1
+    period: int = 0
+    further: int = 0
+    merged: bool = False
 
     @property
     def accumulation(self) -> int:
         """Cycles in which a block accumulates."""
-        return self.chunks * self.taps * self.words
+        return self.planes * self.chunks * self.taps * self.words
 
     @property
     def bubbles(self) -> int:
-        """Idle cycles after a block, for the drain chains."""
-        return max(0, self.steps - self.accumulation)
+        """Idle cycles after a block, for the drain chains and the writer."""
+        return max(0, max(self.steps, self.period) - self.accumulation)
 
     @property
     def issue_cycles(self) -> int:
@@ -136,19 +166,33 @@ def _strip(window: Window, rows: int, cols: int, banks: int) -> int:
 
 
 def array_folds(
-    window: Window, source: Layout, config: ArrayConfig, *, chain: int, stacked: bool, banks: int
+    window: Window,
+    source: Layout,
+    config: ArrayConfig,
+    *,
+    chain: int,
+    stacked: bool,
+    banks: int,
+    planes: int = 1,
+    merge: bool = False,
 ) -> Iterator[Fold]:
-    """Every way to fold a window onto an array whose drain chains have ``chain`` rows."""
+    """Every way to fold a window onto an array whose drain chains have ``chain`` rows.
+
+    ``planes`` pairs of bit planes take turns; ``merge`` allows to put the rows of a chunk into one word, if they fit.
+    """
     group = config.group
     ways = []
     if stacked:
         if window.dilation_y == 1:
-            ways.append((True, 1, group))
+            ways.append((True, 1, group, False))
     else:
-        ways.append((False, 1, 1))
-        if 1 < group <= chain and window.dilation_y == 1 and window.rows > 1:
-            ways.append((True, group, group))
-    for sum_rows, rows_summed, chunk_rows in ways:
+        ways.append((False, 1, 1, False))
+        if group > 1 and window.dilation_y == 1 and window.rows > 1:
+            if group <= chain:
+                ways.append((True, group, group, False))
+            if merge and group * source.channels <= source.lanes:
+                ways.append((True, 1, group, True))
+    for sum_rows, rows_summed, chunk_rows, merged in ways:
         groups = chain // rows_summed
         filters = groups * config.drains
         strip = _strip(window, chunk_rows, config.cols, banks)
@@ -166,7 +210,37 @@ def array_folds(
                 words=source.words,
                 chunk_rows=chunk_rows,
                 steps=groups * rows_summed,
+                planes=planes,
+                merged=merged,
             )
+
+
+def spaced(fold: Fold, planes: int, *, word_emissions: int, used: int) -> Fold | None:
+    """A fold whose output words are stored as so many planes, one a cycle: none may follow another sooner.
+
+    Parameters
+    ----------
+    fold : Fold
+    planes : int
+    word_emissions : int
+        Emissions that fill a word.
+    used : int
+        Emissions of a pixel that hold channels.
+
+    Returns
+    -------
+    Fold
+        With as many idle cycles after each block as it takes; None where words of one block come
+        too fast.
+    """
+    complete = [n for n in range(used) if (n + 1) % word_emissions == 0 or n == used - 1]
+    complete.append(complete[0] + fold.blocks * fold.groups)  # of the next pixel
+    least = fold.accumulation + fold.bubbles
+    for period in range(least, least + planes):
+        times = [n // fold.groups * period + n % fold.groups * fold.rows_summed for n in complete]
+        if all(after - before >= planes for before, after in pairwise(times)):
+            return replace(fold, period=period, further=planes - 1)
+    return None
 
 
 def pool_fold(window: Window, source: Layout, config: ArrayConfig, *, banks: int) -> Fold:
@@ -185,4 +259,23 @@ def pool_fold(window: Window, source: Layout, config: ArrayConfig, *, banks: int
         words=1,
         chunk_rows=config.group,
         steps=1,
+    )
+
+
+def vector_fold(window: Window, source: Layout, config: ArrayConfig, *, banks: int) -> Fold:
+    """The fold of a layer on the vector path: a block is a channel word, a kernel row a chunk."""
+    strip = _strip(window, 1, config.cols, banks)
+    return Fold(
+        sum_rows=False,
+        rows_summed=1,
+        groups=config.lanes // config.drains,
+        strip=strip,
+        strips=-(-window.height // strip),
+        pixels=window.width,
+        blocks=source.words,
+        chunks=window.rows,
+        taps=window.taps,
+        words=1,
+        chunk_rows=1,
+        steps=config.lanes // config.drains,
     )

@@ -20,15 +20,20 @@ def program_words(
     layouts: Mapping[str, Layout],
 ) -> list[int]:
     """Words of the program memory."""
-    words = pack(input_fields(hardware), _input_record(hardware, layouts[network.input]))
-    last_input = max(i for i, step in enumerate(steps) if step.layer.input == network.input)
+    zero = next(step.zero for step in steps if network.input in step.inputs)
+    fields = input_fields(hardware)
+    record = _input_record(hardware, layouts[network.input]) | {"zero": zero & ((1 << hardware.input_bits) - 1)}
+    words = pack(fields, {name: record[name] for name in fields})
+    last_input = max(i for i, step in enumerate(steps) if network.input in step.inputs)
     releases = last_input if config.prefetch else len(steps) - 1
     for i, step in enumerate(steps):
         record = _layer_record(config, hardware, step, layouts) | {
+            "last_output": int(i == len(steps) - 1),
             "release_input": int(i == releases),
             "last": int(i == len(steps) - 1),
         }
-        words += pack(layer_fields(hardware), record)
+        fields = layer_fields(hardware)
+        words += pack(fields, {name: record[name] for name in fields})
     return words
 
 
@@ -56,19 +61,26 @@ def _input_record(hardware: Hardware, source: Layout) -> dict[str, int]:
 
 def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: Mapping[str, Layout]) -> dict[str, int]:
     fold, window = step.fold, step.window
-    layout = layouts[step.layer.input]
-    target = layouts.get(step.layer.output)
-    pool = step.spec is None
+    layout = layouts[step.inputs[0]]
+    target = None if step.final else layouts[step.layer.output]
+    pool = step.path == "pool"
     final = target is None
     mask = _address_mask(hardware)
     o_first, o_row = (target.base, target.row_words & mask) if target else (0, 0)
+    first_plane = step.planes.pairs[0].activations if step.planes and layout.planes else 0
     used = fold.blocks if pool else -(-window.filters // config.drains)
+    a_tap = window.dilation_x * layout.pixel_words
+    if len(step.inputs) > 1:  # from map to map
+        a_tap = layouts[step.inputs[1]].base - layout.base
+    # the words of a pixel that this step writes
+    target_words = -(-window.filters // config.lanes)
+    engines = (*hardware.arrays, *hardware.vectors)
     if pool:
         form = hardware.pooled.index((step.source.bits, step.source.signed))
     else:
         form = 0 if final else hardware.code_bits.index(step.target.bits)
     return {
-        "engine": hardware.pool if pool else hardware.arrays.index(step.array),
+        "engine": hardware.pool if pool else engines.index(step.array),
         "words": fold.words - 1,
         "taps": fold.taps - 1,
         "chunks": fold.chunks - 1,
@@ -87,23 +99,27 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "x_pixel": window.stride_x,
         "x_tap": window.dilation_x,
         "width": layout.width,
-        "a_first": (layout.base - window.left * layout.words) & mask,
-        "a_pixel": window.stride_x * layout.words & mask,
-        "a_tap": window.dilation_x * layout.words & mask,
-        "a_block": int(pool),
+        "pad": step.zero & ((1 << hardware.pad_bits) - 1) if step.pads else 0,
+        "a_first": (layout.base + first_plane - window.left * layout.pixel_words) & mask,
+        "a_pixel": window.stride_x * layout.pixel_words & mask,
+        "a_tap": a_tap & mask,
+        "a_block": int(step.path != "array"),
         "a_row": layout.row_words & mask,
-        "w_first": step.weight_base,
+        "w_first": step.weight_base + (step.planes.pairs[0].weights if step.planes else 0),
         "odd": 0 if pool else int(step.weights.odd),
+        **(_plane_record(hardware, step, layout) if hardware.plane_pairs else {}),
         "steps": fold.steps - 1,
         "rows": fold.rows_summed - 1,
         "emissions": fold.blocks * fold.groups - 1,
         "emissions_used": used - 1,
         "word_emissions": 0 if pool else config.lanes // config.drains - 1,
         "t_first": step.threshold_base,
-        "code_base": 0 if step.layer_post is None else step.target.code_min & ((1 << hardware.levels) - 1),
+        **({} if hardware.line else {"code_base": _code_base(hardware, step)}),
         "format": form,
         "o_first": o_first,
         "o_row": o_row,
+        "o_skip": target.pixel_words - target_words * target.word_planes if target else 0,
+        "o_word": target.word_planes if target else 1,
         "o_height": window.height,
         "strip": fold.strip,
         "to_results": int(final),
@@ -111,6 +127,40 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "argmax": int(step.argmax),
         "channels": window.filters - 1,
     }
+
+
+def _plane_record(hardware: Hardware, step: Step, layout: Layout) -> dict[str, int]:
+    """Fields of a layer that runs as bit planes, or does not beside others that do."""
+    fold, planes = step.fold, step.planes
+    positions = fold.accumulation // fold.planes
+    if planes is None:
+        return {
+            "planes": 0,
+            "p_first": 0,
+            "a_word": 1,
+            "w_word": 1,
+            "w_block": positions & _weight_mask(hardware),
+            "solid": 0,
+            **({"merged": 0} if hardware.merges else {}),
+        }
+    back = planes.pairs[0].weights - planes.pairs[-1].weights
+    return {
+        "planes": fold.planes - 1,
+        "p_first": step.pair_base,
+        "a_word": layout.word_planes,
+        "w_word": planes.stored,
+        "w_block": positions * planes.stored + back & _weight_mask(hardware),
+        "solid": int(planes.solid),
+        **({"merged": int(fold.merged)} if hardware.merges else {}),
+    }
+
+
+def _weight_mask(hardware: Hardware) -> int:
+    return (1 << hardware.weight_address_bits) - 1
+
+
+def _code_base(hardware: Hardware, step: Step) -> int:
+    return 0 if step.layer_post is None else step.target.code_min & ((1 << hardware.levels) - 1)
 
 
 def _address_mask(hardware: Hardware) -> int:

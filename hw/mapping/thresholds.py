@@ -3,16 +3,21 @@
 import numpy as np
 
 from rowloom.hw.config import ArrayConfig
+from rowloom.hw.mapping.rising import thresholds_of
 from rowloom.hw.mapping.steps import Step
 
 __all__ = ["sum_span", "threshold_tables", "threshold_words"]
 
+#: Beyond every sum.
+_FAR = 1 << 56
+
 
 def sum_span(step: Step, group: int) -> tuple[int, int]:
     """Least and greatest sum of a filter as it leaves the drain, in the units' offset form."""
-    array = step.array
-    low, high = array.spec.word_range(array.lanes * (group if array.stacked else 1))
-    scale = step.fold.accumulation * step.fold.rows_summed << array.spec.shift
+    if step.path == "vector":
+        return step.span
+    low, high = step.row_range(group)
+    scale = step.fold.rows_summed << step.array.spec.shift
     return low * scale, high * scale
 
 
@@ -33,26 +38,26 @@ def threshold_tables(step: Step, config: ArrayConfig, levels: int) -> tuple[np.n
     count = emissions * config.drains
     table = np.full((count, (1 << levels) - 1), high + 1, np.int64)
     falls = np.zeros(count, np.int64)
-    offsets = step.weights.offsets - (0 if step.layer.bias is None else step.layer.bias)
-    filters = len(offsets)
-    post = step.layer_post
-    if post is None:
-        table[:filters] = offsets[:, None]
+    offsets = step.weights.offsets - (0 if step.layer.bias is None else np.asarray(step.layer.bias) << step.scale)
+    places = step.places
+    if step.layer_post is None:
+        table[places] = offsets[:, None]
     else:
-        values = np.asarray(post.values, np.int64)
-        falling = np.asarray(post.direction) < 0
+        values, direction = thresholds_of(step.layer, step.bounds, step.target)
+        falling = direction < 0
         # -sum >= v is the contrary of sum >= 1 - v: the order of falling thresholds turns round
         rising = np.where(falling[:, None], 1 - values[:, ::-1], values)
+        rising = np.clip(rising, -_FAR, _FAR) << step.scale
         rising = np.clip(rising + offsets[:, None], low, high + 1)
         given = rising.shape[1]
-        table[:filters, :given] = rising
-        for m in np.flatnonzero(falling):
-            table[m] = low
-            table[m, table.shape[1] - given :] = rising[m]
-        falls[:filters] = falling
         # filters that the layer does not have give code 0, whatever the least code
         if step.target.code_min:
-            table[filters:, : -step.target.code_min] = low
+            table[np.setdiff1d(np.arange(count), places), : -step.target.code_min] = low
+        table[places, :given] = rising
+        for m in np.flatnonzero(falling):
+            table[places[m]] = low
+            table[places[m], table.shape[1] - given :] = rising[m]
+        falls[places] = falling
     return table.reshape(emissions, config.drains, -1), falls.reshape(emissions, config.drains)
 
 

@@ -7,8 +7,11 @@ import numpy as np
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.fold import Fold, Window
+from rowloom.hw.mapping.planes import Planes
 from rowloom.hw.parameters import ArrayParameters
+from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Conv2d, Linear
+from rowloom.model.operation import Operation
 
 __all__ = ["RowWeights", "row_weights"]
 
@@ -20,7 +23,8 @@ class RowWeights:
     Parameters
     ----------
     words : int64 [rows, depth, products]
-        Weight codes of each row of processing elements.
+        Weight codes of each row of processing elements; of a layer that runs as bit planes, all planes
+        of a word follow each other.
     offsets : int64 [M]
         What the units add to each filter's sum beside its products.
     odd : bool
@@ -42,47 +46,137 @@ def row_weights(
     fold: Fold,
     array: ArrayParameters,
     config: ArrayConfig,
+    planes: Planes | None = None,
+    *,
+    places: np.ndarray | None = None,
+    zero: int = 0,
 ) -> RowWeights:
-    """Lay the weights of a layer into the rows of an array, for its fold."""
+    """Lay the weights of a layer into the rows of an array, for its fold; as bit planes if it runs so.
+
+    Parameters
+    ----------
+    places : int64 [M], optional
+        Place of each filter's code in an output pixel. Default: filter m at place m.
+    zero : int
+        Activation code that means 0, which padding holds.
+    """
     spec = array.spec
-    codes = np.asarray(layer.weights, np.int64)  # [M, R, S, C]
+    codes = _dense(layer)  # [M, R, S, C]
     if source.packed:
         codes = codes.reshape(*codes.shape[:2], 1, -1)
     filters, rows, taps, channels = codes.shape
     lanes, words = source.lanes, source.words
-    absent_last = words * lanes - channels
+    places = np.arange(filters) if places is None else places
+    here = np.zeros(words * lanes, bool)
+    here[source.places] = True
+    absent_of = lanes - here.reshape(words, lanes).sum(1)
 
     # Kernel rows in chunks, channels in words; lanes without a channel hold the unit's fill.
     tall = fold.chunks * fold.chunk_rows
-    filled = np.empty((filters, tall, taps, words * lanes), np.int64)
-    filled[..., :channels] = 0
-    filled[..., channels:] = spec.fill(absent_last)
-    filled[:, :rows, :, :channels] = codes
-    if array.stacked:
-        filled[:, rows:] = spec.fill(lanes * words)
-    filled = filled.reshape(filters, fold.chunks, fold.chunk_rows, taps, words, lanes)
-    absent = np.zeros((fold.chunks, fold.chunk_rows, taps, words), np.int64)
-    absent[..., -1] = absent_last
-    live = (np.arange(tall) < rows).reshape(fold.chunks, fold.chunk_rows, 1, 1)
+    solid = planes is not None and planes.solid
+    bits = codes[..., None] if planes is None else planes.split(codes)
+    stored = bits.shape[-1]
+    filled = np.full((filters, tall, taps, words * lanes, stored), int(solid), np.int64)
+    if not solid:
+        for word, absent in enumerate(absent_of):
+            spare = word * lanes + np.flatnonzero(~here[word * lanes : (word + 1) * lanes])
+            filled[..., spare, :] = spec.fill(int(absent))[:, None]
+    filled[:, :rows, :, source.places] = bits
+    if array.stacked or array.live_padding:
+        filled[:, rows:] = np.tile(spec.fill(lanes), words)[:, None]
+    filled = filled.reshape(filters, fold.chunks, fold.chunk_rows, taps, words, lanes, stored)
+    filled = filled.swapaxes(-1, -2)
+    absent = np.zeros((fold.chunks, fold.chunk_rows, taps, words, 1), np.int64)
+    absent[:] = absent_of[:, None]
+    live = (np.arange(tall) < rows).reshape(fold.chunks, fold.chunk_rows, 1, 1, 1)
+    if array.live_padding:  # rows beyond the kernel are live too, with no channel in any lane
+        absent = np.where(live, absent, lanes)
+        live = np.ones_like(live)
+    owed = np.zeros(filters, np.int64)
+    if zero:
+        owed = zero * _seen(layer, array, filled, here, live, padded=window.padded)
     if array.stacked:  # the rows of a chunk stand side by side in one word
-        filled = filled.transpose(0, 1, 3, 4, 2, 5).reshape(filters, fold.chunks, 1, taps, words, -1)
+        filled = filled.transpose(0, 1, 3, 4, 5, 2, 6).reshape(filters, fold.chunks, 1, taps, words, stored, -1)
         absent = absent.sum(1, keepdims=True)
         live = live.any(1, keepdims=True)
 
-    offsets = spec.offset(filled, absent)
-    dead = spec.dead_offset(filled, absent)
-    needs_half = window.padded and not np.array_equal(offsets, np.broadcast_to(dead, offsets.shape))
-    total = np.where(live, offsets, dead).reshape(filters, -1).sum(1)
+    if fold.merged:  # the rows of a chunk stand side by side in the lanes that hold channels
+        rows_apart = filled
+        filled = np.full_like(rows_apart[:, :, :1], int(solid))
+        for j in range(fold.chunk_rows):
+            filled[:, :, 0, ..., j * channels : (j + 1) * channels] = rows_apart[:, :, j, ..., :channels]
+        live = live.any(1, keepdims=True)
+        absent = absent[:, :1]
+
+    if solid:  # what single bits of 0 everywhere give: each agrees with a weight of 0
+        offsets = dead = 2 * (filled == 0).sum(-1)
+    else:
+        offsets = spec.offset(filled, absent)
+        dead = spec.dead_offset(filled, absent)
+    needs_half = (
+        window.padded and not array.live_padding and not np.array_equal(offsets, np.broadcast_to(dead, offsets.shape))
+    )
+    times = 1 if planes is None else planes.coefficients
+    total = (np.where(live, offsets, dead) * times).reshape(filters, -1).sum(1) + owed
 
     # Filter m = (block * groups + sum) * drains + chain; row of the chain = sum * rows_summed + j.
-    # [block, group, chain, chunk, j, tap, word, product] -> [(group, j, chain) = row, time, product]
+    # [block, group, chain, chunk, j, tap, word, plane, product] -> [(group, j, chain) = row, time, product]
     count = fold.blocks * fold.groups * config.drains
-    padded = np.zeros((count, *filled.shape[1:]), np.int64)
-    padded[:filters] = filled
+    padded = np.full((count, *filled.shape[1:]), int(solid), np.int64)
+    padded[places] = filled
     in_space = padded.shape[2]
     padded = padded.reshape(fold.blocks, fold.groups, config.drains, *padded.shape[1:])
-    time = fold.blocks * fold.accumulation
-    by_row = padded.transpose(1, 4, 2, 0, 3, 5, 6, 7).reshape(fold.groups * in_space * config.drains, time, -1)
+    time = fold.blocks * fold.accumulation // fold.planes * stored
+    by_row = padded.transpose(1, 4, 2, 0, 3, 5, 6, 7, 8).reshape(fold.groups * in_space * config.drains, time, -1)
     laid = np.zeros((array.rows, time, by_row.shape[-1]), np.int64)
     laid[: len(by_row)] = by_row
-    return RowWeights(words=laid, offsets=total, odd=bool(absent_last % 2), needs_half=bool(needs_half))
+    if needs_half and (absent_of[:-1] % 2).any():
+        raise RowloomError(layer.name, "pads words of an odd number of channels", "only the last word may have one")
+    odd = not solid and bool(absent_of[-1] % 2)
+    return RowWeights(words=laid, offsets=total, odd=odd, needs_half=bool(needs_half))
+
+
+def _dense(layer: Conv2d | Linear) -> np.ndarray:
+    """Weight codes int64 [M, R, S, C]; channels of other groups weigh 0."""
+    codes = np.asarray(layer.weights, np.int64)
+    if isinstance(layer, Linear) or layer.groups == 1:
+        return codes
+    if layer.operation is not Operation.MULTIPLY:
+        raise RowloomError(layer.name, f"has {layer.groups} groups of distances", "groups need products")
+    try:
+        nothing = int(layer.weight_encoding.encode(0))
+    except RowloomError:
+        raise RowloomError(
+            layer.name, f"has {layer.groups} groups of {layer.weight_encoding} weights", "groups need a weight of 0"
+        ) from None
+    filters, rows, taps, channels = codes.shape
+    dense = np.full((filters, rows, taps, layer.groups * channels), nothing, np.int64)
+    for group, members in enumerate(np.split(np.arange(filters), layer.groups)):
+        dense[members, :, :, group * channels : (group + 1) * channels] = codes[members]
+    return dense
+
+
+def _seen(
+    layer: Conv2d | Linear,
+    array: ArrayParameters,
+    filled: np.ndarray,
+    here: np.ndarray,
+    live: np.ndarray,
+    *,
+    padded: bool,
+) -> np.ndarray:
+    """Sum int64 [M] of the weights that meet the code that means 0, where a value is that of a bare code less it.
+
+    A padded word holds that code in every lane, a live one only where there are channels: the weights of the
+    other lanes must make no difference.
+    """
+    values = array.weights.decode(filled)  # [M, chunk, row, tap, word, plane, lane]
+    of_word = here.reshape(filled.shape[-3], 1, -1)
+    beside = (values * ~of_word).sum(-1)
+    if padded and beside.any():
+        raise RowloomError(
+            layer.name,
+            f"pads with {array.activations} codes, and {array.weights} weights of lanes without a channel count",
+            f"channels must be a multiple of {array.lanes}",
+        )
+    return np.where(live, (values * of_word).sum(-1), values.sum(-1)).reshape(len(filled), -1).sum(1)

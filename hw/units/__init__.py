@@ -2,49 +2,65 @@
 
 from collections.abc import Sequence
 
+from rowloom.hw.units.adder_spec import AdderSpec
 from rowloom.hw.units.bitplane_spec import BitplaneSpec
+from rowloom.hw.units.nearest import no_unit
 from rowloom.hw.units.sign_spec import SignSpec
 from rowloom.hw.units.spec import UnitSpec
 from rowloom.hw.units.term_spec import LutSpec, MultiplySpec, QuinarySpec, ShiftSpec, TernarySpec
 from rowloom.hw.units.xnor_spec import XnorSpec
 from rowloom.model.encodings import Encoding
-from rowloom.model.errors import RowloomError
+from rowloom.model.operation import Operation
 
 __all__ = ["SPECS", "UnitSpec", "make_unit", "unit_for"]
 
 #: Every unit, in the order of preference.
 SPECS: dict[str, type[UnitSpec]] = {
     spec.NAME: spec
-    for spec in (XnorSpec, SignSpec, TernarySpec, QuinarySpec, ShiftSpec, LutSpec, MultiplySpec, BitplaneSpec)
+    for spec in (
+        XnorSpec,
+        SignSpec,
+        TernarySpec,
+        QuinarySpec,
+        ShiftSpec,
+        LutSpec,
+        MultiplySpec,
+        BitplaneSpec,
+        AdderSpec,
+    )
 }
 
 
-def unit_for(weights: Encoding, activations: Encoding, prefer: Sequence[str] = ()) -> type[UnitSpec]:
-    """The unit that multiplies weights and activations of these encodings.
+def unit_for(
+    weights: Encoding,
+    activations: Encoding,
+    prefer: Sequence[str] = (),
+    operation: Operation = Operation.MULTIPLY,
+) -> type[UnitSpec]:
+    """The unit for weights and activations of these encodings.
 
     Parameters
     ----------
     weights, activations : Encoding
     prefer : sequence of str
         Units to take before all others, where they accept the encodings.
+    operation : Operation
+        What is summed.
 
     Raises
     ------
     RowloomError
-        If there is none; names both encodings and what the units take.
+        If there is none; names both encodings and the nearest pair for which there is one.
     """
     for spec in (*(SPECS[name] for name in prefer), *SPECS.values()):
-        if spec.accepts(weights, activations):
+        if spec.OPERATION is operation and spec.accepts(weights, activations):
             return spec
-    raise RowloomError(
-        f"{weights} weights x {activations} activations",
-        "no arithmetic unit multiplies them",
-        "units exist for " + "; ".join(spec.TAKES for spec in SPECS.values()),
-    )
+    raise no_unit(SPECS.values(), weights, activations, operation)
 
 
 def make_unit(spec, *, lanes):
     """The gates of a unit; imports them only now."""
+    from rowloom.hw.units.adder import AdderUnit
     from rowloom.hw.units.bitplane import BitplaneUnit
     from rowloom.hw.units.lut import LutUnit
     from rowloom.hw.units.multiply import MultiplyUnit
@@ -63,5 +79,6 @@ def make_unit(spec, *, lanes):
         "lut": LutUnit,
         "multiply": MultiplyUnit,
         "bitplane": BitplaneUnit,
+        "adder": AdderUnit,
     }
     return units[spec.NAME](lanes=lanes, spec=spec)

@@ -5,7 +5,7 @@ from amaranth import Cat
 
 from rowloom.hw.units.terms import TermUnit
 from rowloom.hw.units.tree import registered
-from rowloom.hw.units.value import table
+from rowloom.hw.units.value import code_of, known, table
 
 __all__ = ["LutUnit"]
 
@@ -22,20 +22,11 @@ class LutUnit(TermUnit):
         entries = []
         for w in range(1 << weights.bits):
             for a in range(1 << activations.bits):
-                known = _known(w, weights) and _known(a, activations)
-                entries.append(self._entry(_code(w, weights), _code(a, activations)) if known else 0)
+                codes = known(w, weights) and known(a, activations)
+                entries.append(self._entry(code_of(w, weights), code_of(a, activations)) if codes else 0)
         entry = table(m, Cat(self.activation(lane), self.weight(lane)), entries, name=f"product_{lane}")
         return registered(m, entry, name=f"term_{lane}")
 
     def _entry(self, weight, activation):
         product = int(self.spec.weights.decode(weight)) * int(self.spec.activations.decode(activation))
         return product - int(self.spec.owed(np.array(weight)))
-
-
-def _code(bits, encoding):
-    """The code that these bits are."""
-    return bits - (1 << encoding.bits) if encoding.signed and bits >> (encoding.bits - 1) else bits
-
-
-def _known(bits, encoding):
-    return encoding.code_min <= _code(bits, encoding) <= encoding.code_max

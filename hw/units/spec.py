@@ -6,7 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from rowloom.hw.units.nearest import refusal
 from rowloom.model.encodings import Encoding
+from rowloom.model.operation import Operation
 
 __all__ = ["UnitSpec"]
 
@@ -16,7 +18,8 @@ class UnitSpec(ABC):
     """Facts of one kind of unit, for one pair of encodings.
 
     A unit returns ``sum`` with ``sum << shift == products + offset``: ``shift`` low zero bits are
-    not computed, and ``offset`` is known from the weights.
+    not computed, and ``offset`` is known from the weights. A *product* is what the unit's operation makes
+    of an activation and a weight.
 
     Parameters
     ----------
@@ -24,10 +27,18 @@ class UnitSpec(ABC):
         What the codes mean.
     half : bool
         Whether the unit carries the half bit (see :class:`rowloom.hw.units.xnor_spec.XnorSpec`).
+
+    Raises
+    ------
+    RowloomError
+        If the unit does not take the pair; names the nearest one that it takes.
     """
 
     #: Name in reports, and key of the unit table.
     NAME: ClassVar[str]
+
+    #: What the unit sums.
+    OPERATION: ClassVar[Operation] = Operation.MULTIPLY
 
     #: What the unit takes, for errors.
     TAKES: ClassVar[str]
@@ -35,6 +46,10 @@ class UnitSpec(ABC):
     weights: Encoding
     activations: Encoding
     half: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.accepts(self.weights, self.activations):
+            raise refusal(type(self), self.weights, self.activations)
 
     @staticmethod
     @abstractmethod

@@ -4,7 +4,17 @@ from amaranth import Cat, Const, Mux, Signal
 
 from rowloom.model.encodings import Binary, Codebook, DoReFa, PowerOfTwo, Uniform
 
-__all__ = ["table", "value_of"]
+__all__ = ["code_of", "known", "table", "value_of"]
+
+
+def code_of(bits, encoding):
+    """The code that these bits are."""
+    return bits - (1 << encoding.bits) if encoding.signed and bits >> (encoding.bits - 1) else bits
+
+
+def known(bits, encoding):
+    """Whether these bits are a code at all."""
+    return encoding.code_min <= code_of(bits, encoding) <= encoding.code_max
 
 
 def value_of(m, code, encoding, *, name):

@@ -17,16 +17,17 @@ class TrainedTernaryWeight(Quantizer):
     """+p, 0 or -n: two trained scales, of which the integers p and n keep the ratio.
 
     Norm and thresholds absorb any scale that both signs have in common, so only the ratio of the two matters. It is
-    kept in integers all the time: the greater scale is ``limit`` and the other the nearest integer in proportion, at
-    least 1. Training sees that ratio and adjusts everything else to it, so nothing is rounded afterwards.
+    kept in integers all the time: the greater scale is 2^bits - 1 and the other the nearest integer in proportion, at
+    least 1. Training sees that ratio and adjusts everything else to it, so nothing is rounded afterwards. Every bit
+    halves the error of the ratio, and makes products and sums a bit wider.
 
     Gradients are the paper's: that of a scale is the sum over its weights; that of a latent weight is multiplied by
     its scale, or by 1 where it is zero. Latent weights are kept in -1 to 1.
 
     Parameters
     ----------
-    limit : int
-        Greater of p and n, 1 to 127.
+    bits : int
+        Width of p and n, 1 to 16: the ratio is kept in 2^bits - 1 parts, sevenths by default.
 
     References
     ----------
@@ -36,11 +37,11 @@ class TrainedTernaryWeight(Quantizer):
     LEAST = 1e-2
     """No scale falls below this."""
 
-    def __init__(self, limit: int = 7) -> None:
+    def __init__(self, bits: int = 3) -> None:
         super().__init__()
-        if type(limit) is not int or not 1 <= limit <= 127:
-            raise RowloomError("TrainedTernaryWeight", f"limit must be 1 to 127, not {limit!r}")
-        self.limit = limit
+        if type(bits) is not int or not 1 <= bits <= 16:
+            raise RowloomError("TrainedTernaryWeight", f"bits must be 1 to 16, not {bits!r}")
+        self.bits = bits
         self.positive = nn.Parameter(torch.ones(()))
         self.negative = nn.Parameter(torch.ones(()))
 
@@ -48,7 +49,7 @@ class TrainedTernaryWeight(Quantizer):
     def ratio(self) -> tuple[int, int]:
         """p and n."""
         positive, negative = self.positive.item(), self.negative.item()
-        unit = max(positive, negative) / self.limit
+        unit = max(positive, negative) / ((1 << self.bits) - 1)
         return max(1, round(positive / unit)), max(1, round(negative / unit))
 
     @property

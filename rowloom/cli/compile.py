@@ -27,5 +27,7 @@ def command(network: str, json_file: str | None, **array: Any) -> None:
         total=("all", "", content["macs"], content["cycles"], content["utilization"]),
     )
     output.line("array: " + ", ".join(f"{name} {value}" for name, value in content["config"].items()))
+    if content["choice"]:
+        output.line(f"chosen: {content['choice']}")
     output.line("estimated cost: " + ", ".join(f"{value:,} {name}" for name, value in content["cost"].items()))
     output.json(content)

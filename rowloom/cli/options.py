@@ -41,6 +41,13 @@ def array_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--unit", "units", multiple=True, metavar="U", help="Prefer this arithmetic unit; may be repeated."
             ),
+            click.option(
+                "--planes",
+                type=click.Choice(["auto", "always", "never"]),
+                default="auto",
+                show_default=True,
+                help="Run layers of several bits as bit planes on the xnor array; auto: by LUTs x cycles.",
+            ),
             click.option("--no-prefetch", is_flag=True, help="Do not load an image while another is computed."),
             click.option("--board", metavar="B", help="Size the array for a board instead; see rowloom boards."),
             click.option(
@@ -66,6 +73,7 @@ def design_for(
     drains: int | None = None,
     input_lanes: int | None = None,
     units: tuple[str, ...] = (),
+    planes: str = "auto",
     no_prefetch: bool = False,
     board: str | None = None,
     goal: str = "balanced",
@@ -105,8 +113,9 @@ def design_for(
             **finer,
             prefetch=not no_prefetch,
             units=units,
+            planes=planes,
         )
         return rowloom.compile(net, config)
     if board is not None:
-        return rowloom.compile(net, rowloom.fit(net, board, goal, clock_mhz=clock_mhz))
-    return rowloom.compile(net, DEFAULT)
+        return rowloom.compile(net, rowloom.fit(net, board, goal, clock_mhz=clock_mhz, planes=planes))
+    return rowloom.compile(net, replace(DEFAULT, planes=planes))

@@ -42,10 +42,11 @@ ACTIVATIONS = (
 )
 
 
-def pairs(unit):
+def pairs(unit, prefer=()):
     """Specs of every pair of these encodings that the table gives to a unit."""
     kind = SPECS[unit]
-    found = [kind(weights=w, activations=a) for w in WEIGHTS for a in ACTIVATIONS if unit_for(w, a) is kind]
+    every = [(w, a) for w in WEIGHTS for a in ACTIVATIONS if kind.accepts(w, a)]
+    found = [kind(weights=w, activations=a) for w, a in every if unit_for(w, a, prefer, kind.OPERATION) is kind]
     assert found
     return found
 

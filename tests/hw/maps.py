@@ -19,6 +19,11 @@ def store(layout, codes):
             for word in range(layout.words):
                 lanes = pixel[word * layout.lanes : (word + 1) * layout.lanes]
                 value = sum((int(code) & mask) << (i * layout.bits) for i, code in enumerate(lanes))
-                address = layout.base + y // layout.banks * layout.row_words + x * layout.words + word
-                banks[y % layout.banks][address] = value
+                address = layout.base + y // layout.banks * layout.row_words
+                if not layout.planes:
+                    banks[y % layout.banks][address + x * layout.words + word] = value
+                    continue
+                for bit in range(layout.bits):
+                    plane = sum((int(code) >> bit & 1) << i for i, code in enumerate(lanes))
+                    banks[y % layout.banks][address + (x * layout.words + word) * layout.bits + bit] = plane
     return banks

@@ -8,7 +8,8 @@ from rowloom.hw import ArrayConfig
 from rowloom.model.encodings import Binary, Encoding, Uniform
 from rowloom.model.layers import ArgMax, Conv2d, Layer, Linear, MaxPool2d
 from rowloom.model.network import Network, Tensor
-from rowloom.model.post import Thresholds
+from rowloom.model.operation import Operation
+from rowloom.model.post import Requantize, Thresholds
 
 BINARY = Binary()
 BYTES = Uniform(bits=8, signed=False)
@@ -17,16 +18,23 @@ SUMS = Uniform(bits=32, signed=True)
 
 @dataclass(frozen=True, kw_only=True)
 class Conv:
-    """A convolution to be made: ``padding`` is top, bottom, left, right; it gives ``codes`` unless it is told sums."""
+    """A convolution to be made: ``padding`` is top, bottom, left, right; it gives ``codes`` unless it is told sums.
+
+    ``post`` is "scattered" thresholds, thresholds on a "line", or "requantize" with a zero point at the least code,
+    or "requantize-middle" with one between the least and the greatest.
+    """
 
     filters: int
     kernel: tuple[int, int] = (3, 3)
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilation: tuple[int, int] = (1, 1)
+    pad_value: int | None = None
+    operation: Operation = Operation.MULTIPLY
     bias: bool = False
     weights: Encoding = BINARY
     codes: Encoding = BINARY
+    post: str = "scattered"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +42,11 @@ class Dense:
     """A linear layer to be made."""
 
     filters: int
+    operation: Operation = Operation.MULTIPLY
     bias: bool = False
     weights: Encoding = BINARY
     codes: Encoding = BINARY
+    post: str = "scattered"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +104,7 @@ def make_network(specs, *, shape, encoding=BYTES, raw=True, argmax=False, seed=0
                 name="trial", tensors=(*tensors, tensor), layers=(*layers, sums), input="input", outputs=(name,)
             )
             reached = trial.run(samples, keep="all")[name].reshape(-1, shape[2])
-            sums = _weighted(rng, spec, name, source, _thresholds(rng, reached, spec.codes), sums.weights, sums.bias)
+            sums = _weighted(rng, spec, name, source, _post(rng, reached, spec), sums.weights, sums.bias)
             tensor = Tensor(name=name, shape=shape, encoding=spec.codes)
         tensors.append(tensor)
         layers.append(sums)
@@ -114,11 +124,32 @@ def _weighted(rng, spec, name, source, post, weights=None, bias=None):
         bias = rng.integers(-9, 10, spec.filters) if spec.bias else None
     given = {
         "name": name, "input": source.name, "output": name, "weights": weights, "weight_encoding": spec.weights,
-        "bias": bias, "post": post,
+        "bias": bias, "post": post, "operation": spec.operation,
     }  # fmt: skip
     if isinstance(spec, Dense):
         return Linear(**given)
-    return Conv2d(**given, stride=spec.stride, padding=spec.padding, dilation=spec.dilation)
+    return Conv2d(**given, stride=spec.stride, padding=spec.padding, dilation=spec.dilation, pad_value=spec.pad_value)
+
+
+def _post(rng, reached, spec):
+    """What turns the sums [samples, M] into codes, most of which some sum reaches."""
+    if spec.post == "scattered":
+        return _thresholds(rng, reached, spec.codes)
+    least, greatest = reached.min(axis=0), reached.max(axis=0)
+    levels = spec.codes.code_max - spec.codes.code_min
+    step = np.maximum(greatest - least, 1) / levels * rng.uniform(0.7, 1.1, len(least))
+    if spec.post == "line":
+        direction = rng.choice([-1, 1], len(least)).astype(np.int8)
+        first = np.where(direction > 0, least, -greatest) + step * rng.uniform(0.3, 2, len(least))
+        values = np.ceil(first[:, None] + step[:, None] * np.arange(levels)).astype(np.int64)
+        return Thresholds(values=values, direction=direction)
+    if spec.post == "requantize":  # only rising sums show: as behind a ReLU
+        zero_point, step = spec.codes.code_min, step / 2
+    else:
+        zero_point = int(spec.codes.code_min + levels * rng.uniform(0.3, 0.7))
+    mantissa, exponent = np.frexp(1 / step)
+    multiplier = np.minimum((mantissa * (1 << 31)).astype(np.int64), (1 << 31) - 1)
+    return Requantize(multiplier=multiplier, shift=exponent.astype(np.int64), output_zero_point=zero_point)
 
 
 def _thresholds(rng, reached, codes):

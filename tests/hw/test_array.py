@@ -71,6 +71,28 @@ def test_chains_deliver_every_rows_sum(parameters, drains, group):
                 assert seen[at + 1 + row][f"sum_{k}_{q}"] == want, (i, p, q)
 
 
+def test_merged_rows_stand_side_by_side():
+    """The low lanes of all streams in every row; without ``merge`` each row's own stream."""
+    parameters = array_parameters(rows=3, lanes=8, planes=True, merged=2)
+    array = ProcessingArray(parameters=parameters, cols=2, group=3, drains=1, stream_bits=8)
+    rng = np.random.default_rng(1)
+    inputs, want = [], []
+    for t in range(20):
+        merge = t % 2
+        codes = rng.integers(0, 2, (2, 3, 8))
+        weights = rng.integers(0, 2, (3, 8))
+        if merge:
+            codes[..., 2:] = 0
+        given = {"accumulate": 1, "capture": 1, "merge": merge}
+        given |= {f"stream_{j}_{q}": pack(codes[q, j]) for q in range(2) for j in range(3)}
+        given |= {f"live_{j}_{q}": 1 for q in range(2) for j in range(3)}
+        inputs.append(given | {f"weights_{p}": pack(weights[p]) for p in range(3)})
+        words = [np.concatenate([*codes[q, :, :2], [0, 0]]) if merge else codes[q, 0] for q in range(2)]
+        want.append([int((word == weights[0]).sum()) for word in words])
+    seen = trace(array, inputs, ["sum_0_0", "sum_0_1"], extra=array.latency + 1)
+    assert [list(cycle.values()) for cycle in seen[array.latency + 1 :]] == want
+
+
 def test_latency_is_the_units():
     array = ProcessingArray(parameters=array_parameters(lanes=32), cols=1, group=2, drains=2, stream_bits=32)
     trace(array, [{}], [])

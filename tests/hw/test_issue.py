@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 from amaranth.lib import data
@@ -6,7 +7,9 @@ from amaranth.lib import data
 from rowloom.hw import ArrayConfig
 from rowloom.hw import compile as compile_network
 from rowloom.hw.issue import IssueNest
+from rowloom.hw.mapping.planes import planes_for
 from rowloom.hw.program import layer_fields
+from rowloom.model.encodings import DoReFa, Ternary, Uniform
 from rowloom.model.layers import Linear, MaxPool2d
 from tests.hw.cycles import run
 from tests.hw.machines import raw, records
@@ -28,6 +31,19 @@ CASES = {
         (9, 6, 1),
     ),
     "one-row": ([Conv(filters=3, kernel=(1, 3), padding=(0, 0, 1, 1)), Dense(filters=5)], (1, 9, 1)),
+    "planes": (
+        [
+            Conv(filters=7, padding=(1, 1, 1, 1), codes=Uniform(bits=3, signed=True)),
+            Conv(filters=9, padding=(1, 1, 1, 1), weights=Ternary(), codes=Uniform(bits=2, signed=False)),
+            Conv(filters=5, kernel=(5, 2), stride=(2, 1), weights=DoReFa(2), codes=Uniform(bits=2, signed=False)),
+            Conv(filters=3, kernel=(1, 1), weights=Uniform(bits=3, signed=True)),
+        ],
+        (9, 5, 1),
+    ),
+    "planes-beside-others": (
+        [Conv(filters=9, kernel=(2, 2)), Conv(filters=4), Pool(), Conv(filters=3, padding=(1, 1, 1, 1))],
+        (9, 8, 2),
+    ),
     "far-stride": ([Conv(filters=3, kernel=(2, 2), stride=(9, 8))], (20, 12, 1)),
 }
 ARRAYS = {
@@ -40,7 +56,7 @@ ARRAYS = {
 def nest(design, i):
     """What a layer reads, word by word, from its shapes alone: a list of cycles, None for an idle one.
 
-    A cycle is (first, last, odd, weight address, {(j, q): (bank, address) or None for padding}).
+    A cycle is (first, last, odd, double, weight address, {(j, q): (bank, address) or None for padding}).
     """
     plan, layer = design.layers[i], design.network.layers[i]
     fold, layout = plan.fold, design.layout(layer.input)
@@ -51,12 +67,21 @@ def nest(design, i):
     stride = (1, 1) if dense else (layer.stride[0], 1 if layout.packed else layer.stride[1])
     dilation = (1, 1) if dense or pool else layer.dilation
     height = design.network.tensor(layer.output).shape[0]
-    base = sum(other.fold.blocks * other.fold.accumulation for other in design.layers[:i] if other.unit == plan.unit)
+    base = sum(weight_words(design, other) for other in range(i) if design.layers[other].unit == plan.unit)
+    planes = taken_apart(design, i)
+    pairs = planes.pairs if planes else [None]
+    stored = planes.stored if planes else 1
     spare = layout.words * layout.lanes - layout.channels
     for strip, pixel in itertools.product(range(fold.strips), range(fold.pixels)):
         for block in range(fold.blocks):
-            inner = list(itertools.product(range(fold.chunks), range(fold.taps), range(fold.words)))
-            for n, (chunk, tap, word) in enumerate(inner):
+            window = list(itertools.product(range(fold.chunks), range(fold.taps), range(fold.words)))
+            inner = [(p, *place) for p in range(len(pairs)) for place in enumerate(window)]
+            assert len(inner) == fold.accumulation
+            for n, (p, position, (chunk, tap, word)) in enumerate(inner):
+                pair, weight = pairs[p], base + (block * len(window) + position) * stored
+                double = int(p > 0 and position == 0 and pair.exponent < pairs[p - 1].exponent)
+                if pair:
+                    weight += pair.weights
                 streams = {}
                 for q, j in itertools.product(range(fold.strip), range(design.hardware.group)):
                     if strip * fold.strip + q >= height:
@@ -69,11 +94,29 @@ def nest(design, i):
                         streams[j, q] = None
                         continue
                     at = x * layout.words + (block if pool else word)
+                    if layout.planes:
+                        at = at * layout.bits + pair.activations
                     streams[j, q] = y % layout.banks, layout.base + y // layout.banks * layout.row_words + at
                 odd = int(not pool and word == layout.words - 1 and spare % 2)
-                yield int(n == 0), int(n == len(inner) - 1), odd, base + block * len(inner) + n, streams
+                if planes and planes.solid:  # no word is dead
+                    odd = 0
+                yield int(n == 0), int(n == len(inner) - 1), odd, double, weight, streams
             for _ in range(fold.bubbles):
                 yield None
+
+
+def taken_apart(design, i):
+    """The planes of a layer, None where it runs on units of its own."""
+    layer = design.network.layers[i]
+    if design.layers[i].planes == 1:
+        return None
+    return planes_for(layer.weight_encoding, design.network.tensor(layer.input).encoding)
+
+
+def weight_words(design, i):
+    """Words that a layer takes in each weight memory of its array."""
+    fold, planes = design.layers[i].fold, taken_apart(design, i)
+    return fold.blocks * fold.chunks * fold.taps * fold.words * (planes.stored if planes else 1)
 
 
 @pytest.mark.parametrize("array", ARRAYS)
@@ -81,11 +124,13 @@ def nest(design, i):
 def test_walks_the_loop_nest(case, array):
     """Addresses, banks, padding and flags of every cycle, against loops over the layer's shapes."""
     specs, shape = CASES[case]
-    design = compile_network(make_network(specs, shape=shape), ARRAYS[array])
+    config = replace(ARRAYS[array], planes="always" if "planes" in case else "never")
+    design = compile_network(make_network(specs, shape=shape), config)
     hw = design.hardware
+    assert (hw.plane_pairs > 0) == ("planes" in case)
     fields = layer_fields(hw)
-    issue = IssueNest(hardware=hw, program=data.StructLayout(fields))
-    names = ["active_data", "first_data", "last_data", "odd_data", "block_end", "weight_address"]
+    issue = IssueNest(hardware=hw, program=data.StructLayout(fields), pairs=design.images.pairs)
+    names = ["active_data", "first_data", "last_data", "odd_data", "double_data", "block_end", "weight_address"]
     names += [f"address_{b}" for b in range(hw.banks)]
     names += [f"{kind}_{j}_{q}" for kind in ("select", "live") for j in range(hw.group) for q in range(hw.cols)]
     padded = 0
@@ -110,11 +155,12 @@ def test_walks_the_loop_nest(case, array):
             for t, w in enumerate(want):
                 if w is None:
                     continue
-                first, last, odd, weight, streams = w
+                first, last, odd, double, weight, streams = w
                 now = seen[t + 4]
                 assert (now["first_data"], now["last_data"]) == (first, last), (i, t)
                 if design.layers[i].unit != "pool":
                     assert (now["odd_data"], seen[t + 3]["weight_address"]) == (odd, weight), (i, t)
+                    assert now["double_data"] == double, (i, t)
                 for (j, q), place in streams.items():
                     assert now[f"live_{j}_{q}"] == (place is not None), (i, t, j, q)
                     if place is None:

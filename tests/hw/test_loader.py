@@ -25,6 +25,11 @@ CASES = {
     "plain-tail": ((6, 5, 5), BITS, Conv(filters=2), {"input_lanes": 3}),
     "plain-spare": ((4, 3, 3), BITS, Conv(filters=2), {"input_lanes": 4}),
     "plain-pointwise": ((3, 3, 2), BITS, Conv(filters=2, kernel=(1, 1)), {}),
+    "packed-planes": ((7, 6, 1), BITS, Conv(filters=2, padding=(1, 1, 1, 1)), {"planes": "always"}),
+    "packed-gaps-planes": ((5, 11, 1), BITS, Conv(filters=2, kernel=(2, 2), stride=(2, 4)), {"planes": "always"}),
+    "packed-wide-planes": ((3, 2, 1), BITS, Conv(filters=2, kernel=(3, 5), padding=(2, 2, 4, 4)), {"planes": "always"}),
+    "plain-tail-planes": ((4, 3, 8), BITS, Conv(filters=2), {"planes": "always"}),
+    "plain-signed-planes": ((4, 3, 5), Uniform(bits=3, signed=True), Conv(filters=2), {"planes": "always"}),
     "binary": ((5, 4, 9), Binary(), Conv(filters=2), {}),
     "binary-one-channel": ((5, 4, 1), Binary(), Conv(filters=2), {}),
 }
@@ -36,9 +41,12 @@ def test_images_lie_as_the_layout_says(case, stalls):
     """Several images, with random pauses of the input, of the writer and of the memory's release."""
     shape, encoding, spec, options = CASES[case]
     network = make_network([spec], shape=shape, encoding=encoding)
-    design = compile_network(network, ArrayConfig(**{"rows": 3, "cols": 2, "lanes": 6, "input_lanes": 12} | options))
+    design = compile_network(
+        network, ArrayConfig(**{"rows": 3, "cols": 2, "lanes": 6, "input_lanes": 12, "planes": "never"} | options)
+    )
     hw, layout = design.hardware, design.layout("input")
     assert layout.packed == case.startswith("packed")
+    assert layout.planes == hw.input_planes == case.endswith("planes")
     fields = input_fields(hw)
     loader = Loader(hardware=hw, program=data.StructLayout(fields))
     rng = np.random.default_rng(7)

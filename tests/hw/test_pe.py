@@ -14,10 +14,15 @@ TERNARY = {
 
 
 @pytest.mark.parametrize(
-    "unit", [{}, {"half": True, "sum_bits": 9}, SIGN, TERNARY], ids=["xnor", "xnor-half", "sign", "ternary"]
+    "unit",
+    [{}, {"half": True, "sum_bits": 9}, SIGN, TERNARY, {"planes": True, "sum_bits": 11}],
+    ids=["xnor", "xnor-half", "sign", "ternary", "planes"],
 )
 def test_accumulates_captures_and_hands_down(unit):
-    """Against integers, over random accumulations that follow each other at once or after idle cycles."""
+    """Against integers, over random accumulations that follow each other at once or after idle cycles.
+
+    Only an accumulator for planes doubles.
+    """
     rng = np.random.default_rng(3)
     element = ProcessingElement(parameters=array_parameters(**unit), products=5)
     spec, latency = element.unit.spec, element.unit.latency
@@ -30,16 +35,18 @@ def test_accumulates_captures_and_hands_down(unit):
             while rng.random() < 0.2:  # nothing to add, while the inputs move on
                 inputs.append({"activations": int(rng.integers(1 << 5 * bits)), "live": 1})
             codes, weights = (rng.choice(codes_of(each), 5) for each in (spec.activations, spec.weights))
+            double = int(step > 0 and rng.random() < 0.5)
             inputs.append({
                 "activations": pack(codes, bits),
                 "weights": pack(weights, spec.weights.bits),
-                "live": 1, "accumulate": 1, "capture": int(step == length - 1),
+                "live": 1, "accumulate": 1, "capture": int(step == length - 1), "double": double,
             })  # fmt: skip
             products = spec.activations.decode(codes) * spec.weights.decode(weights)
+            total <<= int(double and element.parameters.planes)
             total += int(products.sum() + spec.offset(weights, np.int64(0))) >> spec.shift
         finished[len(inputs) - 1] = total
     # Tokens come with the unit's sum, a latency after its word.
-    tokens = [{name: given.pop(name, 0) for name in ("accumulate", "capture")} for given in inputs]
+    tokens = [{name: given.pop(name, 0) for name in ("accumulate", "capture", "double")} for given in inputs]
     inputs += [{} for _ in range(latency)]
     for given, token in zip(inputs, [{}] * latency + tokens, strict=True):
         given |= token

@@ -41,9 +41,9 @@ def test_every_code_and_word_goes_to_its_place(case, array):
                 strip, pixel = divmod(rest, width)
                 if emission >= used:
                     continue
-                want_codes[at + 3 * hw.levels] = emission % slots, int(emission % slots == 0)
+                want_codes[at + hw.code_cycles] = emission % slots, int(emission % slots == 0)
                 if emission % slots == slots - 1 or emission == used - 1:
-                    want_words[at + (4 if pool else 3 * hw.levels + 1)] = strip, pixel, emission // slots
+                    want_words[at + (4 if pool else hw.code_cycles + 1)] = strip, pixel, emission // slots
 
             ctx.set(retire.program, raw(fields, record))
             ctx.set(retire.start, 1)
@@ -51,7 +51,7 @@ def test_every_code_and_word_goes_to_its_place(case, array):
             ctx.set(retire.start, 0)
             codes, words, done = {}, {}, []
             due = set(times)
-            for t in range(times[-1] + 3 * hw.levels + 5):
+            for t in range(times[-1] + hw.code_cycles + 5):
                 ctx.set(retire.emit, int(t in due))
                 if t in due and not pool:
                     emission = times.index(t) % emissions
@@ -77,7 +77,7 @@ def test_every_code_and_word_goes_to_its_place(case, array):
             if not pool:
                 assert codes == want_codes
             assert words == want_words
-            assert done == [times[-1] + (6 if pool else 3 * hw.levels + 3)]
+            assert done == [times[-1] + (6 if pool else hw.code_cycles + 3)]
             thresholds += 0 if pool else emissions
 
     run(retire, bench, limit=60_000)

@@ -5,6 +5,10 @@ import torch
 
 from rowloom.model import nn
 
+LAYERS = (
+    nn.MaxPool2d, nn.Average, nn.Add, nn.Concat, torch.nn.ChannelShuffle, torch.nn.PixelShuffle, torch.nn.Upsample,
+)  # fmt: skip
+
 
 def scramble(module, seed=0):
     """Give every norm random statistics near what sums are, gammas of both signs and some of zero."""
@@ -32,7 +36,7 @@ def torch_values(module, x):
 
     handles = []
     for layer in module.modules():
-        if isinstance(layer, nn.MaxPool2d) or (isinstance(layer, nn.Weighted) and layer.pool is None):
+        if isinstance(layer, LAYERS) or (isinstance(layer, nn.Weighted) and layer.pool is None):
             handles.append(layer.register_forward_hook(keep_output))
         if isinstance(layer, nn.Weighted) and layer.pool is not None:
             handles.append(layer.pool.register_forward_pre_hook(lambda _, args: outputs.append(args[0])))

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rowloom.model.bounds import channel_bounds, check_width, magnitude_bound, signed_bits
+from rowloom.model.bounds import channel_bounds, check_width, magnitude_bound, signed_bits, sum_bounds
 from rowloom.model.encodings import Binary, Uniform
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import Conv2d, Linear
+from rowloom.model.layers import Add, AveragePool2d, Conv2d, Linear
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.integers(-4, 4))
@@ -45,6 +45,31 @@ def test_padding_widens_a_range_without_zero(pad_value, low):
     lows, highs = channel_bounds(layer, Uniform(bits=2, signed=False, zero_point=-2))
     assert lows == [low]
     assert highs == [45]
+
+
+@pytest.mark.parametrize("zero_point", [-3, 0, 2, 9])
+@pytest.mark.parametrize("count_include_pad", [False, True])
+def test_bounds_of_an_average_are_reached_and_never_passed(count_include_pad, zero_point):
+    """Windows of 1, 2 and 4 taps; one bit a pixel, so that every map can be tried."""
+    encoding = Uniform(bits=1, signed=False, zero_point=zero_point)
+    layer = AveragePool2d(
+        name="p", input="a", output="b", kernel=(2, 2), stride=(1, 1), padding=(1, 0, 0, 1), bias=np.array([7]),
+        count_include_pad=count_include_pad,
+    )  # fmt: skip
+    values = encoding.decode(np.arange(1 << 6)[:, None] >> np.arange(6) & 1).reshape(-1, 3, 2)
+    padded = np.pad(values, ((0, 0), (1, 0), (0, 1)))
+    on_map = np.pad(np.ones((3, 2), int), ((1, 0), (0, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (2, 2), axis=(1, 2)).sum(axis=(3, 4))
+    counts = np.lib.stride_tricks.sliding_window_view(on_map, (2, 2)).sum(axis=(2, 3))
+    sums = 7 + (windows if count_include_pad else windows * 4 // counts)
+    assert sum_bounds(layer, [(3, 2, 1)], [encoding]) == ([sums.min()], [sums.max()])
+
+
+def test_bounds_of_an_addition_are_those_of_its_tables():
+    encodings = [Uniform(bits=2, signed=True), Binary()]
+    tables = (np.array([4, -9, 2, 0]), np.array([100, 3]))
+    layer = Add(name="a", inputs=("x", "y"), output="z", tables=tables, bias=np.array([0, 1000]))
+    assert sum_bounds(layer, [(1, 1, 2)] * 2, encodings) == ([-6, 994], [104, 1104])
 
 
 @given(st.integers(-(1 << 50), 1 << 50), st.integers(0, 1 << 50))

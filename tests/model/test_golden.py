@@ -15,41 +15,11 @@ from rowloom.model.network import Network, Tensor
 from rowloom.model.post import Requantize, Thresholds
 
 torch = pytest.importorskip("torch", reason="compares with torch")
+reference = pytest.importorskip("tests.model.reference")
 functional = torch.nn.functional
+random_codes, single, torch_sums = reference.random_codes, reference.single, reference.torch_convolution
 
 BYTES = Uniform(bits=8, signed=False)
-
-
-def single(layer, shape, source, target=None):
-    """Return a network of one layer; raw sums get an encoding of the width that they need."""
-    wide = Uniform(bits=40, signed=True)
-    return Network(
-        name="single",
-        tensors=(
-            Tensor(name="a", shape=shape, encoding=source),
-            Tensor(name="b", shape=layer.output_shape(shape), encoding=target or wide),
-        ),
-        layers=(layer,),
-        input="a",
-        outputs=("b",),
-    )
-
-
-def random_codes(rng, encoding, shape):
-    codes = rng.integers(encoding.code_min, encoding.code_max + 1, shape)
-    codes.flat[:2] = encoding.code_min, encoding.code_max
-    return codes
-
-
-def torch_sums(layer, values):
-    """Return a convolution's sums of values [N, H, W, C], by torch in float64."""
-    top, bottom, left, right = layer.padding
-    x = torch.from_numpy(values.astype(np.float64)).permute(0, 3, 1, 2)
-    x = functional.pad(x, (left, right, top, bottom), value=float(layer.pad_value or 0))
-    w = torch.from_numpy(layer.weight_encoding.decode(layer.weights).astype(np.float64)).permute(0, 3, 1, 2)
-    bias = None if layer.bias is None else torch.from_numpy(layer.bias.astype(np.float64))
-    y = functional.conv2d(x, w, bias, layer.stride, 0, layer.dilation, layer.groups)
-    return y.permute(0, 2, 3, 1).numpy().astype(np.int64)
 
 
 GEOMETRIES = [

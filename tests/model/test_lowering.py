@@ -6,6 +6,7 @@ import pytest
 from rowloom.model import data
 from rowloom.model.encodings import Binary, Encoding, Uniform
 from rowloom.model.errors import RowloomError
+from rowloom.model.operation import Operation
 
 torch = pytest.importorskip("torch", reason="lowering starts from torch")
 nn = pytest.importorskip("rowloom.model.nn")
@@ -137,6 +138,53 @@ def test_more_levels_and_wider_weights(bits):
     net = lowering.lower(module, torch.zeros(1, 2, 4, 4))
     kept = assert_equal_at_every_layer(module, net, images(50, 4, 4, 2))
     assert len(np.unique(kept["conv1"])) > 3
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"padding": 1},
+        {"padding": 1, "pad_value": 0},
+        {"stride": 2, "padding": 2, "dilation": 2, "pad_value": -2},
+        {"groups": 3, "padding": 1},
+        {"padding": 1, "pool": True},
+    ],
+)
+@pytest.mark.parametrize("bits", [2, 4])
+def test_sums_of_distances(bits, fields):
+    """Codes of the network equal those of torch, at every adder layer."""
+    torch.manual_seed(5)
+    fields = fields | ({"pool": nn.MaxPool2d(2)} if "pool" in fields else {})
+    module = torch.nn.Sequential(
+        nn.Input(PIXELS, scale=1 / 255),
+        nn.AdderConv2d(3, 9, 3, weight=uniform.UniformWeight(8), activation=uniform.UniformActivation(bits), padding=1),
+        nn.AdderConv2d(9, 6, 3, weight=Levels(bits), activation=Levels(bits), **fields),
+        nn.MaxPool2d(2),
+    )
+    with torch.no_grad():
+        height, width = module(torch.zeros(1, 3, 11, 10)).shape[2:]
+    features = 6 * height * width
+    module.append(nn.AdderLinear(features, 7, weight=Levels(bits), activation=ternary.TernaryActivation()))
+    module.append(nn.AdderLinear(7, 4, weight=ternary.TernaryWeight()))
+    with torch.no_grad():
+        for layer in module:
+            if isinstance(layer, nn.Weighted):
+                layer.latent.mul_(4)
+    # The statistics of real sums, which are all negative.
+    pictures = images(8, 11, 10, 3)
+    with torch.no_grad():
+        for layer in module:
+            if isinstance(layer, nn.Weighted) and layer.norm:
+                layer.norm.momentum = 1.0
+                layer.norm.gamma.normal_()
+        module.train()(torch.from_numpy(pictures.astype(np.float32)).permute(0, 3, 1, 2) / 255)
+    net = lowering.lower(module, torch.zeros(1, 3, 11, 10))
+    weighted = [layer for layer in net.layers if layer.op in ("conv2d", "linear")]
+    assert all(layer.operation is Operation.ADDER for layer in weighted)
+    assert weighted[1].pad_value == fields.get("pad_value")
+    kept = assert_equal_at_every_layer(module, net, pictures)
+    assert all(len(np.unique(kept[layer.name])) >= 3 for layer in weighted)
 
 
 def function_of(gamma, beta, mean, variance):
@@ -304,12 +352,12 @@ def sequential(*layers):
         (
             lambda: sequential(conv(1, 2, 3), torch.nn.Sequential(torch.nn.ReLU())),
             (1, 1, 5, 5),
-            r"^layer 2\.0: ReLU cannot be lowered, must be one of Conv2d, Linear, MaxPool2d$",
+            r"^layer 2\.0: ReLU cannot be lowered, must be one of Add, .*, Upsample$",
         ),
         (
             lambda: sequential(torch.nn.Conv2d(1, 2, 3)),
             (1, 1, 5, 5),
-            r"^layer 1: Conv2d cannot be lowered, must be one of Conv2d, Linear, MaxPool2d$",
+            r"^layer 1: Conv2d cannot be lowered, must be one of Add, .*, Upsample$",
         ),
         (
             lambda: torch.nn.Sequential(conv(1, 2, 3)),
@@ -322,7 +370,11 @@ def sequential(*layers):
             (5, 5, 1),
             r"^example input: shape is \(5, 5, 1\), must be \(N, C, H, W\)$",
         ),
-        (lambda: sequential(conv(1, 2, 3)), (1, 3, 5, 5), r"^conv1: has weights for 1 channels, but input has 3$"),
+        (
+            lambda: sequential(conv(1, 2, 3)),
+            (1, 3, 5, 5),
+            r"^layer 1 \(conv1\): has weights for 1 channels, but input has 3$",
+        ),
         (
             lambda: sequential(nn.Linear(9, 2, weight=binary.BinaryWeight())),
             (1, 1, 5, 5),

@@ -43,7 +43,7 @@ def both(layer, source, target, codes):
     """Return output codes by multiplying and by counting."""
     plain = golden._WeightedSum.of(layer, source, target)
     packed = golden._packed(plain, codes.shape[1:])
-    return plain.codes(plain.sums(codes)), plain.codes(packed.sums(codes))
+    return plain.finish.codes(plain.sums(codes)), plain.finish.codes(packed.sums(codes))
 
 
 @pytest.mark.parametrize("encoding", WEIGHTS + ACTIVATIONS, ids=str)

@@ -9,9 +9,10 @@ import pytest
 from rowloom.model import store
 from rowloom.model.encodings import Uniform
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import Conv2d
+from rowloom.model.layers import Add, AveragePool2d, ChannelShuffle, Concat, Conv2d, DepthToSpace, Upsample
 from rowloom.model.network import Network, Tensor
-from rowloom.model.post import Requantize
+from rowloom.model.operation import Operation
+from rowloom.model.post import Requantize, Thresholds
 
 
 @pytest.fixture
@@ -70,6 +71,54 @@ def assert_same(a, b):
         assert a == b
 
 
+def branching():
+    """Every layer that came with schema 2, no field at its default."""
+    codes = Uniform(bits=4, signed=True, zero_point=1)
+    levels = Thresholds(values=np.tile(np.arange(15), (8, 1)), direction=np.array([1, -1] * 4))
+    return Network(
+        name="branching",
+        tensors=tuple(
+            Tensor(name=name, shape=shape, encoding=codes)
+            for name, shape in (
+                ("x", (5, 5, 8)),
+                ("p", (2, 6, 8)),
+                ("s", (2, 6, 8)),
+                ("j", (2, 6, 24)),
+                ("m", (2, 6, 24)),
+                ("u", (6, 18, 24)),
+                ("d", (12, 36, 6)),
+            )
+        ),
+        layers=(
+            AveragePool2d(
+                name="p",
+                input="x",
+                output="p",
+                kernel=(3, 2),
+                stride=(2, 1),
+                padding=(1, 0, 1, 1),
+                count_include_pad=True,
+                bias=np.arange(8),
+                post=levels,
+            ),
+            Add(
+                name="a/../b",
+                inputs=("p", "p"),
+                output="s",
+                tables=(np.arange(16), np.arange(16) ** 2),
+                bias=np.arange(8),
+                post=levels,
+            ),
+            Concat(name="j", inputs=("p", "s", "p"), output="j"),
+            ChannelShuffle(name="m", input="j", output="m", groups=3),
+            Upsample(name="u", input="m", output="u", factor=3),
+            DepthToSpace(name="d", input="u", output="d", block=2, mode="CRD"),
+        ),
+        input="x",
+        outputs=("d", "m"),
+    )
+
+
 def rewrite(path, edit):
     """Apply ``edit`` to the manifest of a file."""
     with zipfile.ZipFile(path) as archive:
@@ -88,6 +137,33 @@ def test_round_trip(small_network, file, tmp_path):
     assert_same(Network.load(tmp_path / "full.rowloom"), full)
 
 
+def test_an_operation_is_kept_and_needs_a_newer_reader(small_network, file, tmp_path):
+    """Files of products only stay as they were before there were operations."""
+    first = dataclasses.replace(small_network.layers[0], operation=Operation.ADDER)
+    net = dataclasses.replace(small_network, layers=(first, *small_network.layers[1:]))
+    net.save(tmp_path / "adder.rowloom")
+    loaded = Network.load(tmp_path / "adder.rowloom")
+    assert_same(loaded, net)
+    assert loaded.layers[0].operation is Operation.ADDER
+    for path, schema, stated in ((file, 1, []), (tmp_path / "adder.rowloom", store.SCHEMA, ["adder"])):
+        with zipfile.ZipFile(path) as archive:
+            manifest = json.loads(archive.read("network.json"))
+        assert manifest["schema"] == schema
+        assert [layer["operation"] for layer in manifest["layers"] if "operation" in layer] == stated
+
+
+def test_layers_with_several_inputs_round_trip(tmp_path):
+    net = branching()
+    net.save(tmp_path / "b.rowloom")
+    loaded = Network.load(tmp_path / "b.rowloom")
+    assert_same(loaded, net)
+    with np.load(tmp_path / "b.rowloom") as archive:
+        assert json.loads(archive["network.json"])["schema"] == store.SCHEMA == 2
+    codes = np.random.default_rng(0).integers(-8, 8, (3, 5, 5, 8))
+    for name, array in loaded.run(codes, keep="all").items():
+        np.testing.assert_array_equal(array, net.run(codes, keep="all")[name])
+
+
 def test_same_network_same_bytes_and_nothing_else_left(small_network, file):
     again = file.with_name("again.rowloom")
     small_network.save(again)
@@ -100,7 +176,7 @@ def test_numpy_alone_reads_it(small_network, file):
         manifest = json.loads(archive["network.json"])
         member = manifest["layers"][0]["weights"]["array"]
         np.testing.assert_array_equal(archive[member.removesuffix(".npy")], small_network.layers[0].weights)
-    assert manifest["schema"] == store.SCHEMA
+    assert manifest["schema"] == 1, "older readers know its operators"
 
 
 def test_every_truncation_is_told_by_file(file):
@@ -149,13 +225,17 @@ def test_missing_and_folder(tmp_path):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda m: m.update(schema=2), r"small\.rowloom: has schema 2, newer than 1, update rowloom to read it$"),
+        (lambda m: m.update(schema=3), r"small\.rowloom: has schema 3, newer than 2, update rowloom to read it$"),
         (lambda m: m.update(schema="1"), r"small\.rowloom: has schema '1', must be an integer of at least 1$"),
         (lambda m: m.update(format="zip"), r"small\.rowloom: is not a rowloom network$"),
         (lambda m: [m], r"small\.rowloom: is not a rowloom network$"),
         (lambda m: m.pop("layers") and None, r"small\.rowloom: is truncated or not a rowloom network$"),
         (lambda m: m["layers"][0].update(op="fold"), r"small\.rowloom: conv1: unknown operator 'fold'$"),
         (lambda m: m["layers"][0].update(colour=1), r"small\.rowloom: is truncated or not a rowloom network$"),
+        (
+            lambda m: m["layers"][0].update(operation="x"),
+            r"small\.rowloom: conv1: operation must be an Operation, not 'x'$",
+        ),
         (lambda m: m["layers"][0].update(groups=2), r"small\.rowloom: conv1: has 7 filters, not a multiple of 2"),
         (
             lambda m: m["layers"][0].update(weight_encoding={"kind": "x"}),

@@ -26,6 +26,7 @@ from rowloom.hw.emit import to_rtlil
 from rowloom.hw.units import UnitSpec, make_unit, unit_for
 from rowloom.hw.units.term_spec import MultiplySpec
 from rowloom.model.encodings import Binary, DoReFa, Encoding, PowerOfTwo, Quinary, Ternary, Uniform
+from rowloom.model.operation import Operation
 
 LANES = (8, 16, 32, 64)
 TIMED = 32
@@ -73,6 +74,8 @@ class Item:
         Unit to take instead of the table's choice.
     fabric : bool
         Whether multipliers are kept out of DSP blocks.
+    operation : Operation
+        What is summed.
     """
 
     title: str
@@ -80,11 +83,12 @@ class Item:
     activations: Encoding
     prefer: tuple[str, ...] = ()
     fabric: bool = False
+    operation: Operation = Operation.MULTIPLY
 
     @property
     def spec(self) -> UnitSpec:
         """Facts of the unit."""
-        kind = unit_for(self.weights, self.activations, self.prefer)
+        kind = unit_for(self.weights, self.activations, self.prefer, self.operation)
         return kind(weights=self.weights, activations=self.activations)
 
 
@@ -115,6 +119,10 @@ ITEMS = (
     Item(title="4-bit x 3-bit log", weights=signed(4), activations=LOG_ACTIVATIONS),
     Item(title="3-bit log x 3-bit log", weights=LOG_WEIGHTS, activations=LOG_ACTIVATIONS),
     *(Item(title=f"DoReFa {k} x {k}-bit", weights=DoReFa(k), activations=unsigned(k)) for k in (1, 2, 3, 4)),
+    *(
+        Item(title=f"{k}-bit - {k}-bit", weights=signed(k), activations=unsigned(k), operation=Operation.ADDER)
+        for k in (4, 8)
+    ),
     *(
         Item(title=f"{w}-bit x {a}-bit, {place}", weights=signed(w), activations=unsigned(a), fabric=place == "fabric")
         for w, a in WIDTHS

@@ -1,8 +1,13 @@
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from rowloom.cli.main import _VERBS
-from tests.rowloom.networks import small_network
+from rowloom.model.encodings import DoReFa, Uniform
+from rowloom.model.operation import Operation
+from tests.rowloom.networks import branching_network, small_network
 
 
 @pytest.mark.parametrize("verb", _VERBS)
@@ -30,6 +35,38 @@ def test_info(small, shell):
     assert "made: by hand" in ran.out
 
 
+def test_info_shows_the_share_of_distinct_kernels_of_binary_convolutions(small, shell, tmp_path):
+    """8 kernels of one channel and 128 of eight, out of 512 patterns."""
+    net = small_network()
+    lines = [line.rstrip() for line in shell("info", small).out.splitlines()]
+    first, pool, second, dense = lines[1:5]
+    assert lines[0].endswith("distinct kernels")
+    for line, layer in ((first, net.layer("first")), (second, net.layer("second"))):
+        kernels = {layer.weights[m, :, :, c].tobytes() for m, c in np.ndindex(layer.weights.shape[::3])}
+        share = len(kernels) / (layer.weights.shape[0] * layer.weights.shape[3])
+        assert line.split()[-1] == f"{share:.3f}"
+    assert second.split()[-1] != "1.000"
+    assert pool.split()[-1] == dense.split()[-1] == "-"
+    wide = [replace(layer, weight_encoding=DoReFa(1)) if hasattr(layer, "weights") else layer for layer in net.layers]
+    replace(net, layers=tuple(wide)).save(tmp_path / "wide.rowloom")
+    assert "distinct kernels" not in shell("info", tmp_path / "wide.rowloom").out
+
+
+def test_info_tells_what_a_layer_sums(small, shell, tmp_path):
+    net = small_network()
+    nibbles = Uniform(bits=2, signed=True)
+    dense = replace(net.layers[-1], operation=Operation.ADDER, weight_encoding=nibbles)
+    tensors = [
+        replace(each, encoding=Uniform(bits=1, signed=False)) if each.name == "c" else each for each in net.tensors
+    ]
+    replace(net, layers=(*net.layers[:-1], dense), tensors=tuple(tensors)).save(tmp_path / "adder.rowloom")
+    ran = shell("info", tmp_path / "adder.rowloom")
+    assert ran.out.splitlines()[4].split()[:3] == ["dense", "linear,", "adder"]
+    layers = shell("info", tmp_path / "adder.rowloom", "--json", "-").json["layers"]
+    assert [layer["operation"] for layer in layers] == ["multiply", None, "multiply", "adder"]
+    assert [layer["unit"] for layer in layers] == ["sign", None, "xnor", "adder"]
+
+
 def test_info_json_has_every_promised_key(small, shell):
     content = shell("info", small, "--json", "-").json
     net = small_network()
@@ -37,8 +74,8 @@ def test_info_json_has_every_promised_key(small, shell):
     assert content["macs"] == net.macs()
     assert content["weight_bits"] == net.weight_bits()
     keys = (
-        "name op weight_encoding input_encoding output_encoding in_shape out_shape macs weight_bits sum_bits unit "
-        "distinct_kernels"
+        "name op operation weight_encoding inputs output input_encoding output_encoding in_shape in_shapes out_shape "
+        "macs weight_bits sum_bits unit distinct_kernels"
     )
     assert all(list(layer) == keys.split() for layer in content["layers"])
     first, pool, second, dense = content["layers"]
@@ -62,6 +99,41 @@ def test_run_is_the_golden_model(small, shell, tmp_path):
     assert len(shown.splitlines()) == 5
 
 
+def test_info_shows_every_input_of_a_layer(shell, tmp_path):
+    branching_network().save(tmp_path / "b.rowloom")
+    ran = shell("info", tmp_path / "b.rowloom", "--json", tmp_path / "info.json")
+    grouped, add, mean = ran.out.splitlines()[1:4]
+    assert grouped.split()[:2] == ["grouped", "conv2d"]
+    assert "4 x 4 x 6 | 4 x 4 x 6" in add
+    assert mean.split()[:3] == ["mean", "average_pool2d", "-"]
+    layers = json.loads((tmp_path / "info.json").read_text())["layers"]
+    assert layers[1]["inputs"] == ["a", "x"]
+    assert layers[1]["in_shapes"] == [[4, 4, 6]] * 2
+    assert [layer["macs"] for layer in layers] == [4 * 4 * 6 * 9 * 2, 0, 0]
+    assert [layer["sum_bits"] for layer in layers[1:]] == [8, 8], "-75 to 45, and 0 to 240"
+    assert [layer["unit"] for layer in layers] == ["sign", None, None]
+
+
+def test_run_writes_several_outputs_by_name(shell, tmp_path):
+    net = branching_network()
+    net.save(tmp_path / "b.rowloom")
+    x = np.random.default_rng(0).integers(0, 16, (12, 4, 4, 6), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", x)
+    ran = shell("run", tmp_path / "b.rowloom", tmp_path / "x.npy", "-o", tmp_path / "y.npz", "--json", "-")
+    assert ran.json["shapes"] == {"s": [12, 4, 4, 6], "m": [12, 6]}
+    assert ran.json["images"] == 12
+    wanted = net.run(x)
+    with np.load(tmp_path / "y.npz") as arrays:
+        assert set(arrays) == {"s", "m"}
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(array, wanted[name])
+    shell("run", tmp_path / "b.rowloom", tmp_path / "x.npy", "-o", tmp_path / "real.npz", "--dequantize")
+    with np.load(tmp_path / "real.npz") as arrays:
+        np.testing.assert_array_equal(arrays["m"], wanted["m"] * 0.5)
+    shown = shell("run", tmp_path / "b.rowloom", tmp_path / "x.npy").out.splitlines()
+    assert [line for line in shown if not line[0].isdigit()] == ["s:", "m:", "... 12 images; -o Y.npy keeps them all"]
+
+
 def test_json_on_standard_output_stands_alone(small, shell):
     ran = shell("info", small, "--json", "-")
     assert ran.json["name"] == "small"
@@ -83,7 +155,8 @@ def test_compile_json_has_every_promised_key(small, shell):
     content = shell("compile", small, "--rows", 3, "--cols", 2, "--lanes", 8, "--json", "-").json
     assert set(content) >= {"config", "macs", "cycles", "utilization", "layers", "cost"}
     assert {name: content["config"][name] for name in ("rows", "cols", "lanes")} == {"rows": 3, "cols": 2, "lanes": 8}
-    assert all(list(layer) == ["name", "unit", "macs", "cycles", "utilization"] for layer in content["layers"])
+    keys = ["name", "unit", "planes", "macs", "cycles", "utilization"]
+    assert all(list(layer) == keys for layer in content["layers"])
     assert list(content["cost"]) == ["lut4", "ff", "bram", "dsp"]
     assert content["utilization"] == pytest.approx(content["macs"] / (content["cycles"] * 3 * 2 * 8))
 
@@ -120,3 +193,16 @@ def test_build(small, shell, tmp_path):
     assert set(ran.json) >= {"board", "bitstream", "clock_mhz", "fmax_mhz", "resources"}
     assert list(ran.json["resources"]) == ["lut4", "ff", "bram", "dsp", "spram"]
     assert (tmp_path / "small.bit").stat().st_size > 10_000
+
+
+def test_bit_planes_are_forced_or_chosen_by_cost(small, shell):
+    array = ("--rows", 3, "--cols", 2, "--lanes", 8)
+    forced, units, chosen = (
+        shell("compile", small, *array, "--planes", planes, "--json", "-").json
+        for planes in ("always", "never", "auto")
+    )
+    assert max(layer["planes"] for layer in forced["layers"]) == 8
+    assert {layer["planes"] for layer in units["layers"]} == {1}
+    assert forced["choice"] == units["choice"] == ""
+    assert " rather than " in chosen["choice"]
+    assert "chosen: " in shell("compile", small, *array).out

@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rowloom.cli.main import _VERBS
+from rowloom.model.operation import Operation
 from rowloom.model.store import SCHEMA
 from tests.rowloom.networks import small_network
 
@@ -102,7 +104,9 @@ def test_model_files_that_are_none(verb, damage, small, images, refused, tmp_pat
     if damage == "newer":
         with monkeypatch.context() as later:
             later.setattr("rowloom.model.store.SCHEMA", SCHEMA + 1)
-            small_network().save(path)
+            net = small_network()
+            newest = replace(net.layers[-1], operation=Operation.ADDER)  # only a file that needs the newest says so
+            replace(net, layers=(*net.layers[:-1], newest)).save(path)
     else:
         content = {"foreign": np.random.default_rng(0).bytes(3000), "truncated": data[: len(data) // 2], "empty": b""}
         path.write_bytes(content[damage])

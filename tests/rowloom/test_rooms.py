@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "rowloom": {"model", "hw", "sim", "boards", "rowloom"},
 }
 
-TORCH_FILES = ("model/quant/", "model/nn.py", "model/nets/", "model/training.py", "model/lowering.py")
+TORCH_FILES = ("model/quant/", "model/nn/", "model/nets/", "model/training.py", "model/lowering/")
 
 
 def sources(room):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rowloom.hw.units import UnitSpec, unit_for
 from rowloom.model.encodings import Binary, Codebook, DoReFa, Encoding, PowerOfTwo, Quinary, Ternary, Uniform
+from rowloom.model.operation import Operation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,8 @@ class Case:
         The sum after a padded tap; None if it is that of a word of zeros.
     half : bool
         Whether the unit has the half bit.
+    operation : Operation
+        What is summed.
     slow : bool
         Whether a proof takes more than a few seconds.
     """
@@ -34,12 +37,13 @@ class Case:
     offset: Callable = lambda w: 0
     dead: int | None = None
     half: bool = False
+    operation: Operation = Operation.MULTIPLY
     slow: bool = False
 
     @property
     def spec(self) -> UnitSpec:
         """Facts of the unit."""
-        kind = unit_for(self.weights, self.activations, self.prefer)
+        kind = unit_for(self.weights, self.activations, self.prefer, self.operation)
         return kind(weights=self.weights, activations=self.activations, half=self.half)
 
     def __str__(self) -> str:
@@ -74,6 +78,11 @@ def unsigned(bits, zero_point=0):
 
 def signed(bits):
     return Uniform(bits=bits, signed=True)
+
+
+def adder(weights, activations, **given):
+    """A case of the adder operation."""
+    return Case(weights=weights, activations=activations, operation=Operation.ADDER, **given)
 
 
 CASES = (
@@ -115,4 +124,14 @@ CASES = (
     Case(weights=signed(5), activations=unsigned(3)),
     Case(weights=unsigned(3, zero_point=3), activations=signed(3), slow=True),
     Case(weights=signed(4), activations=unsigned(4, zero_point=3), dead=0, slow=True),
+    # Distances: a table lacks the greatest one a lane, a subtraction the next power of two; a padded tap is at none.
+    adder(Ternary(), Ternary(), offset=lambda w: 8, dead=8),
+    adder(signed(2), unsigned(2), offset=lambda w: 20, dead=20),
+    adder(signed(3), unsigned(2), lanes=2, offset=lambda w: 14, dead=14),
+    adder(signed(3), unsigned(3), offset=lambda w: 64, dead=64),
+    adder(unsigned(3), unsigned(3), offset=lambda w: 32, dead=32),
+    adder(signed(3), signed(3), lanes=5, offset=lambda w: 40, dead=40),
+    adder(unsigned(4), signed(2), lanes=1, offset=lambda w: 32, dead=32),
+    adder(signed(4), unsigned(4), offset=lambda w: 128, dead=128),
+    adder(signed(8), unsigned(8), lanes=2, offset=lambda w: 1024, dead=1024, slow=True),
 )

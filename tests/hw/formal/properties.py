@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In
 
 from rowloom.hw.pe import ProcessingElement
 from rowloom.hw.units import make_unit
+from rowloom.model.operation import Operation
 from tests.hw.units.words import codes_of
 
 WORD = ("activations", "weights", "live", "odd")
@@ -16,7 +17,8 @@ class SumProperty(wiring.Component):
     """A unit returns the sum of the products of two words, plus an offset that only the weights decide.
 
     In every cycle, whatever went before: ``latency`` cycles after a word of valid codes,
-    ``sum << shift == a[0] * w[0] + ... + a[L-1] * w[L-1] + offset(w)``, one more with ``odd`` if the
+    ``sum << shift == a[0] * w[0] + ... + a[L-1] * w[L-1] + offset(w)``, or ``-abs(a - w)`` in the place of
+    products for the adder operation, one more with ``odd`` if the
     unit has the half bit, and ``dead`` after a padded tap if that is given.
     """
 
@@ -41,29 +43,33 @@ class AccumulateProperty(wiring.Component):
 
     In every cycle since reset: if the word of ``latency`` cycles ago was the last of its accumulation,
     ``sum`` becomes the total of this word and of all that were accumulated since the last such word;
-    otherwise ``next_sum`` if ``shift``; otherwise it stays. ``accumulate`` and ``capture`` come with
+    otherwise ``next_sum`` if ``shift``; otherwise it stays. In an element for bit planes a word with
+    ``double`` counts what came before it twice. ``accumulate``, ``capture`` and ``double`` come with
     the word here, and are delayed as the element asks for.
     """
 
     def __init__(self, case, *, parameters, element=None):
         self.case = case
         self.element = ProcessingElement(parameters=parameters, products=case.lanes) if element is None else element
-        names = (*WORD, "accumulate", "capture", "shift", "next_sum")
+        self.doubles = parameters.planes
+        names = (*WORD, "accumulate", "capture", "double", "shift", "next_sum")
         super().__init__({name: In(getattr(self.element, name).shape()) for name in names})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.element = element = self.element
         m.d.comb += [getattr(element, name).eq(getattr(self, name)) for name in (*WORD, "shift", "next_sum")]
-        word, accumulate, capture = expected(m, self.case, self), self.accumulate, self.capture
+        word, accumulate, capture, double = expected(m, self.case, self), self.accumulate, self.capture, self.double
         for cycle in range(element.unit.latency):
             word = later(m, word, name=f"word_q{cycle + 1}")
             accumulate = later(m, accumulate, name=f"accumulate_q{cycle + 1}")
             capture = later(m, capture, name=f"capture_q{cycle + 1}")
-        m.d.comb += [element.accumulate.eq(accumulate), element.capture.eq(capture)]
+            double = later(m, double, name=f"double_q{cycle + 1}")
+        m.d.comb += [element.accumulate.eq(accumulate), element.capture.eq(capture), element.double.eq(double)]
 
         total, want = Signal.like(self.next_sum), Signal.like(self.next_sum)
-        added = total + (word >> self.case.spec.shift)
+        twice = double if self.doubles else 0
+        added = (total << twice) + (word >> self.case.spec.shift)
         m.d.sync += total.eq(Mux(accumulate, Mux(capture, 0, added), total))
         m.d.sync += want.eq(Mux(accumulate & capture, added, Mux(self.shift, self.next_sum, want)))
         m.d.comb += Assert(element.sum == want)
@@ -83,7 +89,9 @@ def expected(m, case, word):
     a = [_meaning(m, code, spec.activations, name=f"a{i}") for i, (code, _) in enumerate(codes)]
     w = [_meaning(m, code, spec.weights, name=f"w{i}") for i, (_, code) in enumerate(codes)]
     m.d.comb += Assume(word.live | (word.activations == 0))
-    want = sum(x * y for x, y in zip(a, w, strict=True)) + case.offset(w)
+    pairs = zip(a, w, strict=True)
+    products = [x * y if case.operation is Operation.MULTIPLY else -abs(x - y) for x, y in pairs]
+    want = sum(products) + case.offset(w)
     if spec.half:
         want = want + word.odd
     return want if case.dead is None else Mux(word.live, want, case.dead)

@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 
 from rowloom.hw.pe import ProcessingElement
 from rowloom.model.encodings import DoReFa, Ternary
-from tests.hw.formal.cases import BIT, LOG, Case, least, negative, negative_pairs, signed, unsigned
+from tests.hw.formal.cases import BIT, LOG, Case, adder, least, negative, negative_pairs, signed, unsigned
 from tests.hw.formal.properties import AccumulateProperty
 from tests.hw.formal.prover import counterexample
 from tests.hw.machines import array_parameters
@@ -24,16 +24,24 @@ CASES = (
     Case(weights=LOG, activations=unsigned(2), lanes=2, offset=negative(4)),
     Case(weights=DoReFa(2), activations=unsigned(2), lanes=2, offset=least(3)),
     Case(weights=signed(3), activations=unsigned(3), lanes=2, slow=True),
+    adder(signed(2), unsigned(2), lanes=2, offset=lambda w: 10, dead=10),
+    adder(signed(3), unsigned(3), lanes=2, offset=lambda w: 32, dead=32),
 )
 
 
-def prove(case, element=ProcessingElement):
+def prove(case, element=ProcessingElement, planes=False):
     """Find what breaks the element within a few cycles; None if nothing does."""
     parameters = array_parameters(
-        unit=case.spec.NAME, weights=case.weights, activations=case.activations, half=case.half, sum_bits=10
-    )
+        unit=case.spec.NAME, weights=case.weights, activations=case.activations, half=case.half, sum_bits=10,
+        planes=planes,
+    )  # fmt: skip
     gates = AccumulateProperty(case, parameters=parameters, element=element(parameters=parameters, products=case.lanes))
     return counterexample(gates, after=0, steps=gates.element.unit.latency + WORDS + 1, from_reset=True)
+
+
+@pytest.mark.parametrize("case", CASES[:2], ids=str)
+def test_accumulates_any_words_of_planes(case):
+    assert prove(case, planes=True) is None
 
 
 @pytest.mark.parametrize("case", [pytest.param(c, marks=[pytest.mark.slow] if c.slow else []) for c in CASES], ids=str)

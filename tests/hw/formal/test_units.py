@@ -4,9 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from amaranth import Module
+from amaranth import Const, Module
 
 from rowloom.hw.units import make_unit
+from rowloom.hw.units.adder import AdderUnit
 from rowloom.hw.units.base import Unit
 from rowloom.hw.units.ternary import TernaryUnit
 from rowloom.hw.units.xnor import XnorUnit
@@ -62,6 +63,13 @@ class Ungated(TernaryUnit):
         return self.signed_term(m, self.activation(lane), self.weight(lane)[1], lane)
 
 
+class CarryLost(AdderUnit):
+    """Complements without the one that makes it a negative."""
+
+    def _lane(self, m, lane):
+        return super()._lane(m, lane)[0], Const(0, 1)
+
+
 class OddForgotten(XnorUnit):
     """Takes no word for odd."""
 
@@ -101,6 +109,7 @@ class TooLate(Unit):
         *((case, OneWordWrong) for case in QUICK[::2]),
         *(pytest.param(case, OneWordWrong, marks=pytest.mark.slow) for case in QUICK[1::2]),
         *((case, Ungated) for case in QUICK if case.spec.NAME == "ternary"),
+        *((case, CarryLost) for case in QUICK if case.spec.NAME == "adder" and not case.spec.tabled and case.lanes > 1),
         *((case, OddForgotten) for case in QUICK if case.half),
         *((case, DeadTapsCounted) for case in QUICK if case.dead is not None),
         *((case, TooLate) for case in QUICK[::5]),

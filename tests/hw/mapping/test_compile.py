@@ -7,7 +7,7 @@ from rowloom.hw import DEFAULT, ArrayConfig
 from rowloom.hw import compile as compile_network
 from rowloom.model.encodings import Binary, DoReFa, PowerOfTwo, Uniform
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import Conv2d, MaxPool2d
+from rowloom.model.layers import AveragePool2d, Conv2d, DepthToSpace, Upsample
 from rowloom.model.network import Network, Tensor
 from rowloom.model.post import Requantize, Thresholds
 from tests.hw.machines import records
@@ -38,14 +38,23 @@ def thresholds(filters, levels):
 
 
 REFUSED = {
-    "groups": (one_layer(conv(channels=1, groups=2)), r"^conv: has 2 groups, the accelerator runs 1$"),
+    "groups-without-zero": (
+        one_layer(conv(channels=1, filters=4, groups=2)),
+        r"^conv: has 2 groups of Binary\(\) weights, groups need a weight of 0$",
+    ),
+    "average-of-fewer-taps": (
+        one_layer(
+            AveragePool2d(name="pool", input="input", output="output", kernel=(3, 3), padding=(1, 1, 1, 1)),
+        ),
+        r"^layer 0 \(pool\): averages windows of fewer taps at the edges, padding must count, or be none$",
+    ),
     "pad-value": (
         one_layer(conv(padding=(1, 1, 1, 1), pad_value=3)),
         r"^conv: pads with 3, the accelerator pads with 0$",
     ),
-    "requantize": (
-        one_layer(conv(post=Requantize(multiplier=[1 << 30] * 2, shift=[0, 0])), target=BYTES),
-        r"^conv: requantizes, the accelerator takes thresholds or raw sums$",
+    "requantize-to-many-levels": (
+        one_layer(conv(post=Requantize(multiplier=[1 << 30] * 2, shift=[0, 0])), target=Uniform(bits=9, signed=False)),
+        r"^conv: gives Uniform\(.*bits=9.*\), the accelerator gives codes of up to 8 bits$",
     ),
     "many-levels": (
         one_layer(conv(post=thresholds(2, 511)), target=Uniform(bits=9, signed=False)),
@@ -63,13 +72,8 @@ REFUSED = {
         one_layer(
             conv(padding=(1, 1, 1, 1), weight_encoding=DoReFa(2)), source=Uniform(bits=4, signed=False, zero_point=3)
         ),
-        r"^conv: pads Uniform\(.*zero_point=3\) with 2 channels, the lut unit pads multiples of 8$",
-    ),
-    "pool-at-the-end": (
-        one_layer(
-            MaxPool2d(name="pool", input="input", output="output", kernel=(2, 2)), source=Binary(), target=Binary()
-        ),
-        r"^pool: the last layer must be a convolution or linear layer$",
+        r"^conv: pads with Uniform\(.*\) codes, and DoReFa\(k=2\) weights of lanes without a channel count,"
+        r" channels must be a multiple of 8$",
     ),
 }
 
@@ -78,7 +82,7 @@ REFUSED = {
 def test_what_cannot_run_is_refused_by_name(case):
     network, message = REFUSED[case]
     with pytest.raises(RowloomError, match=message):
-        compile_network(network, SMALL)
+        compile_network(network, replace(SMALL, planes="never"))
 
 
 def chain(**changed):
@@ -91,23 +95,28 @@ def chain(**changed):
     return Network(**given | changed)
 
 
-def test_two_outputs_are_refused():
-    with pytest.raises(RowloomError, match=r"^random: has 2 outputs, the accelerator takes one$"):
-        compile_network(chain(outputs=("conv0", "conv1")), SMALL)
+def test_outputs_leave_one_after_another():
+    design = compile_network(chain(outputs=("conv1", "conv0")), SMALL)
+    assert [(plan.name, plan.to_results) for plan in design.layers] == [
+        ("conv0", False), ("conv1", True), ("send conv0", True)
+    ]  # fmt: skip
+    assert design.leaving == ("conv1", "conv0")
+    assert design.hardware.outputs == 2
+    assert not design.hides_streams
 
 
-def test_an_output_in_the_middle_is_refused():
-    with pytest.raises(RowloomError, match=r"^random: gives conv0, the accelerator gives the last layer's output$"):
-        compile_network(chain(outputs=("conv0",)), SMALL)
-
-
-def test_a_layer_that_nobody_reads_is_refused():
-    network = chain()
-    spare = replace(network.layers[0], name="spare", output="spare")
-    tensor = replace(network.tensor("conv0"), name="spare")
-    network = chain(tensors=(*network.tensors, tensor), layers=(network.layers[0], spare, network.layers[1]))
-    with pytest.raises(RowloomError, match=r"^spare: writes spare, which no layer reads$"):
-        compile_network(network, SMALL)
+def test_layers_without_an_engine_are_refused_by_place_and_name():
+    bits = Uniform(bits=4, signed=False)
+    tensors = [Tensor(name=name, shape=(4, 4, 2), encoding=bits) for name in ("input", "middle")]
+    sums = Tensor(name="output", shape=(2, 2, 2), encoding=Uniform(bits=12, signed=True))
+    last = conv(input="middle", weight_encoding=bits, weights=np.ones((2, 3, 3, 2), int))
+    for layer in (
+        Upsample(name="twice", input="input", output="middle", factor=1),
+        DepthToSpace(name="twice", input="input", output="middle", block=1),
+    ):
+        network = Network(name="n", tensors=(*tensors, sums), layers=(layer, last), input="input", outputs=("output",))
+        with pytest.raises(RowloomError, match=rf"^layer 0 \(twice\): the accelerator does not run {layer.op} here$"):
+            compile_network(network, SMALL)
 
 
 def test_raw_sums_in_the_middle_are_refused():
@@ -246,7 +255,7 @@ def test_the_cheaper_fold_is_chosen():
 def test_maps_of_one_row_of_banks_compile(height):
     """Their step to a next row of banks is as large as a bank is deep."""
     network = make_network([Conv(filters=3, kernel=(1, 1))], shape=(height, 4, 1))
-    design = compile_network(network, ArrayConfig(rows=3, cols=2, lanes=8))
+    design = compile_network(network, ArrayConfig(rows=3, cols=2, lanes=8, planes="never"))
     assert design.hardware.bank_depth == 4
 
 
@@ -256,3 +265,35 @@ def test_padding_and_dilation_may_exceed_the_map(spread):
     design = compile_network(make_network(specs, shape=(2, 3, 1)), ArrayConfig(rows=3, cols=2, lanes=4))
     record = records(design)[1][1]
     assert (record["x_first"], record["y_first"]) == (-2 * spread, -2 * spread)
+
+
+UNITS = make_network(
+    [Conv(filters=3, weights=DoReFa(2), codes=Uniform(bits=8, signed=False)), Dense(filters=2, weights=DoReFa(4))],
+    shape=(6, 6, 2),
+)
+
+
+@pytest.mark.parametrize(
+    ("units", "message"),
+    [
+        # The first layer is nearer: its weights are few enough bits, only its pixels are not.
+        (
+            ("lut",),
+            r"^conv0: lut is asked for, but takes no layer: lut unit: does not take DoReFa\(k=2\) weights x "
+            r"Uniform\(bits=8, signed=False\) activations, the nearest pair that it takes is DoReFa\(k=2\) weights x "
+            r"Uniform\(bits=4, signed=False\) activations: ",
+        ),
+        (("multiply", "xnor"), r"^conv0: xnor is asked for, but takes no layer: xnor unit: does not take DoReFa"),
+        (("adder",), r"^adder unit: is asked for, but no layer of random sums distances$"),
+    ],
+)
+def test_a_unit_that_was_asked_for_in_vain_is_told(units, message):
+    """Not passed over in silence."""
+    with pytest.raises(RowloomError, match=message):
+        compile_network(UNITS, replace(SMALL, units=units))
+
+
+def test_a_unit_that_takes_one_layer_is_preferred_there():
+    network = make_network([Conv(filters=3, codes=BYTES), Dense(filters=2, weights=DoReFa(4))], shape=(6, 6, 2))
+    design = compile_network(network, replace(SMALL, units=("sign", "multiply")))
+    assert [layer.unit for layer in design.layers] == ["sign", "multiply"]

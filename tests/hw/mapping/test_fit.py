@@ -5,7 +5,8 @@ import pytest
 from rowloom.hw import Budget
 from rowloom.hw import compile as compile_network
 from rowloom.hw.mapping.cost import Bram, estimate
-from rowloom.hw.mapping.fit import fit
+from rowloom.hw.mapping.fit import NEAR, fit
+from rowloom.model.encodings import Binary
 from rowloom.model.errors import DoesNotFit, RowloomError
 from tests.hw.networks import Conv, Dense, Pool, make_network
 
@@ -50,3 +51,14 @@ def test_what_fits_nowhere_is_told_with_numbers():
 def test_goals_are_named():
     with pytest.raises(RowloomError, match=r"^goal: must be one of .*throughput.*, not 'speed'$"):
         fit(NETWORK, DEVICE, "speed")
+
+
+def test_bit_planes_are_weighed_by_the_goal():
+    """Each way is a candidate of its own; a network without layers of several bits has no ways."""
+    assert fit(NETWORK, DEVICE, "size").planes in ("never", "always")
+    for planes in ("never", "always"):
+        assert fit(NETWORK, DEVICE, "size", planes).planes == planes
+    sizes = [compile_network(NETWORK, fit(NETWORK, DEVICE, "size", p)).cost.lut4 for p in ("auto", "never", "always")]
+    assert sizes[0] <= NEAR * min(sizes[1:])
+    binary = make_network([Conv(filters=9), Dense(filters=4)], shape=(8, 8, 1), encoding=Binary())
+    assert fit(binary, DEVICE, "size").planes == "auto"

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from rowloom.hw import ArrayConfig
 from rowloom.hw.layout import Layout
-from rowloom.hw.mapping.fold import Window, array_folds, pool_fold, window_of
+from rowloom.hw.mapping.fold import Window, array_folds, pool_fold, spaced, window_of
 from rowloom.model.encodings import Binary
 from rowloom.model.layers import Conv2d, Linear, MaxPool2d
 
@@ -134,3 +135,37 @@ def test_a_strip_never_needs_two_rows_of_a_bank(stride, strip):
     summed = list(array_folds(replace(WINDOW, stride_y=stride), PLAIN, config, chain=3, stacked=False, banks=8))[-1]
     assert summed.sum_rows
     assert summed.strip == strip
+
+
+@pytest.mark.parametrize("planes", [2, 3, 8])
+@pytest.mark.parametrize(("filters", "lanes", "chain"), [(20, 4, 3), (17, 4, 3), (40, 8, 6), (3, 4, 1), (24, 4, 6)])
+def test_planes_of_a_word_are_written_before_the_next_word(planes, filters, lanes, chain):
+    """Emissions counted one by one over two pixels, with as few idle cycles as do."""
+    config = ArrayConfig(rows=2 * chain, cols=2, lanes=lanes, drains=2)
+    window = replace(WINDOW, rows=1, taps=1, filters=filters)
+    fold = next(array_folds(window, PLAIN, config, chain=chain, stacked=False, banks=4))
+    used, filling = -(-filters // 2), lanes // 2
+
+    def gaps(fold):
+        period = fold.accumulation + fold.bubbles
+        times, count = [], 0
+        for pixel in range(3):
+            emission = 0
+            for block in range(fold.blocks):
+                start = (pixel * fold.blocks + block) * period
+                for group in range(fold.groups):
+                    emission += 1
+                    count = count % filling + 1 if emission <= used else 0
+                    if count == filling or emission == used:
+                        times.append(start + (group + 1) * fold.rows_summed)
+                        count = 0
+        return [after - before for before, after in pairwise(times)]
+
+    found = spaced(fold, planes, word_emissions=filling, used=used)
+    if found is None:  # two words of one block: no idle cycles between blocks help
+        assert min(gaps(replace(fold, period=1000))) < planes
+        return
+    assert found.further == planes - 1
+    assert min(gaps(found)) >= planes
+    if found.bubbles > fold.bubbles:
+        assert min(gaps(replace(found, period=found.period - 1))) < planes

@@ -1,12 +1,11 @@
 import itertools
-import re
 
 import pytest
 from amaranth.hdl import Fragment
 
 from rowloom.hw.units import SPECS, make_unit, unit_for
 from rowloom.model.encodings import Binary, Codebook, DoReFa, PowerOfTwo, Quinary, Ternary, Uniform
-from rowloom.model.errors import RowloomError
+from rowloom.model.operation import Operation
 from tests.hw.formats import ACTIVATIONS, WEIGHTS
 
 NARROW, WIDE = (Codebook(tuple(range(count))) for count in (16, 17))
@@ -68,20 +67,12 @@ def test_the_table_names_a_unit(weights, activations, unit):
     assert unit_for(weights, activations) is SPECS[unit]
 
 
-@pytest.mark.parametrize(
-    ("weights", "activations"),
-    [
-        (Uniform(bits=17, signed=True), Binary()),
-        (DoReFa(2), Uniform(bits=17, signed=False)),
-        (Uniform(bits=20, signed=False, zero_point=1), Uniform(bits=32, signed=True)),
-    ],
-)
-def test_a_pair_without_a_unit_is_refused_by_both_names(weights, activations):
-    taken = "; ".join(spec.TAKES for spec in SPECS.values())
-    pair = f"{weights} weights x {activations} activations"
-    message = re.escape(f"{pair}: no arithmetic unit multiplies them, units exist for {taken}")
-    with pytest.raises(RowloomError, match=rf"^{message}$"):
-        unit_for(weights, activations)
+def test_the_operation_decides_too():
+    """The same pair has another unit for distances, and a preferred unit must be one of the operation."""
+    pair = (Uniform(bits=4, signed=True), Uniform(bits=4, signed=False))
+    assert unit_for(*pair).NAME == "multiply"
+    assert unit_for(*pair, ("adder",)).NAME == "multiply"
+    assert unit_for(*pair, ("bitplane",), Operation.ADDER).NAME == "adder"
 
 
 @pytest.mark.parametrize("name", SPECS)

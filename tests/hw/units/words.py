@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from rowloom.hw.units import make_unit
+from rowloom.model.operation import Operation
 from tests.hw.cycles import trace
 
 
@@ -42,7 +43,7 @@ def all_words(spec, lanes, *, absent=0):
 
 
 def random_words(spec, lanes, count, *, absent=0, seed=0):
-    """Words of least and greatest values first, all alike or in turns, then random ones."""
+    """Words of least and greatest values first, all alike or in turns, then one of zeros, then random ones."""
     rng = np.random.default_rng(seed)
     used = lanes - absent
     ends = [_ends(encoding) for encoding in (spec.activations, spec.weights)]
@@ -50,7 +51,7 @@ def random_words(spec, lanes, count, *, absent=0, seed=0):
     turns = [np.zeros(used, int), np.ones(used, int), lane % 2, 1 - lane % 2]
     extremes = [(ends[0][i], ends[1][j]) for i, j in itertools.product(turns, turns)]
     activations, weights = (
-        np.concatenate([[e[i] for e in extremes], rng.choice(codes_of(encoding), (count, used))])
+        np.concatenate([[e[i] for e in extremes], [0 * lane], rng.choice(codes_of(encoding), (count, used))])
         for i, encoding in enumerate((spec.activations, spec.weights))
     )
     return _without(spec, activations, weights, absent)
@@ -87,6 +88,12 @@ def sums_of(spec, activations, weights, *, live=None, absent=0):
     return np.array([cycle["sum"] for cycle in seen[unit.latency :]])
 
 
+def products_of(spec, activations, weights):
+    """What the unit's operation makes of codes, one by one."""
+    a, w = spec.activations.decode(activations), spec.weights.decode(weights)
+    return a * w if spec.OPERATION is Operation.MULTIPLY else -abs(a - w)
+
+
 def check(spec, activations, weights, *, live=None, absent=0):
     """Hold ``sum << shift == products + offset``, and the range; return the sums."""
     count, lanes = activations.shape
@@ -94,7 +101,7 @@ def check(spec, activations, weights, *, live=None, absent=0):
     activations = np.where(live[:, None], activations, 0)
     got = sums_of(spec, activations, weights, live=live, absent=absent)
     used = slice(0, lanes - absent)
-    products = (spec.activations.decode(activations) * spec.weights.decode(weights))[:, used].sum(1)
+    products = products_of(spec, activations, weights)[:, used].sum(1)
     gaps = np.int64(absent)
     want = np.where(live, products + spec.offset(weights, gaps), spec.dead_offset(weights, gaps))
     np.testing.assert_array_equal(got << spec.shift, want)
@@ -123,7 +130,7 @@ def check_random_words(spec, lanes):
     count = 300 if lanes < 16 else 12
     activations, weights = random_words(spec, lanes, count, seed=lanes)
     live = np.random.default_rng(lanes + 1).random(len(weights)) < 0.8
-    live[:16], live[-1] = True, False
+    live[:17], live[-1] = True, False
     got = check(spec, activations, weights, live=live)
     low, high = spec.word_range(lanes)
     assert got.min() - low <= lanes

@@ -37,9 +37,14 @@ def test_integers_keep_the_ratio_of_the_scales(positive, negative, ratio):
     assert quantizer.encoding.encode(values.detach().numpy()).tolist() == [0, 0, 1, 1, 1, 2, 2]
 
 
-def test_limit_is_the_greater_integer():
-    assert with_scales(1.0, 0.5, limit=4).ratio == (4, 2)
-    assert with_scales(1.0, 0.5, limit=1).ratio == (1, 1)
+@pytest.mark.parametrize(
+    ("bits", "ratio"), [(1, (1, 1)), (2, (3, 2)), (3, (7, 4)), (6, (63, 38)), (10, (1023, 614)), (16, (65535, 39321))]
+)
+def test_bits_are_the_precision_of_the_ratio(bits, ratio):
+    quantizer = with_scales(1.0, 0.6, bits=bits)
+    assert quantizer.ratio == ratio
+    assert quantizer.encoding == Codebook((-ratio[1], 0, ratio[0]))
+    assert abs(ratio[1] / ratio[0] - 0.6) <= 0.5 / ratio[0]
 
 
 def test_gradients_are_those_of_the_paper():
@@ -59,7 +64,7 @@ def test_scales_stay_positive_and_latent_weights_in_range():
     assert quantizer.ratio == (7, 7)
 
 
-@pytest.mark.parametrize("limit", [0, 128, 2.0])
-def test_refuses_limits(limit):
-    with pytest.raises(RowloomError, match=rf"^TrainedTernaryWeight: limit must be 1 to 127, not {limit}$"):
-        trained.TrainedTernaryWeight(limit)
+@pytest.mark.parametrize("bits", [0, 17, 2.0])
+def test_refuses_bits(bits):
+    with pytest.raises(RowloomError, match=rf"^TrainedTernaryWeight: bits must be 1 to 16, not {bits}$"):
+        trained.TrainedTernaryWeight(bits)

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from rowloom.model.encodings import Uniform
@@ -5,6 +6,7 @@ from rowloom.model.encodings import Uniform
 torch = pytest.importorskip("torch", reason="layers to train with are torch modules")
 nn = pytest.importorskip("rowloom.model.nn")
 binary = pytest.importorskip("rowloom.model.quant.binary")
+uniform = pytest.importorskip("rowloom.model.quant.uniform")
 
 
 def block(**fields):
@@ -96,3 +98,54 @@ def test_gradients_reach_every_parameter_and_constrain_clips():
         layer.latent.mul_(10)
     layer.constrain()
     assert layer.latent.abs().max() == 1
+
+
+@pytest.mark.parametrize("fields", [{}, {"padding": 1}, {"padding": 2, "pad_value": 1, "dilation": 2, "stride": 2}])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_adder_convolution_is_minus_the_distance_at_every_tap(fields, groups):
+    torch.manual_seed(2)
+    layer = nn.AdderConv2d(3, 6, 3, weight=uniform.UniformWeight(4), groups=groups, **fields)
+    x = torch.randint(-7, 8, (2, 3, 5, 4)).float()
+    weights = layer.weight(layer.latent)
+    pads, step, spread = fields.get("padding", 0), fields.get("stride", 1), fields.get("dilation", 1)
+    y = layer(x)
+    for n, m, e, f in np.ndindex(y.shape):
+        total = 0
+        for c, r, s in np.ndindex(3 // groups, 3, 3):
+            row, column = e * step + r * spread - pads, f * step + s * spread - pads
+            weight = weights[m, c, r, s].item()
+            if 0 <= row < 5 and 0 <= column < 4:
+                total -= abs(x[n, m // (6 // groups) * (3 // groups) + c, row, column].item() - weight)
+            elif layer.pad_value is not None:
+                total -= abs(layer.pad_value - weight)
+        assert y[n, m, e, f] == total
+
+
+def test_adder_linear_flattens_the_map():
+    layer = nn.AdderLinear(12, 4, weight=uniform.UniformWeight(3))
+    x = signs(2, 3, 2, 2)
+    expected = -(x.flatten(1)[:, None] - layer.weight(layer.latent)).abs().sum(dim=2)
+    assert torch.equal(layer(x), expected)
+
+
+def test_adder_layers_train():
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(
+        nn.AdderConv2d(
+            3, 8, 3, padding=1, weight=uniform.UniformWeight(4), activation=uniform.UniformActivation(4),
+            pool=nn.MaxPool2d(2),
+        ),
+        nn.AdderLinear(8 * 4 * 4, 1, weight=uniform.UniformWeight(4)),
+    )  # fmt: skip
+    x = torch.randint(0, 16, (16, 3, 8, 8)).float()
+    wanted = torch.linspace(-1, 1, 16)[:, None]
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(60):
+        loss = torch.nn.functional.mse_loss(module(x) / 100 + 4, wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        assert all(parameter.grad is not None for parameter in module.parameters())
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2

@@ -1,0 +1,113 @@
+"""Memories of the lanes that divide: a filter's line over the units' offset sums, as words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rowloom.hw.config import ArrayConfig
+from rowloom.hw.mapping.lines import NetworkLines
+from rowloom.hw.mapping.steps import Step
+from rowloom.hw.mapping.thresholds import sum_span
+from rowloom.hw.parameters import LineParameters
+from rowloom.model.bounds import signed_bits
+
+__all__ = ["Quotients", "line_parameters", "line_words", "quotients"]
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Quotients:
+    """What the lanes need of the filters of a layer, in the order emission, drain lane.
+
+    ``threshold``, ``step``, ``flip`` : int64 [emissions * drains]; ``starts`` : int64 [emissions * drains, 2], which
+    the remainder of a difference has below and from 0 on. ``divides`` : bool, filters whose count depends on the sum.
+    """
+
+    threshold: Integers
+    starts: Integers
+    step: Integers
+    flip: Integers
+    divides: NDArray[np.bool_]
+
+
+def quotients(step: Step, lines: NetworkLines, config: ArrayConfig) -> Quotients:
+    """Lines of a layer's emissions.
+
+    Filters that the layer lacks, and those that give one code, have a threshold that is never reached and a step
+    of 0: they count none. For raw sums the threshold is what must be taken off the sum.
+    """
+    _, high = sum_span(step, config.group)
+    count = step.fold.blocks * step.fold.groups * config.drains
+    found = Quotients(
+        threshold=np.full(count, high + 1, np.int64),
+        starts=np.zeros((count, 2), np.int64),
+        step=np.zeros(count, np.int64),
+        flip=np.zeros(count, np.int64),
+        divides=np.zeros(count, np.bool_),
+    )
+    offsets = step.weights.offsets - (0 if step.layer.bias is None else np.asarray(step.layer.bias) << step.scale)
+    places = step.places
+    if step.layer_post is None:
+        found.threshold[places] = offsets
+        return found
+    line = lines.layers[step.layer.name]
+    found.flip[places] = line.flip
+    found.divides[places] = ~line.constant
+    # the units' sums are shifted by the scale
+    steep = line.step << step.scale
+    middle = (line.starts << step.scale) + (steep << (lines.levels - 1))[:, None]
+    # straight: the middle threshold itself; its fraction starts the remainder
+    threshold = line.pivot << step.scale if lines.bent else -(-middle[:, 0] >> lines.fraction)
+    starts = (threshold << lines.fraction)[:, None] - middle
+    some = np.flatnonzero(~line.constant)
+    found.threshold[places[some]] = (threshold + offsets)[some]
+    found.starts[places[some]] = starts[some]
+    found.step[places[some]] = steep[some]
+    return found
+
+
+def line_parameters(found: Sequence[Quotients], lines: NetworkLines, sum_bits: int) -> LineParameters:
+    """Widths that keep every remainder exact, and every difference beyond them clear of all thresholds."""
+    step, starts = (
+        np.concatenate([getattr(each, name)[each.divides] for each in found]) for name in ("step", "starts")
+    )
+    whole = step * ((1 << (lines.levels - 1)) - 1)
+    unit, kept = 1 << lines.fraction, 1
+    while kept < sum_bits:
+        reach = unit << (kept - 1)
+        if ((reach + starts[:, 1] >= whole) & (starts[:, 0] + whole < reach + unit)).all():
+            break
+        kept += 1
+    reach = unit << (kept - 1)
+    ends = [-reach, reach - 1]
+    if len(step):
+        change = int(step.max()) << max(0, lines.levels - 2)
+        ends += [-reach + int(starts[:, 0].min()), -unit + int(starts[:, 0].max()), -change]
+        ends += [reach - unit + int(starts[:, 1].max()), int(starts[:, 1].min()), change]
+    return LineParameters(
+        fraction=lines.fraction,
+        step_bits=max(1, int(step.max(initial=0)).bit_length()),
+        kept_bits=kept,
+        remainder_bits=signed_bits(min(ends), max(ends)),
+        bent=lines.bent,
+    )
+
+
+def line_words(
+    found: Sequence[Quotients], config: ArrayConfig, line: LineParameters, sum_bits: int, levels: int
+) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """Memory words ``[lane][0]`` of the fields :meth:`rowloom.hw.parameters.LineParameters.fields`."""
+    widths = line.fields(sum_bits=sum_bits, levels=levels)
+    columns = {name: np.concatenate([getattr(each, name) for each in found]) for name in ("threshold", "step", "flip")}
+    starts = np.concatenate([each.starts for each in found])
+    columns |= {"start_0": starts[:, 0], "start_1": starts[:, 1]} if line.bent else {"start": starts[:, 0]}
+    words = [0] * len(starts)
+    at = 0
+    for name, width in widths.items():
+        mask = (1 << width) - 1
+        words = [word | (value & mask) << at for word, value in zip(words, columns[name].tolist(), strict=True)]
+        at += width
+    return tuple((tuple(words[k :: config.drains]),) for k in range(config.drains))

@@ -1,0 +1,1 @@
+"""Parts of the golden model: how each kind of layer is computed, batched and exact, in numpy."""

@@ -1,0 +1,27 @@
+"""What every block that forms sums ends with."""
+
+from torch import Tensor, nn
+
+from rowloom.model.nn.norm import BatchNorm
+from rowloom.model.quant.quantizer import Quantizer
+
+
+class Summing(nn.Module):
+    """A block that forms integer sums; norm and activation, both optional, turn them into values.
+
+    Lowering finds the thresholds of :meth:`post` on every integer that a sum can be.
+    """
+
+    activation: Quantizer | None
+    """Of the normalized sums; None gives the raw sums."""
+    norm: BatchNorm | None
+
+    def set_post(self, activation: Quantizer | None, *, channels: int | None, rising: bool = False) -> None:
+        """Set the activation, and a norm of ``channels`` channels unless that is None."""
+        self.activation = activation
+        self.norm = None if channels is None else BatchNorm(channels, rising=rising)
+
+    def post(self, sums: Tensor) -> Tensor:
+        """Return what norm and activation make of sums, elementwise."""
+        x = sums if self.norm is None else self.norm(sums)
+        return x if self.activation is None else self.activation(x)

@@ -1,0 +1,113 @@
+"""Networks that branch: built layer by layer, each threshold laid where sums are."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from rowloom.model.encodings import Encoding, Uniform
+from rowloom.model.layers import Add, AveragePool2d, ChannelShuffle, Concat, Conv2d, Layer, Linear, MaxPool2d
+from rowloom.model.network import Network, Tensor
+from tests.hw.networks import SUMS, _thresholds
+
+
+class Graph:
+    """A network that grows; every method adds a layer and returns the name of its output.
+
+    Parameters
+    ----------
+    shape : (int, int, int)
+        Of the input.
+    encoding : Encoding
+        Of the input, and of every output that is not told another.
+    seed : int
+    """
+
+    def __init__(self, shape, encoding: Encoding, *, weights: Encoding, seed: int):
+        self.rng = np.random.default_rng(seed)
+        self.encoding = encoding
+        self.weights = weights
+        self.tensors = [Tensor(name="input", shape=shape, encoding=encoding)]
+        self.layers: list[Layer] = []
+        self.samples = self.rng.integers(encoding.code_min, encoding.code_max + 1, (6, *shape))
+
+    def tensor(self, name) -> Tensor:
+        return next(tensor for tensor in self.tensors if tensor.name == name)
+
+    def conv(self, source, filters, kernel=(3, 3), *, groups=1, weights=None, **fields):
+        weights = weights or self.weights
+        channels = self.tensor(source).shape[2]
+        codes = self.rng.integers(weights.code_min, weights.code_max + 1, (filters, *kernel, channels // groups))
+        return self._sum(
+            Conv2d, {"input": source, "weights": codes, "weight_encoding": weights, "groups": groups}, **fields
+        )
+
+    def depthwise(self, source, kernel=(3, 3), **fields):
+        channels = self.tensor(source).shape[2]
+        return self.conv(source, channels, kernel, groups=channels, **fields)
+
+    def dense(self, source, filters, **fields):
+        shape = self.tensor(source).shape
+        codes = self.rng.integers(self.weights.code_min, self.weights.code_max + 1, (filters, *shape))
+        return self._sum(Linear, {"input": source, "weights": codes, "weight_encoding": self.weights}, **fields)
+
+    def average(self, source, kernel, **fields):
+        return self._sum(AveragePool2d, {"input": source, "kernel": kernel}, **fields)
+
+    def add(self, *sources, multipliers, **fields):
+        encodings = [self.tensor(source).encoding for source in sources]
+        tables = Add.scaled(name="t", inputs=sources, output="t", encodings=encodings, multipliers=multipliers).tables
+        return self._sum(Add, {"inputs": sources, "tables": tables}, **fields)
+
+    def pool(self, source, kernel=(2, 2), **fields):
+        return self._plain(MaxPool2d, input=source, kernel=kernel, **fields)
+
+    def concat(self, *sources):
+        return self._plain(Concat, inputs=sources)
+
+    def shuffle(self, source, groups):
+        return self._plain(ChannelShuffle, input=source, groups=groups)
+
+    def network(self, *outputs) -> Network:
+        outputs = outputs or (self.layers[-1].output,)
+        return Network(
+            name="graph", tensors=tuple(self.tensors), layers=tuple(self.layers), input="input", outputs=outputs
+        )
+
+    def _plain(self, kind, **fields):
+        name = f"{kind.op}{len(self.layers)}"
+        layer = kind(name=name, output=name, **fields)
+        shapes = [self.tensor(each).shape for each in layer.inputs]
+        encoding = self.tensor(layer.inputs[0]).encoding
+        self.tensors.append(Tensor(name=name, shape=layer.output_shape(*shapes), encoding=encoding))
+        self.layers.append(layer)
+        return name
+
+    def _sum(self, kind, given, *, codes=None, raw=False, bias=True, **fields):
+        codes = codes or self.encoding
+        name = f"{kind.op}{len(self.layers)}"
+        layer = kind(name=name, output=name, **given, **fields)
+        shape = layer.output_shape(*(self.tensor(each).shape for each in layer.inputs))
+        if bias:
+            layer = replace(layer, bias=self.rng.integers(-9, 10, shape[2]))
+        tensor = Tensor(name=name, shape=shape, encoding=SUMS)
+        if not raw:
+            trial = Network(
+                name="trial", tensors=(*self.tensors, tensor), layers=(*self.layers, layer), input="input",
+                outputs=tuple(self._ends(layer)),
+            )  # fmt: skip
+            reached = trial.run(self.samples, keep="all")[name].reshape(-1, shape[2]).astype(np.int64)
+            layer = replace(layer, post=_thresholds(self.rng, reached, codes))
+            tensor = replace(tensor, encoding=codes)
+        self.layers.append(layer)
+        self.tensors.append(tensor)
+        return name
+
+    def _ends(self, layer):
+        """Tensors that nobody reads yet."""
+        read = {name for each in (*self.layers, layer) for name in each.inputs}
+        return [layer.output, *(t.name for t in self.tensors if t.name not in read)]
+
+
+def byte(zero_point: int = 0, *, signed: bool = False) -> Encoding:
+    """Eight-bit codes."""
+    return Uniform(bits=8, signed=signed, zero_point=zero_point)

@@ -1,0 +1,121 @@
+"""Accelerators whose codes are quotients, not found in tables, against the golden model."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from rowloom.hw import ArrayConfig
+from rowloom.hw import compile as compile_network
+from rowloom.model.encodings import Binary, Ternary, Uniform
+from rowloom.sim import simulate
+from tests.hw.networks import BYTES, Case, Conv, Dense, Pool, constant_layers, make_network, random_codes
+from tests.hw.test_accelerator import plant
+from tests.hw.test_formats import check, distinct
+
+INT8 = Uniform(bits=8, signed=True)
+UINT8 = Uniform(bits=8, signed=False)
+UINT4 = Uniform(bits=4, signed=False)
+
+
+def int8(post, codes=INT8, weights=INT8, narrow=INT8, raw=False):
+    """Convolutions and a dense layer; ``narrow`` are the codes between the convolutions."""
+    each = {"weights": weights, "post": post, "bias": True}
+    specs = [
+        Conv(filters=7, padding=(1, 1, 1, 1), codes=codes, **each),
+        Pool(),
+        Conv(filters=9, codes=narrow, **each),
+        Conv(filters=5, kernel=(1, 1), codes=codes, **each),
+        Dense(filters=10, codes=codes, **each),
+    ]
+    network = make_network(specs, shape=(10, 8, 3), encoding=UINT8, raw=raw, seed=7)
+    images = random_codes(np.random.default_rng(0), UINT8, (4, 10, 8, 3))
+    config = ArrayConfig(rows=4, cols=2, lanes=4, drains=2)
+    return Case(network=network, config=config, images=images)
+
+
+#: Name, arguments of ``int8``, levels and bend of the accelerator.
+CASES = {
+    "requantize-behind-relu": ({"post": "requantize"}, 8, False),
+    "requantize-of-both-signs": ({"post": "requantize-middle"}, 8, True),
+    "requantize-to-unsigned": ({"post": "requantize-middle", "codes": UINT8, "narrow": UINT8}, 8, True),
+    "lines-of-both-directions": ({"post": "line", "codes": UINT8, "narrow": UINT8}, 8, False),
+    "raw-sums": ({"post": "requantize-middle", "raw": True}, 8, True),
+    "narrow-codes-between": ({"post": "line", "narrow": Uniform(bits=3, signed=True)}, 8, False),
+    "binary-codes-between": ({"post": "line", "codes": UINT8, "narrow": Binary()}, 8, False),
+    "four-bits": ({"post": "requantize", "codes": UINT4, "narrow": Uniform(bits=4, signed=True)}, 4, False),
+    "three-bits": (
+        {"post": "line", "codes": Uniform(bits=3, signed=False), "narrow": Uniform(bits=2, signed=True),
+         "weights": Ternary()},
+        3, False,
+    ),
+}  # fmt: skip
+
+
+@cache
+def compiled(name):
+    case = int8(**CASES[name][0])
+    return case, compile_network(case.network, case.config)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_cases_show_something(name):
+    """Many codes of every layer occur; the gates are those that are meant."""
+    case, design = compiled(name)
+    _, levels, bent = CASES[name]
+    assert (design.hardware.levels, design.hardware.line.bent) == (levels, bent)
+    assert not constant_layers(case)
+    *maps, (last, _) = distinct(case)
+    assert all(shown >= min(codes, 32) // 2 for shown, codes in maps)
+    assert last > 2
+
+
+@pytest.mark.cocotb
+@pytest.mark.parametrize("name", CASES)
+def test_matches_golden_and_the_cycle_model(name):
+    case, design = compiled(name)
+    check(case, design, stalls=len(name) % 2 == 0, seed=3)
+
+
+def test_a_byte_of_code_takes_no_tables():
+    """One word a filter in each drain lane, whatever the codes' width."""
+    _, design = compiled("requantize-of-both-signs")
+    hw = design.hardware
+    assert [[len(words) for words in lane] for lane in design.images.thresholds] == [[hw.threshold_depth]] * hw.drains
+
+
+@pytest.mark.slow
+@pytest.mark.cocotb
+def test_requantize_by_tables_where_a_layer_is_on_no_line():
+    """Scattered thresholds in one layer: all layers then have tables, those of ``Requantize`` included."""
+    specs = [
+        Conv(filters=5, weights=INT8, codes=Uniform(bits=4, signed=True), post="requantize-middle"),
+        Conv(filters=5, weights=INT8, codes=Uniform(bits=4, signed=True)),
+    ]
+    network = make_network(specs, shape=(8, 8, 2), encoding=BYTES, raw=False, seed=2)
+    images = random_codes(np.random.default_rng(0), BYTES, (4, 8, 8, 2))
+    case = Case(network=network, config=ArrayConfig(rows=2, cols=2, lanes=4, drains=2), images=images)
+    design = compile_network(network, case.config)
+    assert design.hardware.line is None
+    check(case, design, stalls=False, seed=0)
+
+
+#: Module, text in it, text instead of it.
+MUTANTS = {
+    "step-always-off": ("linear", "less = ~remainder[-1]", "less = remainder[-1] | ~remainder[-1]"),
+    "far-sums-wrap": ("linear", "Mux(far, above, ~remainder[-1]) ^ flips[i]", "~remainder[-1] ^ flips[i]"),
+    "one-start-for-both-sides": ("linear", "Mux(above, starts[1], starts[0])", "starts[1]"),
+    "bits-do-not-flip": ("linear", "flips[top]]", "(flips[top] & 0)]"),
+    "step-of-the-filter-before": ("linear", "steps[first + top - 1 - i]", "steps[first + top - i]"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.cocotb
+@pytest.mark.parametrize("mutant", [None, *MUTANTS])
+def test_a_wrong_gate_is_noticed(mutant, monkeypatch):
+    case, design = compiled("requantize-of-both-signs")
+    if mutant:
+        plant(monkeypatch, *MUTANTS[mutant])
+    result = simulate(design, case.images)
+    assert result.ok == (mutant is None), result.summary()

@@ -1,0 +1,208 @@
+"""Networks that branch, and layers that keep channels apart, against the golden model: values and cycles."""
+
+import numpy as np
+import pytest
+
+from rowloom.hw import ArrayConfig
+from rowloom.hw import compile as compile_network
+from rowloom.model.encodings import Binary, PowerOfTwo, Ternary, Uniform
+from rowloom.model.errors import RowloomError
+from rowloom.sim import simulate
+from tests.hw.graphs import Graph
+
+TERNARY = Ternary()
+NARROW = Uniform(bits=2, signed=False)
+SIGNED = Uniform(bits=4, signed=True, zero_point=-3)
+SAME = (1, 1, 1, 1)
+
+
+def graph(shape=(6, 7, 6), encoding=NARROW, weights=TERNARY, seed=1):
+    return Graph(shape, encoding, weights=weights, seed=seed)
+
+
+def depthwise():
+    """Strides, asymmetric padding, and a channel word that is not full."""
+    g = graph((7, 6, 6))
+    a = g.depthwise(g.conv("input", 6, padding=SAME), padding=(1, 0, 1, 1))
+    g.dense(g.depthwise(a, (2, 3), stride=(2, 1), dilation=(1, 2)), 5, raw=True)
+    return g.network()
+
+
+def first_layer_depthwise():
+    g = graph((7, 6, 3), Uniform(bits=8, signed=False), Uniform(bits=4, signed=True))
+    a = g.depthwise("input", (3, 2), padding=(2, 1, 0, 1))
+    g.conv(a, 5, (1, 1), raw=True)
+    return g.network()
+
+
+def averages():
+    g = graph((8, 8, 6))
+    a = g.average(g.conv("input", 6, padding=SAME), (2, 2))
+    g.dense(g.average(a, (4, 4)), 5, raw=True)
+    return g.network()
+
+
+def counted_padding():
+    g = graph((7, 8, 5))
+    a = g.average(g.conv("input", 5, padding=SAME), (3, 3), stride=(2, 2), padding=SAME, count_include_pad=True)
+    g.average(a, (4, 4), raw=True)
+    return g.network()
+
+
+def sums():
+    """Two maps of different scales, a map with itself, and a rescaling."""
+    g = graph()
+    a = g.conv("input", 6, padding=SAME)
+    b = g.add(a, g.conv(a, 6, (1, 1)), multipliers=(3, -2))
+    c = g.add(b, b, multipliers=(1, 2))
+    g.dense(g.add(c, multipliers=(-1,)), 5, raw=True)
+    return g.network()
+
+
+def residual():
+    """The input of a block is kept for its end; so is the network's input."""
+    g = graph((6, 6, 4))
+    a = g.conv("input", 4, padding=SAME)
+    a = g.add(g.conv(a, 4, padding=SAME), "input", multipliers=(1, 1))
+    b = g.conv(g.conv(a, 9, padding=SAME, stride=(2, 2)), 9, padding=SAME)
+    g.dense(g.add(b, g.conv(a, 9, (1, 1), stride=(2, 2)), multipliers=(2, 1)), 4, raw=True)
+    return g.network()
+
+
+def concatenation():
+    """Parts that fill no word, pooled, convolved with padding and sent to a dense layer."""
+    g = graph()
+    a = g.conv("input", 6, padding=SAME)
+    b = g.concat(g.conv(a, 5, padding=SAME), g.conv(a, 3, (1, 1)))
+    c = g.concat(b, g.depthwise(g.conv(a, 6, (1, 1)), padding=SAME))
+    g.dense(g.conv(g.pool(c), 4, (2, 2), padding=(1, 0, 1, 0)), 5, raw=True)
+    return g.network()
+
+
+def shuffles():
+    g = graph()
+    a = g.conv("input", 12, padding=SAME, groups=3)
+    b = g.shuffle(a, 3)
+    c = g.depthwise(b, padding=SAME)
+    d = g.add(a, g.conv(c, 12, (1, 1), groups=2), multipliers=(1, 1))
+    e = g.add(g.conv(b, 12, (1, 1)), c, multipliers=(1, 2))
+    g.dense(g.concat(d, e), 5, raw=True)
+    return g.network()
+
+
+def zero_points():
+    """Padding holds the code that means 0, in packed windows, on arrays and in the vector path."""
+    g = graph((6, 7, 1), SIGNED, Uniform(bits=3, signed=True))
+    a = g.depthwise(
+        g.conv("input", 6, (3, 2), padding=SAME), padding=SAME, codes=Uniform(bits=4, signed=True, zero_point=2)
+    )
+    b = g.conv(a, 6, padding=SAME)
+    c = g.add(a, b, multipliers=(1, 2))
+    g.dense(g.average(g.pool(c, padding=(1, 0, 0, 1)), (2, 2)), 5, raw=True)
+    return g.network()
+
+
+def zero_points_of_ternary_weights():
+    g = graph((5, 6, 3), Uniform(bits=3, signed=False, zero_point=5))
+    a = g.conv("input", 7, (5, 2), padding=(3, 4, 1, 0))
+    g.conv(g.conv(a, 6, (4, 3), padding=(0, 2, 2, 1)), 3, raw=True)
+    return g.network()
+
+
+def binary_depthwise():
+    """No code means 0: padded taps are gated."""
+    g = graph((6, 7, 6), Binary(), Binary())
+    a = g.depthwise(g.conv("input", 6), padding=SAME)
+    g.dense(g.average(a, (2, 2)), 5, raw=True)
+    return g.network()
+
+
+def powers_depthwise():
+    powers = PowerOfTwo(bits=3, e_min=0, e_max=2)
+    g = graph((6, 7, 6), Uniform(bits=3, signed=False), powers)
+    a = g.depthwise(g.conv("input", 6), padding=SAME, codes=PowerOfTwo(bits=2, e_min=0, e_max=2, signed=False))
+    g.dense(g.depthwise(a, (2, 2)), 5, raw=True)
+    return g.network()
+
+
+def several_outputs():
+    g = graph()
+    a = g.conv("input", 6, padding=SAME)
+    b = g.conv(a, 3, (1, 1))
+    c = g.pool(a)
+    return g.network(g.average(c, (3, 3)), b, c)
+
+
+def pool_at_the_end():
+    g = graph()
+    g.pool(g.conv("input", 6, padding=SAME))
+    return g.network()
+
+
+def codes_of_signs_at_the_end():
+    g = graph(encoding=Binary(), weights=Binary())
+    a = g.conv("input", 6)
+    return g.network(a, g.pool(a))
+
+
+def one_row():
+    """One-dimensional convolution."""
+    g = graph((1, 19, 5))
+    a = g.conv("input", 9, (1, 5), padding=(0, 0, 2, 2), stride=(1, 2))
+    g.dense(g.depthwise(a, (1, 3), padding=(0, 0, 1, 1)), 5, raw=True)
+    return g.network()
+
+
+def one_column():
+    g = graph((17, 1, 5))
+    a = g.conv("input", 9, (5, 1), padding=(2, 2, 0, 0), stride=(2, 1))
+    g.dense(g.average(g.depthwise(a, (3, 1), padding=(1, 1, 0, 0)), (9, 1)), 5, raw=True)
+    return g.network()
+
+
+CASES = {case.__name__: case for case in (
+    depthwise, first_layer_depthwise, averages, counted_padding, sums, residual, concatenation, shuffles, zero_points,
+    zero_points_of_ternary_weights, binary_depthwise, powers_depthwise, several_outputs, pool_at_the_end,
+    codes_of_signs_at_the_end, one_row, one_column,
+)}  # fmt: skip
+
+CONFIGS = {
+    "6x2x4": ArrayConfig(rows=6, cols=2, lanes=4),
+    "4x3x6": ArrayConfig(rows=4, cols=3, lanes=6, prefetch=False),
+}
+
+
+@pytest.mark.cocotb
+@pytest.mark.parametrize(("shape", "stalls"), [("6x2x4", False), ("4x3x6", True)], ids=["", "stalls"])
+@pytest.mark.parametrize("case", CASES)
+def test_matches_golden_and_the_cycle_model(case, shape, stalls):
+    network = CASES[case]()
+    design = compile_network(network, CONFIGS[shape])
+    source = network.tensor("input")
+    codes = np.random.default_rng(5).integers(
+        source.encoding.code_min, source.encoding.code_max + 1, (3, *source.shape)
+    )
+    kept = network.run(codes, keep="all")
+    constant = [layer.name for layer in network.layers if kept[layer.output].min() == kept[layer.output].max()]
+    assert not constant
+    result = simulate(design, codes, stalls=stalls, seed=1)
+    assert result.ok, result.summary()
+    assert result.compared == sum(kept[plan.tensor].size for plan in design.layers)
+    assert [layer.cycles_measured for layer in result.layers] == [plan.cycles for plan in design.layers]
+
+
+def test_a_part_that_is_used_twice_is_refused():
+    g = graph()
+    a = g.conv("input", 6)
+    g.dense(g.concat(a, a), 5, raw=True)
+    with pytest.raises(RowloomError, match=r"^concat1: would have to copy conv2d0, each part must be written for this"):
+        compile_network(g.network(), CONFIGS["6x2x4"])
+
+
+def test_a_sum_of_maps_in_different_orders_is_refused():
+    g = graph()
+    a = g.conv("input", 6)
+    b = g.pool(a)
+    g.dense(g.add(b, g.shuffle(b, 2), multipliers=(1, 1)), 5, raw=True)
+    with pytest.raises(RowloomError, match=r"^add3: adds maps whose channels lie in different orders, shuffle them"):
+        compile_network(g.network(), CONFIGS["6x2x4"])
