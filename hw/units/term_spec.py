@@ -203,7 +203,8 @@ class ShiftSpec(_ComplementSpec):
 class LutSpec(TermSpec):
     """Small codes on both sides: the product is read from a table.
 
-    The entries of each weight begin at zero: its least product is owed, so that no entry is negative.
+    In a table of up to 6 bits the entries of each weight begin at zero: its least product is owed, so
+    that no entry is negative. Larger ones keep the products, whose low bits have more in common.
     """
 
     NAME = "lut"
@@ -214,16 +215,21 @@ class LutSpec(TermSpec):
         """A table."""
         return 1
 
+    @property
+    def _from_zero(self) -> bool:
+        """Whether entries begin at zero."""
+        return not self.gated and self.weights.bits + self.activations.bits <= 6
+
     def owed(self, codes: np.ndarray) -> np.ndarray:
-        """Each weight's least product, unless padding is gated."""
-        if self.gated:
+        """Each weight's least product where entries begin at zero."""
+        if not self._from_zero:
             return np.zeros(codes.shape, np.int64)
         values = self.weights.decode(codes)
         return np.minimum(values * self.activations.min, values * self.activations.max)
 
     def term_range(self) -> tuple[int, int]:
-        """From zero to what the largest weight makes of the activations' range."""
-        if self.gated:
+        """From zero to what the largest weight makes of the activations' range, or that of the products."""
+        if not self._from_zero:
             return super(LutSpec, self).term_range()
         reach = max(self.weights.max, -self.weights.min)
         return 0, reach * (self.activations.max - self.activations.min)

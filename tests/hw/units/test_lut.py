@@ -53,6 +53,12 @@ def test_entries_begin_at_zero():
     assert spec.offset(np.array([[0, 1, 2, 3]]), 0).tolist() == [9 + 3]
 
 
+def test_entries_of_large_tables_are_the_products():
+    spec = LutSpec(weights=DoReFa(4), activations=Uniform(bits=3, signed=False))
+    assert spec.term_range() == (-105, 105)
+    assert spec.offset(np.array([[0, 1, 2, 3]]), 0).tolist() == [0]
+
+
 @pytest.mark.parametrize(("lanes", "latency"), [(1, 2), (2, 2), (3, 3), (4, 3), (5, 4), (33, 7)])
 def test_latency_is_the_stated_one(lanes, latency):
     """One more than the tree's: the tables' registers."""
