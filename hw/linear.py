@@ -4,13 +4,7 @@ from amaranth import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["LinearLane", "line_fields"]
-
-
-def line_fields(line, *, sum_bits, levels):
-    """Fields of a filter's word and their widths, from the low bits up."""
-    starts = {"start_0": line.remainder_bits, "start_1": line.remainder_bits} if line.bent else {"start": line.fraction}
-    return {"threshold": sum_bits} | starts | {"step": line.step_bits, "flip": levels}
+__all__ = ["LinearLane"]
 
 
 class LinearLane(wiring.Component):
@@ -37,7 +31,7 @@ class LinearLane(wiring.Component):
     Members
     -------
     word : In
-        Of the sums' filter, as :func:`line_fields`.
+        Of the sums' filter, as :meth:`rowloom.hw.parameters.LineParameters.fields`.
     sum_{q} : In(signed(sum_bits))
     code_{q} : Out(levels)
         The count of thresholds reached, its bits flipped where ``flip`` says.
@@ -56,7 +50,7 @@ class LinearLane(wiring.Component):
         self.sum_bits = sum_bits
         self.levels = levels
         self.cols = cols
-        fields = line_fields(line, sum_bits=sum_bits, levels=levels)
+        fields = line.fields(sum_bits=sum_bits, levels=levels)
         members = {"word": In(data.StructLayout({name: unsigned(bits) for name, bits in fields.items()}))}
         for q in range(cols):
             members |= {

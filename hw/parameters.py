@@ -133,6 +133,13 @@ class LineParameters:
     remainder_bits: int
     bent: bool
 
+    def fields(self, *, sum_bits: int, levels: int) -> dict[str, int]:
+        """Fields of a filter's word and their widths, from the low bits up."""
+        starts = {"start": self.fraction}
+        if self.bent:
+            starts = {"start_0": self.remainder_bits, "start_1": self.remainder_bits}
+        return {"threshold": sum_bits} | starts | {"step": self.step_bits, "flip": levels}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
@@ -247,7 +254,8 @@ class Hardware:
 
     @property
     def weight_address_bits(self) -> int:
-        return max(1, *((path.weight_depth - 1).bit_length() for path in (*self.arrays, *self.vectors)))
+        depths = [array.weight_depth for array in self.arrays] + [path.weight_depth for path in self.vectors]
+        return max(1, *((depth - 1).bit_length() for depth in depths))
 
     @property
     def threshold_address_bits(self) -> int:

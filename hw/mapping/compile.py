@@ -31,8 +31,8 @@ from rowloom.model.network import Network
 
 __all__ = ["compile"]
 
-#: Narrowest codes that are found by division: a table is cheaper for others.
-LEAST_DIVIDED = 3
+#: Narrowest codes that are found by division; one comparison needs none.
+LEAST_DIVIDED = 2
 
 Table = tuple[np.ndarray, np.ndarray]
 
@@ -128,7 +128,7 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
     hardware = _hardware(network, config, banks, arrays, vectors, steps, layouts, levels, pairs, line, sum_bits, depth)
     images = Images(
         program=tuple(program_words(network, config, hardware, steps, layouts)),
-        weights=tuple(_weight_words(path, steps) for path in (*arrays, *vectors)),
+        weights=(*(_weight_words(a, steps) for a in arrays), *(_weight_words(v, steps) for v in vectors)),
         thresholds=(
             line_words(found, config, line, sum_bits, levels)
             if line

@@ -7,7 +7,7 @@ from rowloom.hw.program import input_fields, layer_fields, record_words
 from rowloom.hw.units.adder_spec import TABLE_BITS
 from rowloom.hw.units.term_spec import multiplier_stages, value_bits
 
-__all__ = ["BRAM_ECP5", "DSP_ECP5", "Bram", "Cost", "Dsp", "estimate", "memories"]
+__all__ = ["BRAM_ECP5", "DSP_ECP5", "Bram", "Cost", "Dsp", "estimate", "lanes", "memories"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +72,9 @@ def memories(hardware: Hardware) -> dict[str, tuple[int, int, int]]:
     found = {
         "activations": (hardware.banks, hardware.word_bits, hardware.bank_depth),
         "program": (1, 16, words),
-        "thresholds": (hardware.drains, hardware.sum_bits + 1, hardware.threshold_depth),
+        "thresholds": (hardware.drains, _threshold_bits(hardware), hardware.threshold_depth),
     }
-    for level in range(1, hardware.levels):
+    for level in range(1, 1 if hardware.line else hardware.levels):
         found[f"thresholds of bit {level}"] = (
             hardware.drains * hardware.cols,
             hardware.sum_bits,
@@ -145,8 +145,9 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5, dsp: Dsp = DSP_ECP5) ->
     lut += streams * hw.word_bits * (hw.banks - 1)
     ff += streams * hw.word_bits + hw.banks * hw.word_bits * 2
     # thresholds, the choice between the arrays, pooling, packing
-    lut += hw.drains * hw.cols * (_carry(hw.sum_bits) * hw.levels + hw.sum_bits * (hw.engines - 2) + 2)
-    ff += hw.drains * hw.cols * 3 * (hw.levels - 1) * (2 * hw.sum_bits + hw.threshold_address_bits)
+    lanes_lut, lanes_ff = lanes(hw)
+    lut += lanes_lut + hw.drains * hw.cols * (hw.sum_bits * (hw.engines - 2) + 2)
+    ff += lanes_ff
     lut += hw.cols * hw.word_bits * ((hw.group + 1) // 2 + 1) + hw.cols * 20
     ff += hw.cols * (hw.word_bits + hw.lanes + hw.drains * (hw.sum_bits + 1))
     # bank writer and loader
@@ -178,8 +179,31 @@ def _products(hardware: Hardware, array: ArrayParameters) -> int:
 def _small(hardware: Hardware) -> list[tuple[int, int, int]]:
     large = memories(hardware)
     return [size for name, size in _weight_memories(hardware).items() if name not in large] + (
-        [] if "thresholds" in large else [(hardware.drains, hardware.sum_bits + 1, hardware.threshold_depth)]
+        [] if "thresholds" in large else [(hardware.drains, _threshold_bits(hardware), hardware.threshold_depth)]
     )
+
+
+def _threshold_bits(hardware: Hardware) -> int:
+    """Bits of a filter's first word in post-processing."""
+    if hardware.line is None:
+        return hardware.sum_bits + 1
+    return sum(hardware.line.fields(sum_bits=hardware.sum_bits, levels=hardware.levels).values())
+
+
+def lanes(hw: Hardware) -> tuple[int, int]:
+    """LUT4 and flip-flops of the lanes that find codes."""
+    line, columns = hw.line, hw.drains * hw.cols
+    if line is None:
+        lut = columns * _carry(hw.sum_bits) * hw.levels
+        return lut, columns * 3 * (hw.levels - 1) * (2 * hw.sum_bits + hw.threshold_address_bits)
+    # a stage adds or subtracts all bits of the remainder from its own place on: two LUT4 each
+    remainders = sum(line.remainder_bits - i for i in range(hw.levels - 1))
+    bend = line.remainder_bits + line.fraction if line.bent else 0
+    lut = columns * (hw.sum_bits + 2 * remainders + bend + 4)
+    stages = hw.levels + line.bent
+    ff = columns * (hw.sum_bits * stages + remainders + line.bent * line.remainder_bits)
+    shared = line.step_bits * stages + hw.levels * (hw.levels + 1) // 2 + line.fraction
+    return lut, ff + hw.drains * (shared + line.bent * 2 * line.remainder_bits)
 
 
 def _carry(bits: int) -> int:

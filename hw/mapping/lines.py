@@ -99,54 +99,65 @@ def lines_of(network: Network, levels: int = 0) -> NetworkLines | None:
     rising = [rising_of(layer, network.sum_bounds(layer), encodings[layer.name]) for layer in layers]
     reach = max(int(np.abs(ends).max()) for each in rising for ends in (each.low, each.high))
     most = min(MAX_FRACTION, 59 - levels - reach.bit_length())
-    for fit, bent in ((_straight, False), (_bent, True)):
-        fraction = _least_fraction(fit, rising, levels, most)
-        if fraction is not None:
-            found = [fit(each, levels, fraction) for each in rising]
-            lines = {layer.name: each for layer, each in zip(layers, found, strict=True) if each is not None}
-            return NetworkLines(levels=levels, fraction=fraction, bent=bent, layers=lines)
-    return None
-
-
-def _least_fraction(
-    fit: Callable[[Rising, int, int], Lines | None], rising: list[Rising], levels: int, most: int
-) -> int | None:
-    """The least fraction at which every layer fits: one that does fits at every greater one too."""
-    low, high = 0, most + 1
-    middle = most
-    while low < high:
-        if all(fit(each, levels, middle) is not None for each in rising):
-            high = middle
-        else:
-            low = middle + 1
-        middle = (low + high) >> 1
-    return low if low <= most else None
-
-
-def _straight(rising: Rising, levels: int, fraction: int) -> Lines | None:
-    values = rising.values
-    lines, fits = fit_lines(rising, levels, fraction, values[:, values.shape[1] // 2])
-    if not fits.all():
+    pivots, bent = [each.values[:, each.values.shape[1] // 2] for each in rising], False
+    fraction = _least_fraction(rising, pivots, levels, most, bent=bent)
+    if fraction is None:
+        pivots, bent = [_pivot(each, levels, most) for each in rising], True
+        fraction = _least_fraction(rising, pivots, levels, most, bent=bent)
+    if fraction is None:
         return None
-    return lines
+    while bent and fraction:  # other pivots may do with less
+        others = [_pivot(each, levels, fraction - 1) for each in rising]
+        less = _least_fraction(rising, others, levels, fraction - 1, bent=bent)
+        if less is None:
+            break
+        pivots, fraction = others, less
+    return NetworkLines(
+        levels=levels,
+        fraction=fraction,
+        bent=bent,
+        layers={
+            layer.name: fit_lines(each, levels, fraction, pivot, bent=bent)[0]
+            for layer, each, pivot in zip(layers, rising, pivots, strict=True)
+        },
+    )
 
 
-def _bent(rising: Rising, levels: int, fraction: int) -> Lines | None:
-    """Lines with a pivot in the middle where that serves; else at a sum of 0, or at one of the thresholds."""
+def _least_fraction(rising: list[Rising], pivots: list[Integers], levels: int, most: int, *, bent: bool) -> int | None:
+    """The least fraction at which every filter fits, if any: one that serves does so with more bits too."""
+
+    def serves(fraction: int) -> bool:
+        return all(
+            (fit_lines(each, levels, fraction, pivot, bent=bent)[1] >= 0).all()
+            for each, pivot in zip(rising, pivots, strict=True)
+        )
+
+    if not serves(most):
+        return None
+    low, high = 0, most
+    while low < high:
+        middle = (low + high) >> 1
+        low, high = (low, middle) if serves(middle) else (middle + 1, high)
+    return low
+
+
+def _pivot(rising: Rising, levels: int, fraction: int) -> Integers:
+    """A pivot in the middle where that serves, else at a sum of 0, else the best of some thresholds."""
     values = rising.values
     every = values.shape[1]
-    pivots = [values[:, every // 2], np.clip(0, rising.low, rising.high)]
-    pivots += [values[:, every * (2 * i + 1) // 32] for i in range(16)]
-    lines, fits = fit_lines(rising, levels, fraction, pivots[0], bent=True)
-    for pivot in pivots[1:]:
-        left = np.flatnonzero(~fits)
-        if not len(left):
-            break
-        some, good = fit_lines(_some(rising, left), levels, fraction, pivot[left], bent=True)
-        for name in ("step", "pivot", "starts"):
-            getattr(lines, name)[left[good]] = getattr(some, name)[good]
-        fits[left[good]] = True
-    return lines if fits.all() else None
+    pivot = values[:, every // 2].copy()
+    left = np.flatnonzero(fit_lines(rising, levels, fraction, pivot, bent=True)[1] < 0)
+    zero = np.clip(0, rising.low, rising.high)[left]
+    room = fit_lines(_some(rising, left), levels, fraction, zero, bent=True)[1]
+    pivot[left] = zero
+    left = left[room < 0]
+    best = np.full(len(left), -_NONE)
+    for i in range(16 if len(left) else 0):
+        trial = values[left, every * (2 * i + 1) // 32]
+        room = fit_lines(_some(rising, left), levels, fraction, trial, bent=True)[1]
+        pivot[left] = np.where(room > best, trial, pivot[left])
+        best = np.maximum(room, best)
+    return pivot
 
 
 def _some(rising: Rising, which: NDArray[np.intp]) -> Rising:
@@ -155,8 +166,8 @@ def _some(rising: Rising, which: NDArray[np.intp]) -> Rising:
 
 def fit_lines(
     rising: Rising, levels: int, fraction: int, pivot: Integers, *, bent: bool = False
-) -> tuple[Lines, NDArray[np.bool_]]:
-    """The lines with the least steps, and which filters have one.
+) -> tuple[Lines, Integers]:
+    """The lines with the least steps; and the room that the best step leaves its start, negative where none serves.
 
     The starts that a step allows are an interval, whose width is concave in the step.
 
@@ -187,8 +198,8 @@ def fit_lines(
 
     bound = (rising.high - rising.low + 2) << fraction
     best = _first(lambda step: width(step + 1) <= width(step), bound)
-    fits = width(best) >= 0
-    step = np.where(fits, _first(lambda step: width(step) >= 0, best), best)
+    room = width(best)
+    step = np.where(room >= 0, _first(lambda step: width(step) >= 0, best), best)
     starts = []
     for segment in segments:
         least, most = segment.starts(step)
@@ -203,7 +214,7 @@ def fit_lines(
         flip=flip << (levels - every.bit_length()),
         constant=constant,
     )
-    return lines, fits
+    return lines, room
 
 
 def _first(holds: Callable[[Integers], NDArray[np.bool_]], bound: Integers) -> Integers:

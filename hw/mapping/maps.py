@@ -47,14 +47,14 @@ def is_view(layer: Layer | Send) -> bool:
     return isinstance(layer, Concat | ChannelShuffle)
 
 
-def keeps_lanes(layer: Layer) -> bool:
+def keeps_lanes(layer: Layer | Send) -> bool:
     """Whether a layer's output channel lies in the lane of its input channel."""
     if isinstance(layer, Conv2d):
         return is_depthwise(layer)
     return not isinstance(layer, Linear)
 
 
-def is_depthwise(layer: Layer) -> bool:
+def is_depthwise(layer: Layer | Send) -> bool:
     """Whether a layer multiplies each channel with a filter of its own."""
     if not isinstance(layer, Conv2d) or layer.operation is not Operation.MULTIPLY:
         return False
@@ -135,7 +135,7 @@ def _concatenate(maps: Maps, layer: Concat, network: Network, lanes: int) -> Non
     _enter(maps, layer.output, np.concatenate(places))
 
 
-def _reorder(layer: Layer, maps: Maps, writers: dict[str, Layer], wanted: dict[str, np.ndarray]) -> bool:
+def _reorder(layer: Layer, maps: Maps, writers: dict[str, Layer | Send], wanted: dict[str, np.ndarray]) -> bool:
     """Let a convolution write the order that the other inputs of a sum have; True if one can."""
     for name in layer.inputs:
         writer = writers.get(name)

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowloom.hw.config import ArrayConfig
-from rowloom.hw.linear import line_fields
 from rowloom.hw.mapping.lines import NetworkLines
 from rowloom.hw.mapping.steps import Step
 from rowloom.hw.mapping.thresholds import sum_span
@@ -100,8 +99,8 @@ def line_parameters(found: Sequence[Quotients], lines: NetworkLines, sum_bits: i
 def line_words(
     found: Sequence[Quotients], config: ArrayConfig, line: LineParameters, sum_bits: int, levels: int
 ) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    """Memory words ``[lane][0]`` of the fields :func:`rowloom.hw.linear.line_fields`."""
-    widths = line_fields(line, sum_bits=sum_bits, levels=levels)
+    """Memory words ``[lane][0]`` of the fields :meth:`rowloom.hw.parameters.LineParameters.fields`."""
+    widths = line.fields(sum_bits=sum_bits, levels=levels)
     columns = {name: np.concatenate([getattr(each, name) for each in found]) for name in ("threshold", "step", "flip")}
     starts = np.concatenate([each.starts for each in found])
     columns |= {"start_0": starts[:, 0], "start_1": starts[:, 1]} if line.bent else {"start": starts[:, 0]}

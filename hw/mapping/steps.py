@@ -115,7 +115,7 @@ class Step:
     @property
     def pads(self) -> bool:
         """Whether padded taps hold another code than 0."""
-        return bool(self.zero) and self.path != "pool"
+        return bool(self.zero) and self.path != "pool" and not getattr(self.array, "live_padding", False)
 
     @property
     def scale(self) -> int:
@@ -330,10 +330,6 @@ def _unit_of(
     position = f"layer {network.layers.index(layer)} ({layer.name})"
     if not isinstance(layer, Conv2d | Linear | Add | AveragePool2d):
         raise RowloomError(position, f"the accelerator does not run {layer.op} here")
-    zero = int(source.decode(0))
-    if _pads_live(layer) and layer.pad_value != zero:
-        least = f" or with {zero}, which code 0 of its input means" if zero else ""
-        raise RowloomError(layer.name, f"pads with {layer.pad_value}", f"the accelerator pads with 0{least}")
     if isinstance(layer, AveragePool2d) and not layer.count_include_pad:
         rows, columns = layer.taps(network.tensor(layer.input).shape)
         if len({*rows}) > 1 or len({*columns}) > 1:
@@ -352,12 +348,15 @@ def _unit_of(
         if len(layer.inputs) > 2:
             raise RowloomError(layer.name, f"adds {len(layer.inputs)} maps", "the accelerator adds two at a time")
         return None
+    assert isinstance(layer, Conv2d | Linear)
+    zero = int(source.decode(0))
+    if isinstance(layer, Conv2d) and _pads_live(layer) and layer.pad_value != zero:
+        least = f" or with {zero}, which code 0 of its input means" if zero else ""
+        raise RowloomError(layer.name, f"pads with {layer.pad_value}", f"the accelerator pads with 0{least}")
+    if planes:
+        return SPECS["xnor"]
     try:
-        return (
-            SPECS["xnor"]
-            if planes
-            else unit_for(layer.weight_encoding, _seen(layer, source), config.units, layer.operation)
-        )
+        return unit_for(layer.weight_encoding, _seen(layer, source), config.units, layer.operation)
     except RowloomError as error:
         raise RowloomError(layer.name, str(error)) from None
 

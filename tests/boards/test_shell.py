@@ -57,7 +57,7 @@ def test_frame_after_frame(about):
 
 
 class FakeDesign:
-    """A design as far as the host looks at it: `network`, `config`, widths and lengths."""
+    """A design as far as the host looks at it: `network`, `leaving`, `config`, widths and lengths."""
 
     def __init__(self, name):
         tensors = (
@@ -68,6 +68,7 @@ class FakeDesign:
             name="dense", input="x", output="y", weights=np.ones((3, 3, 3, 1), np.int8), weight_encoding=Binary()
         )
         self.network = Network(name=name, tensors=tensors, layers=(layer,), input="x", outputs=("y",))
+        self.leaving = ("y",)
         self.config = ArrayConfig(rows=1, cols=1, lanes=1)
         self.input_bits, self.output_bits, self.input_beats, self.output_beats = 8, 18, 9, 3
 

@@ -178,7 +178,8 @@ def mutant_case():
     ]
     network = make_network(specs, shape=(12, 10, 2), seed=4, raw=False)
     images = random_codes(np.random.default_rng(0), BYTES, (4, 12, 10, 2))
-    return Case(network=network, config=ArrayConfig(rows=4, cols=2, lanes=6, drains=2), images=images)
+    config = ArrayConfig(rows=4, cols=2, lanes=6, drains=2, planes="never")
+    return Case(network=network, config=config, images=images)
 
 
 #: Module, text in it, text instead of it.

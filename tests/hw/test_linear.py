@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rowloom.hw.config import ArrayConfig
-from rowloom.hw.linear import LinearLane, line_fields
+from rowloom.hw.linear import LinearLane
 from rowloom.hw.mapping.quotients import Quotients, line_parameters, line_words
 from tests.hw.cycles import trace
 from tests.hw.mapping.test_quotients import divided
@@ -40,7 +40,7 @@ def lane_of(rng, *, levels, fraction, bent, step_bits, sum_bits, cols=1):
 def run(lane, words, stimuli):
     """Outputs for (filter, sums of each column), one a cycle, after exactly the stated latency."""
     latency = lane.levels + lane.line.bent
-    widths = line_fields(lane.line, sum_bits=lane.sum_bits, levels=lane.levels)
+    widths = lane.line.fields(sum_bits=lane.sum_bits, levels=lane.levels)
     inputs = []
     for m, sums in stimuli:
         fields, at = {}, 0

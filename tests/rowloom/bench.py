@@ -55,7 +55,7 @@ def ecp5_cells(component, name):
 
     with TemporaryDirectory() as folder:
         work = Path(folder)
-        (work / "top.il").write_text(without_collisions(to_rtlil(component, name)))
+        (work / "top.il").write_text(without_collisions(to_rtlil(component, name, BOARDS["ulx3s-85f"].platform())))
         script = f"read_rtlil top.il\nsynth_ecp5 -abc9 -nowidelut -top {name}\nwrite_json top.json\n"
         (work / "top.ys").write_text(script)
         run(yosys_command("top.ys"), folder=work, log=work / "log", limit_s=600, say=lambda line: None)

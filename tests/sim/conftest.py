@@ -48,7 +48,10 @@ class ToyLayout:
 
 
 def _plan(name: str, tensor: str, cycles: int) -> SimpleNamespace:
-    return SimpleNamespace(name=name, tensor=tensor, cycles=cycles, macs=8, utilization=0.5, unit="toy")
+    leaves = tensor == "sums"
+    return SimpleNamespace(
+        name=name, tensor=tensor, cycles=cycles, macs=8, utilization=0.5, unit="toy", to_results=leaves
+    )
 
 
 @dataclass

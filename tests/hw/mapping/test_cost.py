@@ -2,9 +2,10 @@ import pytest
 
 from rowloom.hw import ArrayConfig
 from rowloom.hw import compile as compile_network
-from rowloom.hw.mapping.cost import _UNITS, Bram, Dsp, estimate, memories
+from rowloom.hw.mapping.cost import _UNITS, Bram, Dsp, estimate, lanes, memories
+from rowloom.hw.parameters import LineParameters
 from rowloom.model.encodings import Uniform
-from tests.hw.machines import array_parameters
+from tests.hw.machines import array_parameters, hardware
 from tests.hw.networks import Conv, Dense, make_network
 
 NETWORK = make_network([Conv(filters=24), Conv(filters=48), Dense(filters=10)], shape=(16, 16, 1))
@@ -59,6 +60,8 @@ def test_an_adder_unit_is_estimated_as_it_is_built(bits, measured):
         unit="adder", weights=Uniform(bits=bits, signed=True), activations=Uniform(bits=bits, signed=False)
     )
     assert _UNITS["adder"](32, array) / 32 == pytest.approx(measured, rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("paired", "bits", "products"),
     [
@@ -91,3 +94,35 @@ def test_multipliers_take_blocks_while_there_are_any(lanes, blocks):
     assert luts[3] - luts[2] == 10 * (luts[2] - luts[1]) // 20
     paired = estimate(hardware, dsp=Dsp(widest=16, paired=8))
     assert paired.dsp == 1 + 6 * -(-lanes // 2)
+
+
+NARROW = LineParameters(fraction=4, step_bits=13, kept_bits=12, remainder_bits=16, bent=False)
+WIDE = LineParameters(fraction=14, step_bits=23, kept_bits=17, remainder_bits=31, bent=False)
+BENT = LineParameters(fraction=12, step_bits=22, kept_bits=18, remainder_bits=31, bent=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "sum_bits", "levels", "cols", "lut4", "ff"),
+    [
+        (NARROW, 18, 3, 1, 89, 114),
+        (NARROW, 18, 3, 3, 267, 268),
+        (WIDE, 23, 8, 1, 412, 624),
+        (WIDE, 23, 8, 3, 1236, 1408),
+        (BENT, 27, 8, 1, 462, 787),
+        (BENT, 27, 8, 3, 1386, 1797),
+    ],
+)
+def test_a_lane_that_divides_costs_what_synthesis_finds(line, sum_bits, levels, cols, lut4, ff):
+    """Within a tenth of the LUT4 and a fifth of the flip-flops of `synth_ecp5 -abc9 -nowidelut` on the lane alone."""
+    found_lut4, found_ff = lanes(hardware(drains=1, cols=cols, sum_bits=sum_bits, levels=levels, line=line))
+    assert abs(found_lut4 - lut4) < 0.1 * lut4
+    assert abs(found_ff - ff) < 0.2 * ff
+
+
+def test_a_lane_that_divides_has_one_memory_and_tables_have_one_a_bit():
+    names = [set(memories(hardware(levels=8, line=line, threshold_depth=600))) for line in (WIDE, None)]
+    assert "thresholds" in names[0] & names[1]
+    assert sum(name.startswith("thresholds") for name in names[0]) == 1
+    assert sum(name.startswith("thresholds") for name in names[1]) == 8
+    _, width, _ = memories(hardware(levels=8, line=WIDE, sum_bits=23, threshold_depth=600))["thresholds"]
+    assert width == 23 + 14 + 23 + 8

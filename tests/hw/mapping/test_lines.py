@@ -37,8 +37,8 @@ def told(rising, lines, levels, fraction):
 def test_a_line_gives_the_count_of_every_sum(bits, levels, steps):
     rising = line(np.random.default_rng(bits), 20, bits, steps)
     fraction = 20
-    lines, fits = fit_lines(rising, levels, fraction, rising.values[:, 0])
-    assert fits.all()
+    lines, room = fit_lines(rising, levels, fraction, rising.values[:, 0])
+    assert (room >= 0).all()
     for m, (got, want) in enumerate(told(rising, lines, levels, fraction)):
         if not lines.constant[m]:
             assert np.array_equal(got, want)
@@ -57,7 +57,7 @@ def test_a_fraction_that_does_not_fit_has_no_line_at_all(bent):
             continue
         pivot = np.array([int(rng.integers(-3, 4))])
         fraction = int(rng.integers(0, 3))
-        _, fits = fit_lines(rising, 2, fraction, pivot, bent=bent)
+        _, room = fit_lines(rising, 2, fraction, pivot, bent=bent)
         sums, found = np.arange(-4, 5), False
         counts = np.searchsorted(values[0], sums, side="right")
         sides = [sums < pivot, sums >= pivot] if bent else [sums == sums]
@@ -66,7 +66,7 @@ def test_a_fraction_that_does_not_fit_has_no_line_at_all(bent):
             reached = ((sums[:, None] << fraction) - starts)[:, :, None] >= step * np.arange(1, 4)
             right = reached.sum(axis=2) == counts[:, None]
             found |= all(right[side].all(axis=0).any() for side in sides)
-        assert fits[0] == found
+        assert (room[0] >= 0) == found
         shown.add(bool(found))
     assert shown == {False, True}
 
@@ -96,8 +96,8 @@ def test_the_fraction_is_the_least_that_serves(post, codes):
     for m, (got, want) in enumerate(told(rising, found, lines.levels, lines.fraction)):
         if not found.constant[m]:
             assert np.array_equal(got, want)
-    _, fits = fit_lines(rising, lines.levels, lines.fraction - 1, found.pivot, bent=lines.bent)
-    assert not fits.all()
+    _, room = fit_lines(rising, lines.levels, lines.fraction - 1, found.pivot, bent=lines.bent)
+    assert (room < 0).any()
 
 
 def test_a_bend_mends_what_rounding_moved():
@@ -113,9 +113,9 @@ def test_a_bend_mends_what_rounding_moved():
     pivot = values[:, 127] + 1
     values[:, 128:] += 1
     moved = Rising(values=values, low=rising.low[within], high=rising.high[within] + 1, flip=rising.flip[within])
-    assert not fit_lines(moved, 8, 20, pivot)[1].any()
-    lines, fits = fit_lines(moved, 8, 20, pivot, bent=True)
-    assert fits.all()
+    assert (fit_lines(moved, 8, 20, pivot)[1] < 0).all()
+    lines, room = fit_lines(moved, 8, 20, pivot, bent=True)
+    assert (room >= 0).all()
     for got, want in told(moved, lines, 8, 20):
         assert np.array_equal(got, want)
 

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from rowloom.hw import ArrayConfig
-from rowloom.hw.linear import line_fields
 from rowloom.hw.mapping.fold import array_folds
 from rowloom.hw.mapping.lines import lines_of
 from rowloom.hw.mapping.quotients import line_parameters, line_words, quotients
@@ -20,7 +19,7 @@ CONFIG = ArrayConfig(rows=6, cols=2, lanes=4, drains=2)
 def prepared(spec, encoding, raw=False):
     """A network of one layer, and its step, folded and with its weights laid out."""
     network = make_network([spec], shape=(4, 4, 3), encoding=encoding, raw=raw, seed=3)
-    (step,), (array,) = steps_of(network, CONFIG, banks=4)
+    (step,), (array,), _, _ = steps_of(network, CONFIG, banks=4)
     step.fold = next(
         array_folds(step.window, step.layout, CONFIG, chain=array.rows // CONFIG.drains, stacked=array.stacked, banks=4)
     )
@@ -35,7 +34,7 @@ def signed(value, bits):
 def divided(word, line, sum_bits, levels, sums):
     """Codes of sums by the definition of the lane, in whole numbers; ``word`` as it lies in the memory."""
     fields = {}
-    for name, bits in line_fields(line, sum_bits=sum_bits, levels=levels).items():
+    for name, bits in line.fields(sum_bits=sum_bits, levels=levels).items():
         fields[name] = word & ((1 << bits) - 1)
         word >>= bits
     assert word == 0
