@@ -21,7 +21,7 @@ class RetireNest(wiring.Component):
     -------
     ``threshold_address`` belongs to the emission announced by ``emit`` in the same cycle.
     ``code_*`` follow ``emit`` by ``hardware.code_cycles`` cycles, ``word_*`` by one more, ``done`` by three more;
-    in the pooling engine ``word_*`` follow by 4 and ``done`` by 6.
+    in the pooling engine ``word_*`` follow by 4, ``done`` by 6, and there are no codes.
 
     Members
     -------
@@ -133,7 +133,9 @@ class RetireNest(wiring.Component):
             return value
 
         used_emission, slot_now, first_now = Signal(), Signal.like(slot), Signal()
-        m.d.comb += [used_emission.eq(self.emit & used), slot_now.eq(slot), first_now.eq(word_first)]
+        # Pooled words need no codes: late ones would fall into the next layer.
+        pooling = program["engine"] == hw.pool
+        m.d.comb += [used_emission.eq(self.emit & used & ~pooling), slot_now.eq(slot), first_now.eq(word_first)]
         to_code = hw.code_cycles
         m.d.comb += [
             self.code_enable.eq(later(used_emission, to_code, "code_enable")),
@@ -142,7 +144,6 @@ class RetireNest(wiring.Component):
         ]
 
         # Pooled words need no thresholds.
-        pooling = program["engine"] == hw.pool
         next_strip, next_pixel, done = Signal(), Signal(), Signal()
         for target, flag, name in (
             (self.word_enable, word_end, "word_enable"),

@@ -80,8 +80,16 @@ def train(recipe: str, *, data: str | PathLike[str] | None, epochs: int | None, 
         _check_untrained(recipe, epochs)
         return SEEDED[recipe].network(recipe, seed)
     module, accuracy = training.train(recipe, data=data, epochs=epochs, seed=seed, progress=progress)
-    example = training.as_input(training.RECIPES[recipe].dataset(data).test_images[:1])
-    return lower(module, example, name=recipe, about={"recipe": recipe, "seed": seed, "test accuracy": accuracy})
+    chosen = training.RECIPES[recipe]
+    example = training.as_input(chosen.dataset(data).test_images[:1])
+    about: dict[str, str | float] = {
+        "recipe": recipe,
+        "seed": seed,
+        "description": chosen.description,
+        "weights": f"trained for {epochs or chosen.epochs} epochs",
+        "test accuracy": accuracy,
+    }
+    return lower(module, example, name=recipe, about=about)
 
 
 def _check_untrained(recipe: str, epochs: int | None) -> None:

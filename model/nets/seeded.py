@@ -70,7 +70,7 @@ class Seeded:
         with one_thread():
             module = self.make(seed)
             height, width, channels = self.shape
-            about = {
+            about: dict[str, str | float] = {
                 "recipe": name,
                 "seed": seed,
                 "description": self.description,

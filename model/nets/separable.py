@@ -34,7 +34,7 @@ def mobilenet_025() -> nn.Sequential:
     """
     style = integers(8)
     before, after = same(3, 2, 96)
-    layers = [style.conv(3, 8, 3, stride=2, padding=(before, after, before, after))]
+    layers: list[nn.Module] = [style.conv(3, 8, 3, stride=2, padding=(before, after, before, after))]
     channels, size = 8, 48
     wider = ((16, 1), (32, 2), (32, 1), (64, 2), (64, 1), (128, 2), *(((128, 1),) * 5), (256, 2), (256, 1))
     for filters, stride in wider:

@@ -157,13 +157,15 @@ class _Builder:
         return self._post(layer, np.zeros_like(step), step, (one + other) / step[0], self._rectified)
 
     def average(self, source: str) -> str:
-        """Append the average of whole maps, spread over the codes."""
+        """Append the average of whole maps; the greatest code stands for four times the mean value."""
         name = self._name("average")
         height, width, channels = self.tensors[source].shape
         layer = AveragePool2d(name=name, input=source, output=name, kernel=(height, width), stride=(height, width))
-        mean, deviation = _moments(self.samples[source])
-        count = height * width
-        return self._normed(layer, np.full(channels, count * mean), np.full(channels, np.sqrt(count) * deviation))
+        encoding = self._rectified
+        mean, _ = _moments(self.samples[source])
+        step = np.full(channels, height * width * mean * 4 / encoding.max)
+        middle = np.full(_SAMPLE, encoding.max / 4)
+        return self._post(layer, np.zeros_like(step), step, middle, encoding)
 
     def network(self, name: str, output: str, description: str) -> Network:
         """Return the whole."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rowloom.model import data
+from rowloom.model import data, zoo
 from rowloom.model.errors import RowloomError
 
 torch = pytest.importorskip("torch", reason="training needs torch")
@@ -29,7 +29,8 @@ def folder(tmp_path_factory):
 def test_recipes_are_described():
     assert "Fashion-MNIST" in training.recipes()["fashion-bnn"]
     assert "TWN" in training.recipes()["fashion-ternary"]
-    assert len(training.recipes()) == 11
+    assert "random weights" in training.recipes()["resnet18-shapes"]
+    assert set(training.recipes()) == set(zoo.names())
 
 
 def test_learns_reports_and_lowers(folder, capsys):
