@@ -172,9 +172,15 @@ CONFIGS = {
 }
 
 
-@pytest.mark.cocotb
-@pytest.mark.parametrize(("shape", "stalls"), [("6x2x4", False), ("4x3x6", True)], ids=["", "stalls"])
-@pytest.mark.parametrize("case", CASES)
+def runs():
+    """Every case on both arrays; in the plain run on one of them, by turns."""
+    for i, case in enumerate(CASES):
+        for j, (shape, stalls) in enumerate((("6x2x4", False), ("4x3x6", True))):
+            marks = [pytest.mark.cocotb, *([pytest.mark.slow] if (i + j) % 2 else [])]
+            yield pytest.param(case, shape, stalls, id=f"{case}-{shape}{'-stalls' * stalls}", marks=marks)
+
+
+@pytest.mark.parametrize(("case", "shape", "stalls"), list(runs()))
 def test_matches_golden_and_the_cycle_model(case, shape, stalls):
     network = CASES[case]()
     design = compile_network(network, CONFIGS[shape])

@@ -14,6 +14,20 @@ from rowloom.model.errors import RowloomError
 
 NETWORK = "fashion-bnn"
 
+#: Networks to map: name, rows, columns, lanes, least utilization that is aimed at.
+REFERENCES = (
+    ("cnv-w1a1", 12, 2, 32, "0.85"),
+    ("cnv-w1a1", 24, 2, 32, "0.85"),
+    ("ds-cnn", 6, 5, 16, "0.50"),
+    ("resnet8", 6, 4, 16, ""),
+    ("resnet20", 6, 4, 16, ""),
+    ("mobilenet-025", 6, 4, 16, ""),
+    ("autoencoder", 6, 1, 16, ""),
+    ("peer-cnn", 6, 4, 16, "0.80"),
+    ("resnet18-shapes", 3, 7, 64, "0.95"),
+    ("alexnet-shapes", 12, 14, 8, "0.80"),
+)
+
 
 def say(figure, value, aim=""):
     """Print a figure, and what is aimed at."""
@@ -93,6 +107,21 @@ def formats(config):
         sys.stdout.flush()
 
 
+def references():
+    """Print what arrays make of the reference networks, by the cycle model."""
+    sys.stdout.write("\nreference networks, cycles an image by the model\n")
+    row = "{:<18} {:>12} {:>14} {:>11} {:>12}   {:<8} {:>8}\n"
+    sys.stdout.write(row.format("network", "array", "MACs", "cycles", "utilization", "aim", "seconds"))
+    for name, rows, cols, lanes, aim in REFERENCES:
+        net = rowloom.load(name)
+        start = time.perf_counter()
+        design = rowloom.compile(net, rowloom.ArrayConfig(rows=rows, cols=cols, lanes=lanes))
+        took = time.perf_counter() - start
+        figures = (f"{net.macs():,}", f"{design.cycles:,}", f"{design.utilization:.3f}", aim and f">= {aim}")
+        sys.stdout.write(row.format(name, f"{rows} x {cols} x {lanes}", *figures, f"{took:.1f}"))
+        sys.stdout.flush()
+
+
 def array(design):
     """Print what the largest array alone takes on ECP5: elements, drain chains, broadcast."""
     from rowloom.hw.array import ProcessingArray
@@ -127,8 +156,8 @@ def bitstream(net, design, board, clock):
     say(f"{board}, array {shape}: images a second at {clock:g} MHz", f"{clock * 1e6 / design.cycles:,.0f}")
 
 
-def main():
-    """Print every figure."""
+def shipped():
+    """Print what the network that `make sim` runs reaches, and what its array and its builds take."""
     from rowloom.hw.config import DEFAULT
 
     net = rowloom.load(NETWORK)
@@ -136,10 +165,20 @@ def main():
     design = co_simulation(net, DEFAULT)
     array(design)
     bitstream(net, design, "ulx3s-85f", BOARDS["ulx3s-85f"].core_mhz)
-    formats(rowloom.ArrayConfig(rows=3, cols=2, lanes=8))
     for name, board in BOARDS.items():
         fitted = rowloom.compile(net, rowloom.fit(net, name, "balanced"))
         bitstream(net, fitted, name, board.core_mhz)
+
+
+def main():
+    """Print every figure, or those of the parts that are named."""
+    parts = {
+        "shipped": shipped,
+        "formats": lambda: formats(rowloom.ArrayConfig(rows=3, cols=2, lanes=8)),
+        "references": references,
+    }
+    for name in sys.argv[1:] or parts:
+        parts[name]()
 
 
 if __name__ == "__main__":
