@@ -73,3 +73,11 @@ def test_a_missing_torch_is_told(function, monkeypatch):
 def test_devices_that_cannot_be_opened(address, message):
     with pytest.raises(RowloomError, match=message):
         rowloom.open(address)
+
+
+def test_networks_with_random_weights_are_made_again(tmp_path):
+    rowloom.train("alexnet-shapes").save(tmp_path / "again")
+    rowloom.load("alexnet-shapes").save(tmp_path / "shipped")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "shipped").read_bytes()
+    with pytest.raises(rowloom.RowloomError, match=r"^epochs: is given, but alexnet-shapes has random weights, leave"):
+        rowloom.train("alexnet-shapes", epochs=3)
