@@ -61,9 +61,7 @@ def run(network: "Network", x: ArrayLike, keep: None = None) -> Codes | dict[str
 def run(network: "Network", x: ArrayLike, keep: Literal["all", "outputs"]) -> dict[str, Codes]: ...
 @overload
 def run(network: "Network", x: ArrayLike, keep: Literal["all", "outputs"] | None) -> Codes | dict[str, Codes]: ...
-def run(
-    network: "Network", x: ArrayLike, keep: Literal["all", "outputs"] | None = None
-) -> Codes | dict[str, Codes]:
+def run(network: "Network", x: ArrayLike, keep: Literal["all", "outputs"] | None = None) -> Codes | dict[str, Codes]:
     """Evaluate a network on a batch of images; every integer is exact.
 
     Parameters

@@ -73,7 +73,10 @@ def test_every_code_and_word_goes_to_its_place(case, array):
                         row = target.base + e // hw.banks * target.row_words
                         assert (bank + q) % hw.banks == e % hw.banks
                         addresses = (ctx.get(retire.word_address), ctx.get(retire.word_address_next))
-                        assert addresses[bank + q >= hw.banks] == row + pixel * target.pixel_words + word * target.word_planes
+                        assert (
+                            addresses[bank + q >= hw.banks]
+                            == row + pixel * target.pixel_words + word * target.word_planes
+                        )
                 await ctx.tick()
             assert codes == want_codes
             assert words == want_words
