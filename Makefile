@@ -14,12 +14,14 @@ PIP     := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 
 sim: .venv/.base                ; $(BIN)/rowloom sim $(NETWORK) --images $(IMAGES)
 bitstream: .venv/.base          ; $(BIN)/rowloom build $(NETWORK) --board $(BOARD)
-test: .venv/.dev                ; $(BIN)/pytest -n auto
+test: .venv/.dev                ; $(BIN)/pytest -n auto --ignore tests/model/formats && $(BIN)/pytest -n auto tests/model/formats
 lint: .venv/.dev                ; $(BIN)/ruff check . && $(BIN)/mypy
 train: .venv/.dev               ; $(BIN)/rowloom train $(RECIPE) -o build/$(RECIPE).rowloom
 bench: .venv/.dev               ; $(BIN)/python -m tests.rowloom.bench && $(BIN)/python -m tests.rowloom.prices
 formal: .venv/.dev              ; $(BIN)/pytest -m formal
 clean:                          ; rm -rf build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The exporters and executors of other frameworks bring libraries that do not bear all others: their tests run by themselves.
 
 # Set-up. A stamp file says that a step was done with the present pyproject.toml and constraints.txt.
 .venv/.venv:

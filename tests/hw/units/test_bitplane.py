@@ -49,6 +49,7 @@ def test_random_words_after_extremes(spec, lanes):
     check_random(spec, lanes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "spec", [spec for spec in PAIRS if spec.weights.bits == spec.activations.bits == 2][:2], ids=name_of
 )
