@@ -2,8 +2,8 @@
 
 import shutil
 import subprocess
-from importlib.util import find_spec
 
+import pyosys
 from amaranth import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -98,9 +98,7 @@ def count(platform, cells, folder, ranges):
     status = run(yosys_command("top.ys"), folder=folder, log=folder / "log", limit_s=300, say=lambda line: None)
     assert status == 0, (folder / "log").read_text()[-2000:]
     (folder / "main.cc").write_text(_MAIN)
-    # only its place: its library and torch's do not go together in one process
-    folder = find_spec("pyosys").submodule_search_locations[0]
-    runtime = f"{folder}/share/include/backends/cxxrtl/runtime"
+    runtime = f"{pyosys.__path__[0]}/share/include/backends/cxxrtl/runtime"
     defines = [f"-DKINDS={len(ranges)}", f"-DWORDS={WORDS}"]
     compiler = shutil.which("c++") or "g++"
     build = [compiler, "-std=c++17", "-O0", f"-I{runtime}", *defines, "main.cc", "-o", "main"]
