@@ -2,8 +2,8 @@
 
 import shutil
 import subprocess
+import sys
 
-import pyosys
 from amaranth import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -98,7 +98,10 @@ def count(platform, cells, folder, ranges):
     status = run(yosys_command("top.ys"), folder=folder, log=folder / "log", limit_s=300, say=lambda line: None)
     assert status == 0, (folder / "log").read_text()[-2000:]
     (folder / "main.cc").write_text(_MAIN)
-    runtime = f"{pyosys.__path__[0]}/share/include/backends/cxxrtl/runtime"
+    # asked in a process of its own: its library need not stand beside torch's in that of the tests
+    where = [sys.executable, "-c", "import pyosys; print(pyosys.__path__[0])"]
+    package = subprocess.run(where, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    runtime = f"{package}/share/include/backends/cxxrtl/runtime"
     defines = [f"-DKINDS={len(ranges)}", f"-DWORDS={WORDS}"]
     compiler = shutil.which("c++") or "g++"
     build = [compiler, "-std=c++17", "-O0", f"-I{runtime}", *defines, "main.cc", "-o", "main"]
