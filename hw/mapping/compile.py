@@ -264,6 +264,7 @@ def _layouts(network: Network, steps: Sequence[Step], maps: Maps, config: ArrayC
     for name, layout in layouts.items():
         home = maps.buffer[name]
         words[home] = max(words.get(home, 0), (maps.words_before[name] + layout.words) * layout.word_planes)
+    _level(words, [{maps.buffer[name] for name in step.inputs} for step in steps])
     depths = {
         maps.buffer[name]: replace(layout, pitch=words[maps.buffer[name]]).depth for name, layout in layouts.items()
     }
@@ -281,6 +282,15 @@ def _layouts(network: Network, steps: Sequence[Step], maps: Maps, config: ArrayC
         pitch = words[home] if words[home] != layout.pixel_words else 0
         placed[name] = replace(layout, base=bases[home] + before * layout.word_planes, pitch=pitch)
     return placed
+
+
+def _level(words: dict[str, int], together: Sequence[set[str]]) -> None:
+    """Give buffers that a step reads together one pitch: it goes through them in equal steps."""
+    before: dict[str, int] = {}
+    while words != before:
+        before = dict(words)
+        for homes in together:
+            words.update(dict.fromkeys(homes, max(words[home] for home in homes)))
 
 
 def _read(step: Step, name: str) -> Layout:

@@ -79,6 +79,17 @@ def concatenation():
     return g.network()
 
 
+def part_that_is_added():
+    """A part of a concatenation lies at the pitch of the whole, and so must the map that it is added to."""
+    g = graph()
+    a = g.conv("input", 6, padding=SAME)
+    b = g.conv(a, 6, (1, 1))
+    c = g.concat(a, b)
+    d = g.add(a, g.conv(c, 6, (1, 1)), multipliers=(1, 2))
+    g.dense(g.concat(g.pool(c), g.pool(d)), 5, raw=True)
+    return g.network()
+
+
 def shuffles():
     g = graph()
     a = g.conv("input", 12, padding=SAME, groups=3)
@@ -161,7 +172,7 @@ def one_column():
 
 
 CASES = {case.__name__: case for case in (
-    depthwise, first_layer_depthwise, averages, counted_padding, sums, residual, concatenation, shuffles, zero_points,
+    depthwise, first_layer_depthwise, averages, counted_padding, sums, residual, concatenation, part_that_is_added, shuffles, zero_points,
     zero_points_of_ternary_weights, binary_depthwise, powers_depthwise, several_outputs, pool_at_the_end,
     codes_of_signs_at_the_end, one_row, one_column,
 )}  # fmt: skip
