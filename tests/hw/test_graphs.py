@@ -5,7 +5,7 @@ import pytest
 
 from rowloom.hw import ArrayConfig
 from rowloom.hw import compile as compile_network
-from rowloom.model.encodings import Binary, PowerOfTwo, Ternary, Uniform
+from rowloom.model.encodings import Binary, DoReFa, PowerOfTwo, Quinary, Ternary, Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.sim import simulate
 from tests.hw.graphs import Graph
@@ -172,9 +172,9 @@ def one_column():
 
 
 CASES = {case.__name__: case for case in (
-    depthwise, first_layer_depthwise, averages, counted_padding, sums, residual, concatenation, part_that_is_added, shuffles, zero_points,
-    zero_points_of_ternary_weights, binary_depthwise, powers_depthwise, several_outputs, pool_at_the_end,
-    codes_of_signs_at_the_end, one_row, one_column,
+    depthwise, first_layer_depthwise, averages, counted_padding, sums, residual, concatenation, part_that_is_added,
+    shuffles, zero_points, zero_points_of_ternary_weights, binary_depthwise, powers_depthwise, several_outputs,
+    pool_at_the_end, codes_of_signs_at_the_end, one_row, one_column,
 )}  # fmt: skip
 
 CONFIGS = {
@@ -206,6 +206,35 @@ def test_matches_golden_and_the_cycle_model(case, shape, stalls):
     assert result.ok, result.summary()
     assert result.compared == sum(kept[plan.tensor].size for plan in design.layers)
     assert [layer.cycles_measured for layer in result.layers] == [plan.cycles for plan in design.layers]
+
+
+#: Weights and activations of a first layer whose kernel rows stand side by side in a word, on an array of full size.
+SIDE_BY_SIDE = {
+    "ternary": (TERNARY, NARROW),
+    "sign": (Binary(), Uniform(bits=4, signed=False)),
+    "lut": (DoReFa(2), NARROW),
+    "quinary": (Quinary(), NARROW),
+    "shift": (PowerOfTwo(bits=3, e_min=0, e_max=2), Uniform(bits=3, signed=False)),
+    "multiply": (Uniform(bits=3, signed=True), Uniform(bits=4, signed=True, zero_point=2)),
+}
+
+
+@pytest.mark.cocotb
+@pytest.mark.parametrize(
+    "unit", [pytest.param(unit, marks=[pytest.mark.slow] if i > 2 else []) for i, unit in enumerate(SIDE_BY_SIDE)]
+)
+def test_rows_that_are_padding_stand_beside_others(unit):
+    """Rows above and below the map, and beyond a kernel of four rows, share words with rows that count."""
+    weights, encoding = SIDE_BY_SIDE[unit]
+    g = graph((7, 6, 1), encoding, weights)
+    a = g.conv("input", 6, (4, 2), padding=(3, 2, 1, 0))
+    g.conv(a, 5, (3, 3), raw=True)
+    network = g.network()
+    design = compile_network(network, ArrayConfig(rows=6, cols=2, lanes=8, planes="never"))
+    assert [(plan.unit, plan.fold.merged) for plan in design.layers] == [(unit, True), (unit, False)]
+    codes = g.rng.integers(encoding.code_min, encoding.code_max + 1, (3, 7, 6, 1))
+    result = simulate(design, codes)
+    assert result.ok, result.summary()
 
 
 def test_a_part_that_is_used_twice_is_refused():
