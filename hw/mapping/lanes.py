@@ -4,9 +4,10 @@ import numpy as np
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
-from rowloom.hw.mapping.fold import Fold, Window
+from rowloom.hw.mapping.fold import Fold
 from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.weights import RowWeights
+from rowloom.hw.mapping.window import Window
 from rowloom.model.encodings import Encoding, Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Add, AveragePool2d, Conv2d, Layer

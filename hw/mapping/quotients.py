@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.mapping.lines import NetworkLines
-from rowloom.hw.mapping.steps import Step
+from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.thresholds import sum_span
 from rowloom.hw.parameters import LineParameters
 from rowloom.model.bounds import signed_bits

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
-from rowloom.hw.mapping.steps import Step
+from rowloom.hw.mapping.step import Step
 from rowloom.hw.parameters import Hardware
 from rowloom.hw.program import input_fields, layer_fields, pack
 from rowloom.model.network import Network

@@ -4,7 +4,7 @@ import numpy as np
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.mapping.rising import thresholds_of
-from rowloom.hw.mapping.steps import Step
+from rowloom.hw.mapping.step import Step
 
 __all__ = ["sum_span", "threshold_tables", "threshold_words"]
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from rowloom.hw import ArrayConfig
 from rowloom.hw.layout import Layout
-from rowloom.hw.mapping.fold import Window, array_folds, pool_fold, spaced, window_of
+from rowloom.hw.mapping.fold import array_folds, pool_fold, spaced
+from rowloom.hw.mapping.window import Window, window_of
 from rowloom.model.encodings import Binary
 from rowloom.model.layers import Conv2d, Linear, MaxPool2d
 

@@ -12,7 +12,7 @@ def laid(specs, shape, config, encoding, half=False):
     """Weights of a one-layer network as :func:`row_weights` lays them, and what it was told."""
     from dataclasses import replace
 
-    from rowloom.hw.mapping.fold import window_of
+    from rowloom.hw.mapping.window import window_of
 
     network = make_network(specs, shape=shape, encoding=encoding)
     design = compile_network(network, config)

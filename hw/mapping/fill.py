@@ -1,0 +1,85 @@
+"""Weight memories of arrays and vector paths, and the widths that the weights ask for."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from rowloom.hw.config import ArrayConfig
+from rowloom.hw.mapping.lanes import lane_weights
+from rowloom.hw.mapping.step import Step
+from rowloom.hw.mapping.weights import row_weights
+from rowloom.hw.parameters import ArrayParameters, VectorParameters
+from rowloom.model.bounds import signed_bits
+from rowloom.model.errors import RowloomError
+from rowloom.model.network import Network
+
+__all__ = ["fill_array", "fill_vector", "weight_words"]
+
+
+def fill_array(array: ArrayParameters, steps: Sequence[Step], config: ArrayConfig) -> ArrayParameters:
+    """Lay out the weights of an array, and give it the widths that they need."""
+    for half in (False, True):
+        array = replace(array, half=half)
+        for step in steps:
+            step.weights = row_weights(
+                step.layer,
+                step.layout,
+                step.window,
+                step.fold,
+                array,
+                config,
+                step.planes,
+                places=step.places,
+                zero=step.zero,
+            )
+        wrong = [step for step in steps if step.weights.needs_half]
+        if not wrong:
+            break
+    if wrong:
+        raise RowloomError(
+            wrong[0].layer.name,
+            f"pads {wrong[0].source} with {wrong[0].layout.channels} channels",
+            f"the {array.unit} unit pads multiples of {array.lanes}",
+        )
+    array = replace(array, merged=max((step.layout.channels for step in steps if step.fold.merged), default=0))
+    depth = low = high = 0
+    for step in steps:
+        step.weight_base = depth
+        depth += step.weights.words.shape[1]
+        step.array = array
+        least, greatest = step.row_range(config.group)
+        low, high = min(low, least), max(high, greatest)
+    bits = max((-low - 1).bit_length() + 1 if low else 0, high.bit_length() + (1 if low else 0), 1)
+    array = replace(array, weight_depth=depth, sum_bits=bits)
+    for step in steps:
+        step.array = array
+    return array
+
+
+def fill_vector(
+    path: VectorParameters, steps: Sequence[Step], network: Network, config: ArrayConfig
+) -> VectorParameters:
+    """Lay out the weights of a vector path, and give it the widths that they need."""
+    depth, low, high, bits = 0, 0, 0, 1
+    for step in steps:
+        step.weights, step.span = lane_weights(step.layer, network, step.layout, step.window, step.fold, config)
+        step.weight_base = depth
+        words = step.weights.words
+        depth += words.shape[1]
+        low, high = min(low, step.span[0]), max(high, step.span[1])
+        bits = max(bits, signed_bits(int(words.min()), int(words.max())))
+    path = replace(path, weight_bits=bits, weight_depth=depth, sum_bits=signed_bits(low, high))
+    for step in steps:
+        step.array = path
+    return path
+
+
+def weight_words(array: ArrayParameters | VectorParameters, steps: Sequence[Step]) -> tuple[tuple[int, ...], ...]:
+    """Weight memories of an array, one tuple of words a row."""
+    laid = [step.weights.words for step in steps if step.array is array]
+    codes = np.concatenate(laid, axis=1) & ((1 << array.weight_bits) - 1)
+    rows, depth = codes.shape[:2]
+    bits = (codes[..., None] >> np.arange(array.weight_bits) & 1).astype(np.uint8).reshape(rows, depth, -1)
+    packed = np.packbits(bits, axis=-1, bitorder="little")
+    return tuple(tuple(int.from_bytes(word.tobytes(), "little") for word in row) for row in packed)

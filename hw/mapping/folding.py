@@ -1,0 +1,48 @@
+"""The fold that a layer takes: the one with the fewest cycles."""
+
+from rowloom.hw.config import ArrayConfig
+from rowloom.hw.mapping.fold import array_folds, pool_fold, spaced, vector_fold
+from rowloom.hw.mapping.step import Step
+from rowloom.model.errors import RowloomError
+
+__all__ = ["TooFast", "fold_step"]
+
+
+class TooFast(RowloomError):
+    """A layer completes words faster than their planes can be written."""
+
+
+def fold_step(step: Step, config: ArrayConfig, banks: int, source: str, planes: int) -> None:
+    """Choose the fold with the fewest cycles, for an output whose words are stored as so many planes.
+
+    Rows are only merged in layers that read ``source``, so that an array merges one number of lanes.
+    """
+    window, array = step.window, step.array
+    used, filling = -(-window.filters // config.drains), config.lanes // config.drains
+    if step.path != "array":
+        pool = step.path == "pool"
+        fold = (pool_fold if pool else vector_fold)(window, step.layout, config, banks=banks)
+        enough = spaced(fold, planes, word_emissions=1 if pool else filling, used=fold.blocks if pool else used)
+        if enough is None:
+            raise TooFast(step.name, f"completes words faster than every {planes} cycles")
+        step.fold = enough
+        return
+    chain = array.rows // config.drains
+    pairs = len(step.planes.pairs) if step.planes else 1
+    merge = step.mergeable and source == step.inputs[0]
+    ways = array_folds(
+        window, step.layout, config, chain=chain, stacked=array.stacked, banks=banks, planes=pairs, merge=merge
+    )
+    folds = list(ways)
+    if folds and planes > 1:
+        spread = [spaced(fold, planes, word_emissions=filling, used=used) for fold in folds]
+        folds = [fold for fold in spread if fold]
+        if not folds:
+            raise TooFast(step.layer.name, f"completes words faster than every {planes} cycles")
+    if not folds:
+        raise RowloomError(
+            step.layer.name,
+            f"a {window.rows} x {window.taps} window with dilation {window.dilation_y} "
+            f"and stride {window.stride_y} does not map onto {config.cols} columns and {banks} banks",
+        )
+    step.fold = min(folds, key=lambda fold: (fold.issue_cycles, fold.steps))

@@ -1,0 +1,113 @@
+"""Widths and depths of what is built, as the steps need them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import gcd
+
+from rowloom.hw.config import ArrayConfig
+from rowloom.hw.layout import Layout
+from rowloom.hw.mapping.step import Step
+from rowloom.hw.mapping.thresholds import sum_span
+from rowloom.hw.parameters import ArrayParameters, Hardware, LineParameters, VectorParameters
+from rowloom.model.errors import RowloomError
+from rowloom.model.network import Network
+
+__all__ = ["hardware_of", "sum_bits_of"]
+
+
+def hardware_of(
+    network: Network,
+    config: ArrayConfig,
+    banks: int,
+    arrays: Sequence[ArrayParameters],
+    vectors: Sequence[VectorParameters],
+    steps: Sequence[Step],
+    layouts: Mapping[str, Layout],
+    levels: int,
+    pairs: Sequence[int],
+    line: LineParameters | None,
+    sum_bits: int,
+    threshold_depth: int,
+) -> Hardware:
+    """Resolve the remaining widths."""
+    source = layouts[network.input]
+    finals = [step for step in steps if step.final]
+    summing = [step for step in steps if step.path != "pool"]
+    written = [layout.word_planes for name, layout in layouts.items() if name != network.input]
+    return Hardware(
+        cols=config.cols,
+        group=config.group,
+        drains=config.drains,
+        arrays=tuple(arrays),
+        vectors=tuple(vectors),
+        banks=banks,
+        bank_depth=max(layout.base + layout.depth for layout in layouts.values()),
+        word_bits=max(layout.word_bits for layout in layouts.values()),
+        write_step=gcd(banks, *{step.fold.strip for step in steps}),
+        lanes=config.lanes,
+        code_bits=tuple(sorted({step.target.bits for step in summing if not step.final})),
+        pooled=tuple(sorted({(step.source.bits, step.source.signed) for step in steps if step.path == "pool"})),
+        levels=levels,
+        line=line,
+        result_bits=min(levels, finals[-1].target.bits),
+        result_signed=finals[-1].target.signed,
+        outputs=len(finals),
+        pad_bits=_pad_bits(steps),
+        slices=any(layouts[step.layer.output].pitch for step in steps if not step.final),
+        sum_bits=sum_bits,
+        threshold_depth=threshold_depth,
+        result_cols=max(min(step.fold.strip, step.window.height) for step in finals),
+        result_depth=max(
+            step.fold.strips * step.fold.pixels * -(-step.window.filters // config.drains) for step in finals
+        ),
+        count_bits=_largest_count(steps, layouts.values()).bit_length(),
+        input_bits=source.bits,
+        input_lanes=min(source.lanes, source.channels) if source.planes else source.lanes,
+        input_zero=source.packed and any(step.zero for step in steps if network.input in step.inputs),
+        layers=len(steps),
+        logic_bits=config.logic_bits,
+        input_planes=source.planes,
+        output_planes=max((n for n in written if n > 1), default=0),
+        plane_pairs=len(pairs),
+        result_shift=finals[-1].scale if finals[-1].layer_post is None else 0,
+    )
+
+
+def sum_bits_of(steps: Sequence[Step], thresholds: Sequence[tuple[int, int]], group: int) -> int:
+    """Bits that hold every sum, every threshold, every difference of the two, and every code that leaves."""
+    values = []
+    for step, (least, greatest) in zip(steps, thresholds, strict=True):
+        low, high = sum_span(step, group)
+        values += [low, high, least, greatest, low - greatest, high - least]
+        if step.layer_post is not None:
+            values += [step.target.code_min, step.target.code_max]
+    return max((value if value >= 0 else ~value).bit_length() + 1 for value in values)
+
+
+def _pad_bits(steps: Sequence[Step]) -> int:
+    """Width of the codes that padding holds where that is not code 0 of a layer."""
+    padded = [step for step in steps if step.pads]
+    for step in padded:
+        if step.source.bits != padded[0].source.bits:
+            raise RowloomError(
+                step.name,
+                f"pads {step.source}",
+                f"must be codes of {padded[0].source.bits} bits as in {padded[0].name}",
+            )
+    return padded[0].source.bits if padded else 0
+
+
+def _largest_count(steps: Sequence[Step], layouts: Iterable[Layout]) -> int:
+    """The largest number that a loop counter or a coordinate must hold."""
+    counts = []
+    for layout in layouts:
+        counts += [2 * layout.shape[0], layout.shape[1], layout.width, layout.channels, layout.lanes]
+    for step in steps:
+        fold, window = step.fold, step.window
+        counts += [fold.planes, fold.words, fold.taps, fold.chunks, fold.blocks, fold.pixels, fold.strips, fold.bubbles]
+        counts += [fold.chunk_rows, fold.steps, fold.blocks * fold.groups, window.rows, window.filters]
+        counts += [
+            fold.strip * window.stride_y,
+            window.stride_y * window.height + window.dilation_y * window.rows,
+            window.stride_x * window.width + window.dilation_x * window.taps,
+        ]
+    return max(counts)

@@ -1,0 +1,89 @@
+"""The kernel of a layer as it slides over its stored input."""
+
+from dataclasses import dataclass
+
+from rowloom.hw.layout import Layout
+from rowloom.hw.mapping.send import Send
+from rowloom.model.layers import Add, Conv2d, Layer, Linear, Pool2d
+
+__all__ = ["Window", "window_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The kernel of a layer as it slides over the stored input.
+
+    ``rows`` x ``taps`` positions; steps down and across; ``top`` and ``left`` padding; output of
+    ``height`` x ``width`` pixels of ``filters`` channels.
+    """
+
+    rows: int
+    taps: int
+    stride_y: int
+    stride_x: int
+    dilation_y: int
+    dilation_x: int
+    top: int
+    left: int
+    padded: bool
+    height: int
+    width: int
+    filters: int
+
+
+def window_of(layer: Layer | Send, source: Layout, target: tuple[int, int, int]) -> Window:
+    """The window of a layer over the layout of its input; the taps of a sum are its maps."""
+    height, width, filters = target
+    if isinstance(layer, Add | Send):
+        return Window(
+            rows=1,
+            taps=len(layer.inputs),
+            stride_y=1,
+            stride_x=1,
+            dilation_y=1,
+            dilation_x=0,
+            top=0,
+            left=0,
+            padded=False,
+            height=height,
+            width=width,
+            filters=filters,
+        )
+    if isinstance(layer, Linear):
+        return Window(
+            rows=source.shape[0],
+            taps=source.shape[1],
+            stride_y=1,
+            stride_x=1,
+            dilation_y=1,
+            dilation_x=1,
+            top=0,
+            left=0,
+            padded=False,
+            height=1,
+            width=1,
+            filters=filters,
+        )
+    if isinstance(layer, Conv2d):
+        rows, taps = layer.weights.shape[1:3]
+        dilation = layer.dilation
+    else:
+        assert isinstance(layer, Pool2d)
+        rows, taps = layer.kernel
+        dilation = (1, 1)
+    top, _, left, _ = layer.padding
+    packed = source.packed
+    return Window(
+        rows=rows,
+        taps=1 if packed else taps,
+        stride_y=layer.stride[0],
+        stride_x=1 if packed else layer.stride[1],
+        dilation_y=dilation[0] if rows > 1 else 1,
+        dilation_x=1 if packed else dilation[1],
+        top=top,
+        left=0 if packed else left,
+        padded=any(layer.padding),
+        height=height,
+        width=width,
+        filters=filters,
+    )
