@@ -24,14 +24,10 @@ class Step:
 
     Parameters
     ----------
-    layer : Layer
-    name : str
-        What reports call it.
+    layer : Layer or Send
     path : {"array", "vector", "pool"}
     spec : type of UnitSpec or None
         Unit that runs it on an array.
-    inputs : tuple of str
-        Tensors that it reads.
     source, target : Encoding
         Of its input and output. A source whose value is code - zero_point is the bare code; what follows from
         that is known when the network is compiled.
@@ -63,10 +59,8 @@ class Step:
     """
 
     layer: Any
-    name: str
     path: Path
     spec: type[UnitSpec] | None
-    inputs: tuple[str, ...]
     source: Encoding
     target: Encoding
     zero: int
@@ -85,6 +79,18 @@ class Step:
     weight_base: int = 0
     threshold_base: int = 0
     pair_base: int = 0
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        name: str = self.layer.name
+        return name
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Tensors that it reads."""
+        inputs: tuple[str, ...] = self.layer.inputs
+        return inputs
 
     @property
     def layout(self) -> Layout:

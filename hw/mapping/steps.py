@@ -103,10 +103,9 @@ def steps_of(
         array: ArrayParameters | VectorParameters | None = arrays[key] if key else None
         source = seen(layer, encoding)
         if path == "vector":
-            source = _affine(encoding) or encoding
-            if isinstance(layer, Send):
-                source = Uniform(bits=encoding.bits, signed=encoding.signed)
-            gated = _affine(encoding) is None and not isinstance(layer, Send) and not has_zero(encoding)
+            sends = isinstance(layer, Send)  # codes, whatever they mean
+            source = Uniform(bits=encoding.bits, signed=encoding.signed) if sends else bare(encoding)
+            gated = not has_zero(source)
             parameters = VectorParameters(lanes=config.lanes, activations=source, gated=gated)
             array = vectors.setdefault(parameters, parameters)
         places = maps.places[layer.inputs[0] if isinstance(layer, Send) else layer.output]
@@ -116,10 +115,8 @@ def steps_of(
         steps.append(
             Step(
                 layer=layer,
-                name=layer.name,
                 path=path,
                 spec=spec,
-                inputs=layer.inputs,
                 source=source,
                 target=target.encoding,
                 zero=_zero(encoding) if is_linear(layer) else 0,
@@ -140,13 +137,6 @@ def steps_of(
 def _zero(encoding: Encoding) -> int:
     """Code that means 0, where a value is code - zero_point."""
     return encoding.zero_point if isinstance(encoding, Uniform) else 0
-
-
-def _affine(encoding: Encoding) -> Encoding | None:
-    """The encoding of the bare code, where a value is an affine function of the code; else None."""
-    if isinstance(encoding, Uniform):
-        return bare(encoding)
-    return None
 
 
 def _layout(layer, tensor, lanes: int, banks: int, maps: Maps, *, first: bool) -> Layout:
