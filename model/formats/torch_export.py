@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rowloom.model.errors import RowloomError
 from rowloom.model.formats.builder import Imported
 from rowloom.model.formats.onnx.importer import Importer
-from rowloom.model.formats.onnx.quantization import DECOMPOSED
+from rowloom.model.formats.onnx.linear_quant import DECOMPOSED
 from rowloom.model.formats.onnx.reader import Graph, Node, Port
 
 OPSET = 13

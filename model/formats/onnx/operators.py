@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from rowloom.model.formats.onnx import quantization as q
 from rowloom.model.formats.onnx.arithmetic import (
     add_node,
     clip_node,
@@ -12,10 +11,26 @@ from rowloom.model.formats.onnx.arithmetic import (
     negate_node,
     norm_node,
 )
+from rowloom.model.formats.onnx.constant_quant import constant_bipolar, constant_float_quant, constant_quant
 from rowloom.model.formats.onnx.ends import argmax_node, softmax_node
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Handler, Importer
+from rowloom.model.formats.onnx.linear_quant import (
+    DECOMPOSED,
+    constant_dequantize,
+    constant_quantize,
+    decomposed_node,
+    dequantize_linear_node,
+    quantize_linear_node,
+)
 from rowloom.model.formats.onnx.pools import average_pool_node, global_average_node, max_pool_node, reduce_node
+from rowloom.model.formats.onnx.quant_nodes import (
+    bipolar_node,
+    float_quant_node,
+    multi_threshold_node,
+    quant_node,
+    sign_node,
+)
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.shapes import (
     concat_node,
@@ -26,6 +41,7 @@ from rowloom.model.formats.onnx.shapes import (
     squeeze_node,
     transpose_node,
 )
+from rowloom.model.formats.onnx.truncation import trunc_node
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, conv_node, gemm_node, matmul_node
 
 QUANTIZERS = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.general", "qonnx.custom_op.general.v1")
@@ -41,7 +57,7 @@ STANDARD: dict[str, Handler] = {
     "Concat": concat_node,
     "Conv": conv_node,
     "DepthToSpace": depth_to_space_node,
-    "DequantizeLinear": q.dequantize_linear_node,
+    "DequantizeLinear": dequantize_linear_node,
     "Div": multiply_node,
     "Dropout": identity_node,
     "Flatten": reshape_node,
@@ -56,13 +72,13 @@ STANDARD: dict[str, Handler] = {
     "Neg": negate_node,
     "PRelu": leaky_node,
     "Pad": pad_node,
-    "QuantizeLinear": q.quantize_linear_node,
+    "QuantizeLinear": quantize_linear_node,
     "ReduceMean": reduce_node,
     "ReduceSum": reduce_node,
     "Relu": clip_node,
     "Reshape": reshape_node,
     "Resize": resize_node,
-    "Sign": q.sign_node,
+    "Sign": sign_node,
     "Softmax": softmax_node,
     "Squeeze": squeeze_node,
     "Sub": add_node,
@@ -74,12 +90,12 @@ STANDARD: dict[str, Handler] = {
 }
 
 QONNX: dict[str, Handler] = {
-    "BipolarQuant": q.bipolar_node,
-    "FloatQuant": q.float_quant_node,
-    "IntQuant": q.quant_node,
-    "MultiThreshold": q.multi_threshold_node,
-    "Quant": q.quant_node,
-    "Trunc": q.trunc_node,
+    "BipolarQuant": bipolar_node,
+    "FloatQuant": float_quant_node,
+    "IntQuant": quant_node,
+    "MultiThreshold": multi_threshold_node,
+    "Quant": quant_node,
+    "Trunc": trunc_node,
 }
 
 LAST: dict[str, Handler] = {"BatchNormalization": norm_node, "Conv": conv_node, "MaxPool": max_pool_node}
@@ -87,15 +103,15 @@ LAST: dict[str, Handler] = {"BatchNormalization": norm_node, "Conv": conv_node, 
 ConstantHandler = Callable[[Importer, Node, list[Constant | None]], Constant]
 
 _ON_CONSTANTS: dict[str, ConstantHandler] = {
-    "BipolarQuant": q.constant_bipolar,
-    "FloatQuant": q.constant_float_quant,
-    "IntQuant": q.constant_quant,
-    "Quant": q.constant_quant,
+    "BipolarQuant": constant_bipolar,
+    "FloatQuant": constant_float_quant,
+    "IntQuant": constant_quant,
+    "Quant": constant_quant,
 }
 
 _LINEAR_ON_CONSTANTS: dict[str, ConstantHandler] = {
-    "DequantizeLinear": q.constant_dequantize,
-    "QuantizeLinear": q.constant_quantize,
+    "DequantizeLinear": constant_dequantize,
+    "QuantizeLinear": constant_quantize,
 }
 
 
@@ -104,8 +120,8 @@ def handler(importer: Importer, node: Node) -> Handler:
     table = STANDARD if not node.domain else QONNX if node.domain in QUANTIZERS else {}
     if node.domain in CHANNELS_LAST:
         table = LAST
-    if node.domain == q.DECOMPOSED:
-        table = {"Quantize": q.decomposed_node}
+    if node.domain == DECOMPOSED:
+        table = {"Quantize": decomposed_node}
     if node.kind in table:
         return table[node.kind]
     known = ", ".join(sorted({*STANDARD, *QONNX}))
