@@ -37,6 +37,8 @@ class Step:
         Of its inputs.
     places : int64 [M]
         Place of each output channel among the codes of a pixel.
+    others : int64 or None
+        Places in its input's words that hold channels of other maps.
     window : Window
     argmax : bool
         The last layer's results leave as the place of the greatest.
@@ -75,6 +77,7 @@ class Step:
     array: Any
     bounds: tuple[list[int], list[int]]
     planes: Planes | None = None
+    others: np.ndarray | None = None
     fold: Fold = field(init=False)
     weights: RowWeights = field(init=False)
     span: tuple[int, int] = field(init=False)
