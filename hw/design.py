@@ -1,8 +1,11 @@
 """A compiled accelerator: what the gates are, what the memories hold, what it will take."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from math import prod
+from typing import Any
+
+from numpy.typing import NDArray
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
@@ -11,6 +14,7 @@ from rowloom.hw.mapping.cycles import handover_cycles, load_cycles
 from rowloom.hw.mapping.fold import Fold
 from rowloom.hw.mapping.losses import Losses
 from rowloom.hw.mapping.place import Buffer
+from rowloom.hw.mapping.slices import Part
 from rowloom.hw.parameters import Hardware
 from rowloom.model.network import Network
 
@@ -23,8 +27,10 @@ class LayerPlan:
 
     Parameters
     ----------
-    name, op, source, tensor : str
-        Name and operator of the layer; names of the tensors that it reads and writes.
+    name, op : str
+        Name and operator of the layer.
+    sources, tensor : tuple of str, str
+        Tensors that it reads, and the one that it writes.
     unit : str
         Unit or path that runs it.
     fold : Fold
@@ -44,7 +50,7 @@ class LayerPlan:
 
     name: str
     op: str
-    source: str
+    sources: tuple[str, ...]
     tensor: str
     unit: str
     fold: Fold
@@ -54,6 +60,11 @@ class LayerPlan:
     planes: int
     losses: Losses | None
     to_results: bool
+
+    @property
+    def skipped(self) -> int:
+        """Words of weights an image that are left out because they are zero."""
+        return self.fold.strips * self.fold.pixels * self.fold.skipped
 
     @property
     def utilization(self) -> float:
@@ -66,13 +77,14 @@ class Images:
     """Contents of the memories, words as integers.
 
     ``program`` words; ``weights[array][row]`` words; ``thresholds[lane][level]`` words; ``pairs``, rows of the
-    table of bit planes.
+    table of bit planes; ``skips``, entries of the table of words that are multiplied.
     """
 
     program: tuple[int, ...]
     weights: tuple[tuple[tuple[int, ...], ...], ...]
     thresholds: tuple[tuple[tuple[int, ...], ...], ...]
     pairs: tuple[int, ...] = ()
+    skips: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,6 +106,8 @@ class Design:
         Of every tensor that lies in the banks.
     buffers : tuple of Buffer
         Memory that the tensors take, and for how long.
+    parts : mapping of str to Part
+        What those tensors are in the network that layers write in parts, by name.
     choice : str
         Which of several ways was taken to run layers of several bits, and why; empty where there was one way.
     """
@@ -105,11 +119,17 @@ class Design:
     layers: tuple[LayerPlan, ...]
     layouts: Mapping[str, Layout]
     buffers: tuple[Buffer, ...]
+    parts: Mapping[str, Part] = field(default_factory=dict)
     choice: str = ""
 
     def layout(self, tensor: str) -> Layout:
         """Where a tensor lies in the banks; KeyError if it never does."""
         return self.layouts[tensor]
+
+    def with_parts(self, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Codes [N, H, W, C] of the network's tensors, by name, and of the parts in which layers write them."""
+        parts = {name: tensors[part.whole][..., part.first : part.stop] for name, part in self.parts.items()}
+        return {**tensors, **parts}
 
     @property
     def cycles(self) -> int:
@@ -117,7 +137,7 @@ class Design:
         source = self.network.input
         released = len(self.layers)
         if self.config.prefetch:
-            released = 1 + max(i for i, layer in enumerate(self.layers) if layer.source == source)
+            released = 1 + max(i for i, layer in enumerate(self.layers) if source in layer.sources)
         load = load_cycles(self.layouts[source])
         return sum(layer.cycles for layer in self.layers) + handover_cycles(
             load, sum(layer.cycles for layer in self.layers[released:])
@@ -139,7 +159,7 @@ class Design:
         """
         source = self.layout(self.network.input)
         ends = [layer.cycles for layer in self.layers]
-        readers = [i for i, layer in enumerate(self.network.layers) if self.network.input in layer.inputs]
+        readers = [i for i, layer in enumerate(self.layers) if self.network.input in layer.sources]
         free = sum(ends[max(readers) + 1 :]) if self.config.prefetch else 0
         sent = [layer for layer in self.layers if layer.to_results]
         if len(sent) > 1:  # one waits for the other

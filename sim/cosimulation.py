@@ -95,7 +95,7 @@ def simulate(
     report = progress or (lambda *_: None)
     network = design.network
     x = np.asarray(x)
-    golden = dict(expected) if expected is not None else network.run(x, keep="all")
+    golden = design.with_parts(expected if expected is not None else network.run(x, keep="all"))
     codes = golden[network.input]
     images = len(codes)
     if images == 0:

@@ -12,6 +12,7 @@ from rowloom.hw.mapping.choose import plane_sets, without
 from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
 from rowloom.hw.mapping.fill import fill_array, fill_vector, weight_words
 from rowloom.hw.mapping.folding import TooFast, fold_step
+from rowloom.hw.mapping.groups import with_slices
 from rowloom.hw.mapping.lines import lines_of
 from rowloom.hw.mapping.losses import losses_of
 from rowloom.hw.mapping.planes import Planes, pair_rows
@@ -19,6 +20,7 @@ from rowloom.hw.mapping.quotients import Quotients, line_parameters, line_words,
 from rowloom.hw.mapping.records import program_words
 from rowloom.hw.mapping.scales import with_multiples
 from rowloom.hw.mapping.send import Send
+from rowloom.hw.mapping.sparse import skip_words
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.steps import steps_of
 from rowloom.hw.mapping.thresholds import threshold_tables, threshold_words
@@ -54,10 +56,13 @@ def compile(network: Network, config: ArrayConfig) -> Design:
     RowloomError
         Naming the layer that the accelerator cannot run, and why.
     """
-    given, network = network, with_multiples(network)
+    given, banks = network, _banks(config)
+    whole = with_multiples(network)
+    pieces = with_slices(whole, config, banks)
+    network = pieces.network
     trials: dict[frozenset[str], Design] = {}
     problem: RowloomError | None = None
-    for planes in plane_sets(network, config):
+    for planes in plane_sets(whole, config):
         try:
             design, ran = _retry(network, config, planes)
             trials.setdefault(ran, design)
@@ -67,7 +72,7 @@ def compile(network: Network, config: ArrayConfig) -> Design:
         assert problem is not None
         raise problem
     best = min(trials.values(), key=lambda design: design.cost.lut4 * design.cycles)
-    return replace(best, network=given, choice=_tell(trials, best) if len(trials) > 1 else "")
+    return replace(best, network=given, parts=pieces.parts, choice=_tell(trials, best) if len(trials) > 1 else "")
 
 
 def _retry(network: Network, config: ArrayConfig, planes: frozenset[str]) -> tuple[Design, frozenset[str]]:
@@ -133,6 +138,7 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
             else threshold_words(tables, config, levels, sum_bits)
         ),
         pairs=tuple(pairs),
+        skips=tuple(skip_words(steps, layouts, hardware.skips)),
     )
     return Design(
         network=network,
@@ -198,7 +204,7 @@ def plan_of(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
     return LayerPlan(
         name=step.name,
         op=step.layer.op,
-        source=step.inputs[0],
+        sources=step.inputs,
         tensor=step.tensor,
         unit=unit,
         fold=step.fold,

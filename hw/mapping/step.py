@@ -37,6 +37,8 @@ class Step:
         Of its inputs.
     places : int64 [M]
         Place of each output channel among the codes of a pixel.
+    others : int64 or None
+        Places in its input's words that hold channels of other maps.
     window : Window
     argmax : bool
         The last layer's results leave as the place of the greatest.
@@ -56,6 +58,8 @@ class Step:
         Least and greatest sum of every output channel, in the model's terms; empty where nothing is summed.
     planes : Planes or None
         Set where the layer runs as bit planes on the xnor array.
+    kept : bool [blocks, accumulation] or None
+        Words that are multiplied, set with the weights where others are left out.
     """
 
     layer: Any
@@ -73,12 +77,15 @@ class Step:
     array: Any
     bounds: tuple[list[int], list[int]]
     planes: Planes | None = None
+    others: np.ndarray | None = None
     fold: Fold = field(init=False)
     weights: RowWeights = field(init=False)
     span: tuple[int, int] = field(init=False)
+    kept: np.ndarray | None = None
     weight_base: int = 0
     threshold_base: int = 0
     pair_base: int = 0
+    skip_base: int = 0
 
     @property
     def name(self) -> str:

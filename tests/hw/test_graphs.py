@@ -101,6 +101,35 @@ def shuffles():
     return g.network()
 
 
+def groups():
+    """Slices and parts that are whole words, and slices that share words; read by a pool, an addition and a layer."""
+    g = graph((6, 7, 5))
+    a = g.conv("input", 24, padding=SAME)
+    b = g.conv(a, 24, padding=SAME, groups=2)
+    c = g.conv(g.pool(b), 36, (1, 3), padding=(0, 0, 1, 1), groups=3)
+    d = g.add(b, g.conv(a, 24, (1, 1), groups=2), multipliers=(1, 1))
+    g.dense(g.concat(c, g.pool(d)), 5, raw=True)
+    return g.network()
+
+
+def groups_with_zero_points():
+    """Slices of 14 channels begin within words, and padding holds the code that means 0."""
+    g = graph((6, 7, 5), SIGNED, Uniform(bits=3, signed=True))
+    a = g.conv("input", 42, (1, 1))
+    b = g.conv(a, 36, padding=SAME, groups=3)
+    g.dense(g.conv(b, 24, padding=(1, 0, 0, 1), stride=(2, 1), groups=2), 5, raw=True)
+    return g.network()
+
+
+def binary_groups():
+    """No weight means 0: channels of other groups stand in other words, with holes behind them if need be."""
+    g = graph((6, 7, 6), Binary(), Binary())
+    a = g.conv("input", 18)
+    b = g.conv(g.shuffle(a, 3), 24, padding=SAME, groups=2)
+    g.dense(g.conv(g.pool(b), 14, (2, 2), groups=2), 5, raw=True)
+    return g.network()
+
+
 def zero_points():
     """Padding holds the code that means 0, in packed windows, on arrays and in the vector path."""
     g = graph((6, 7, 1), SIGNED, Uniform(bits=3, signed=True))
@@ -173,7 +202,8 @@ def one_column():
 
 CASES = {case.__name__: case for case in (
     depthwise, first_layer_depthwise, averages, counted_padding, sums, residual, concatenation, part_that_is_added,
-    shuffles, zero_points, zero_points_of_ternary_weights, binary_depthwise, powers_depthwise, several_outputs,
+    shuffles, groups, groups_with_zero_points, binary_groups, zero_points, zero_points_of_ternary_weights,
+    binary_depthwise, powers_depthwise, several_outputs,
     pool_at_the_end, codes_of_signs_at_the_end, one_row, one_column,
 )}  # fmt: skip
 
@@ -199,7 +229,7 @@ def test_matches_golden_and_the_cycle_model(case, shape, stalls):
     codes = np.random.default_rng(5).integers(
         source.encoding.code_min, source.encoding.code_max + 1, (3, *source.shape)
     )
-    kept = network.run(codes, keep="all")
+    kept = design.with_parts(network.run(codes, keep="all"))
     constant = [layer.name for layer in network.layers if kept[layer.output].min() == kept[layer.output].max()]
     assert not constant
     result = simulate(design, codes, stalls=stalls, seed=1)

@@ -68,6 +68,9 @@ class ToyDesign:
     output_beats: int = 2
     hides_streams: bool = True
 
+    def with_parts(self, tensors: dict[str, NDArray]) -> dict[str, NDArray]:
+        return dict(tensors)
+
     def layout(self, tensor: str) -> ToyLayout:
         return ToyLayout({"image": 0, "inverted": 4}[tensor])
 
