@@ -124,7 +124,11 @@ class LineParameters:
     remainder_bits : int
         Bits of a remainder.
     bent : bool
-        Whether a filter has two starts, one for each side of its threshold.
+        Whether a filter has two starts, one for each side of its threshold; then there are no mends.
+    mends : int
+        Sums of a filter that are divided as one beside them.
+    nudge_bits : int
+        Bits of the distance to that one.
     """
 
     fraction: int
@@ -132,13 +136,23 @@ class LineParameters:
     kept_bits: int
     remainder_bits: int
     bent: bool
+    mends: int = 0
+    nudge_bits: int = 0
+
+    @property
+    def turns(self) -> bool:
+        """Whether a cycle passes between the difference and its division: the start is chosen, or the sum mended."""
+        return self.bent or self.mends > 0
 
     def fields(self, *, sum_bits: int, levels: int) -> dict[str, int]:
         """Fields of a filter's word and their widths, from the low bits up."""
         starts = {"start": self.fraction}
         if self.bent:
             starts = {"start_0": self.remainder_bits, "start_1": self.remainder_bits}
-        return {"threshold": sum_bits} | starts | {"step": self.step_bits, "flip": levels}
+        mends: dict[str, int] = {}
+        for k in range(self.mends):
+            mends |= {f"mended_{k}": sum_bits, f"nudge_{k}": self.nudge_bits}
+        return {"threshold": sum_bits} | starts | {"step": self.step_bits, "flip": levels} | mends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +286,7 @@ class Hardware:
         """Cycles from a sum's announcement to its code."""
         if self.line is None:
             return 3 * self.levels
-        return 2 + self.levels + self.line.bent
+        return 2 + self.levels + self.line.turns
 
     @property
     def address_bits(self) -> int:

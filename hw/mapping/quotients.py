@@ -24,6 +24,7 @@ class Quotients:
 
     ``threshold``, ``step``, ``flip`` : int64 [emissions * drains]; ``starts`` : int64 [emissions * drains, 2], which
     the remainder of a difference has below and from 0 on. ``divides`` : bool, filters whose count depends on the sum.
+    ``mended``, ``nudges`` : int64 [emissions * drains, K], sums that are divided as others, and how far these are.
     """
 
     threshold: Integers
@@ -31,6 +32,8 @@ class Quotients:
     step: Integers
     flip: Integers
     divides: NDArray[np.bool_]
+    mended: Integers
+    nudges: Integers
 
 
 def quotients(step: Step, lines: NetworkLines, config: ArrayConfig) -> Quotients:
@@ -41,12 +44,15 @@ def quotients(step: Step, lines: NetworkLines, config: ArrayConfig) -> Quotients
     """
     _, high = sum_span(step, config.group)
     count = step.fold.blocks * step.fold.groups * config.drains
+    mends = (count, lines.mends)
     found = Quotients(
         threshold=np.full(count, high + 1, np.int64),
         starts=np.zeros((count, 2), np.int64),
         step=np.zeros(count, np.int64),
         flip=np.zeros(count, np.int64),
         divides=np.zeros(count, np.bool_),
+        mended=np.zeros(mends, np.int64),
+        nudges=np.zeros(mends, np.int64),
     )
     offsets = step.weights.offsets - (0 if step.layer.bias is None else np.asarray(step.layer.bias) << step.scale)
     places = step.places
@@ -66,6 +72,8 @@ def quotients(step: Step, lines: NetworkLines, config: ArrayConfig) -> Quotients
     found.threshold[places[some]] = (threshold + offsets)[some]
     found.starts[places[some]] = starts[some]
     found.step[places[some]] = steep[some]
+    found.nudges[places] = line.nudges << step.scale
+    found.mended[places] = np.where(line.nudges, (line.mended << step.scale) + offsets[:, None], 0)
     return found
 
 
@@ -75,10 +83,13 @@ def line_parameters(found: Sequence[Quotients], lines: NetworkLines, sum_bits: i
         np.concatenate([getattr(each, name)[each.divides] for each in found]) for name in ("step", "starts")
     )
     whole = step * ((1 << (lines.levels - 1)) - 1)
+    nudge = max((int(np.abs(each.nudges).max(initial=0)) for each in found), default=0)
     unit, kept = 1 << lines.fraction, 1
     while kept < sum_bits:
         reach = unit << (kept - 1)
-        if ((reach + starts[:, 1] >= whole) & (starts[:, 0] + whole < reach + unit)).all():
+        # what is nudged lies within reach with its neighbours
+        near = reach - nudge * unit
+        if ((near + starts[:, 1] >= whole) & (starts[:, 0] + whole < near + unit)).all():
             break
         kept += 1
     reach = unit << (kept - 1)
@@ -87,12 +98,15 @@ def line_parameters(found: Sequence[Quotients], lines: NetworkLines, sum_bits: i
         change = int(step.max()) << max(0, lines.levels - 2)
         ends += [-reach + int(starts[:, 0].min()), -unit + int(starts[:, 0].max()), -change]
         ends += [reach - unit + int(starts[:, 1].max()), int(starts[:, 1].min()), change]
+    ends += [min(ends) - nudge * unit, max(ends) + nudge * unit]
     return LineParameters(
         fraction=lines.fraction,
         step_bits=max(1, int(step.max(initial=0)).bit_length()),
         kept_bits=kept,
         remainder_bits=signed_bits(min(ends), max(ends)),
         bent=lines.bent,
+        mends=lines.mends,
+        nudge_bits=signed_bits(-nudge, nudge) if lines.mends else 0,
     )
 
 
@@ -104,6 +118,10 @@ def line_words(
     columns = {name: np.concatenate([getattr(each, name) for each in found]) for name in ("threshold", "step", "flip")}
     starts = np.concatenate([each.starts for each in found])
     columns |= {"start_0": starts[:, 0], "start_1": starts[:, 1]} if line.bent else {"start": starts[:, 0]}
+    for k in range(line.mends):
+        columns[f"mended_{k}"], columns[f"nudge_{k}"] = (
+            np.concatenate([getattr(each, name)[:, k] for each in found]) for name in ("mended", "nudges")
+        )
     words = [0] * len(starts)
     at = 0
     for name, width in widths.items():

@@ -33,11 +33,14 @@ def signed(value, bits):
 
 def divided(word, line, sum_bits, levels, sums):
     """Codes of sums by the definition of the lane, in whole numbers; ``word`` as it lies in the memory."""
-    fields = {}
+    fields, given = {}, sums
     for name, bits in line.fields(sum_bits=sum_bits, levels=levels).items():
         fields[name] = word & ((1 << bits) - 1)
         word >>= bits
     assert word == 0
+    for k in range(line.mends):
+        hits = given == signed(fields[f"mended_{k}"], sum_bits)
+        sums = sums + hits * signed(fields[f"nudge_{k}"], line.nudge_bits)
     difference = sums - signed(fields["threshold"], sum_bits)
     if line.bent:
         start = np.where(difference < 0, *(signed(fields[f"start_{n}"], line.remainder_bits) for n in range(2)))
