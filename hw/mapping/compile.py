@@ -17,6 +17,7 @@ from rowloom.hw.mapping.planes import Planes, pair_rows
 from rowloom.hw.mapping.records import program_words
 from rowloom.hw.mapping.scales import with_multiples
 from rowloom.hw.mapping.send import Send
+from rowloom.hw.mapping.sparse import skip_words
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.steps import steps_of
 from rowloom.hw.mapping.widths import hardware_of
@@ -113,6 +114,7 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
         weights=(*(weight_words(a, steps) for a in arrays), *(weight_words(v, steps) for v in vectors)),
         thresholds=codes.words(config.drains),
         pairs=tuple(pairs),
+        skips=tuple(skip_words(steps, layouts, hardware.skips)),
     )
     return Design(
         network=network,

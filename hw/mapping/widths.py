@@ -6,6 +6,7 @@ from math import gcd
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.codes import Codes
+from rowloom.hw.mapping.sparse import skip_parameters
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
 from rowloom.model.errors import RowloomError
@@ -66,6 +67,7 @@ def hardware_of(
         input_planes=source.planes,
         output_planes=max((n for n in written if n > 1), default=0),
         plane_pairs=len(pairs),
+        skips=skip_parameters(steps, layouts),
         result_shift=finals[-1].scale if finals[-1].layer_post is None else 0,
         extra=codes.extra,
     )
