@@ -165,7 +165,7 @@ class Design:
         if len(sent) > 1:  # one waits for the other
             return False
         fold = sent[0].fold
-        values = fold.strip * fold.strips * fold.pixels * fold.blocks * fold.groups * self.config.drains
+        values = fold.strip * fold.strips * fold.pixels * fold.blocks * fold.groups * self.hardware.code_lanes
         return 2 * (load_cycles(source) + source.shape[0]) <= free and 4 * values <= sum(ends[:-1])
 
     @property
