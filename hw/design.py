@@ -1,6 +1,6 @@
 """A compiled accelerator: what the gates are, what the memories hold, what it will take."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from math import prod
 from typing import Any
@@ -81,7 +81,7 @@ class Images:
     """
 
     program: tuple[int, ...]
-    weights: tuple[tuple[tuple[int, ...], ...], ...]
+    weights: tuple[Sequence[tuple[int, ...]], ...]
     thresholds: tuple[tuple[tuple[int, ...], ...], ...]
     pairs: tuple[int, ...] = ()
     skips: tuple[int, ...] = ()
@@ -165,7 +165,7 @@ class Design:
         if len(sent) > 1:  # one waits for the other
             return False
         fold = sent[0].fold
-        values = fold.strip * fold.strips * fold.pixels * fold.blocks * fold.groups * self.config.drains
+        values = fold.strip * fold.strips * fold.pixels * fold.blocks * fold.groups * self.hardware.code_lanes
         return 2 * (load_cycles(source) + source.shape[0]) <= free and 4 * values <= sum(ends[:-1])
 
     @property

@@ -48,6 +48,8 @@ class Step:
         The output leaves instead of staying in the banks.
     array : ArrayParameters, VectorParameters or None
         Runs it, None for pooling.
+    drains : int
+        Codes of a column that leave it at once.
     fold : Fold
         Set when the array is known.
     weights : RowWeights
@@ -75,6 +77,7 @@ class Step:
     tensor: str
     final: bool
     array: Any
+    drains: int
     bounds: tuple[list[int], list[int]]
     planes: Planes | None = None
     others: np.ndarray | None = None

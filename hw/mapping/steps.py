@@ -107,7 +107,12 @@ def steps_of(
             sends = isinstance(layer, Send)  # codes, whatever they mean
             source = Uniform(bits=encoding.bits, signed=encoding.signed) if sends else bare(encoding)
             gated = not has_zero(source)
-            parameters = VectorParameters(lanes=config.lanes, activations=source, gated=gated)
+            parameters = VectorParameters(
+                lanes=config.lanes,
+                drains=config.vector_drains or config.drains,
+                activations=source,
+                gated=gated,
+            )
             array = vectors.setdefault(parameters, parameters)
         places = maps.places[layer.inputs[0] if isinstance(layer, Send) else layer.output]
         shape = tensor.shape if isinstance(layer, Send) else target.shape
@@ -131,6 +136,7 @@ def steps_of(
                 tensor=ends.leaving.get(layer.name, layer.output),
                 final=layer.name in ends.leaving,
                 array=array,
+                drains=array.drains if isinstance(array, VectorParameters) else config.drains,
                 bounds=network.sum_bounds(layer) if isinstance(layer, SummingLayer) else ([], []),
                 others=others,
                 planes=planes_for(layer.weight_encoding, encoding) if layer.name in planes else None,

@@ -238,6 +238,39 @@ def test_matches_golden_and_the_cycle_model(case, shape, stalls):
     assert [layer.cycles_measured for layer in result.layers] == [plan.cycles for plan in design.layers]
 
 
+#: Cases in which more codes leave the vector path at once than an array.
+MANY_LANES = [sums, binary_depthwise, several_outputs, depthwise, averages, residual, concatenation, zero_points]
+
+
+@pytest.mark.cocotb
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[pytest.mark.slow] if i > 2 else []) for i, case in enumerate(MANY_LANES)]
+)
+def test_the_vector_path_has_lanes_of_its_own(case):
+    network = case()
+    config = ArrayConfig(rows=3, cols=2, lanes=8, drains=1, vector_drains=4)
+    design = compile_network(network, config)
+    assert design.hardware.extra.count == 3
+    assert [len(lane[0]) for lane in design.images.thresholds[1:]] == [design.hardware.extra.threshold_depth] * 3
+    source = network.tensor("input")
+    low, high = source.encoding.code_min, source.encoding.code_max
+    result = simulate(design, np.random.default_rng(5).integers(low, high + 1, (3, *source.shape)))
+    assert result.ok, result.summary()
+
+
+def test_lanes_are_added_where_the_vector_path_waits():
+    """Sums of maps of 64 lanes would leave one by one; a 3 x 3 window accumulates while eight leave after another."""
+    g = graph((8, 8, 64))
+    a = g.conv("input", 64, (1, 1))
+    g.dense(g.add(a, g.conv(a, 64, (1, 1)), multipliers=(1, 2)), 5, raw=True)
+    design = compile_network(g.network(), ArrayConfig(rows=3, cols=2, lanes=64))
+    assert (design.config.drains, design.config.vector_drains, design.hardware.code_lanes) == (1, 0, 8)
+    one = compile_network(g.network(), ArrayConfig(rows=3, cols=2, lanes=64, vector_drains=1))
+    assert one.hardware.extra is None
+    steps = [plan.fold.steps for design in (design, one) for plan in design.layers if plan.unit == "vector"]
+    assert steps == [8, 64]
+
+
 #: Weights and activations of a first layer whose kernel rows stand side by side in a word, on an array of full size.
 SIDE_BY_SIDE = {
     "ternary": (TERNARY, NARROW),
