@@ -20,7 +20,8 @@ class LinearLane(wiring.Component):
     lock-step and share the filter's word.
 
     In a *bent* lane ``start`` is one of two, by the sign of ``sum - threshold``. In a *mended* one the sums
-    ``mended_{k}`` of a filter are divided as if they were ``nudge_{k}`` greater.
+    ``mended_{k}`` of a filter are divided as if they were ``nudge_{k}`` greater. Of a *late* filter odd thresholds are
+    reached only if ``r > 0``; these are what the last bit is found by.
 
     Latency
     -------
@@ -82,10 +83,15 @@ class LinearLane(wiring.Component):
         for i in range(first + top):
             steps.append(later(steps[-1], 1, f"step_{i}"))
         flips = {i: later(self.word.flip[i], first + top - i, f"flip_{i}") for i in range(self.levels)}
+        late = later(self.word.late, first + top, "late") if line.late else Const(0, 1)
         if line.bent:
             starts = [later(self.word[f"start_{side}"], 1, f"start_{side}") for side in range(2)]
         else:
             start = later(self.word.start, 1, "start")
+
+        def reached(remainder, i):
+            on_line = late & ~remainder.any() if i == 0 else Const(0, 1)
+            return ~remainder[-1] & ~on_line
 
         for q in range(self.cols):
             # Cycle 1: the difference.
@@ -119,7 +125,7 @@ class LinearLane(wiring.Component):
                 m.d.comb += remainder.eq(Cat(start, kept).as_signed())
 
             # A cycle a bit: off or on goes the step, at the bit's place.
-            bits = [Mux(far, above, ~remainder[-1]) ^ flips[top]]
+            bits = [Mux(far, above, reached(remainder, top)) ^ flips[top]]
             for i in reversed(range(top)):
                 less = ~remainder[-1]
                 step = Cat(steps[first + top - 1 - i], Const(0, 1))
@@ -131,7 +137,7 @@ class LinearLane(wiring.Component):
                 remainder = following
                 above, far = later(above, 1, f"above_{q}_{i}"), later(far, 1, f"far_{q}_{i}")
                 bits = [later(bit, 1, f"bit_{q}_{i}_{b}") for b, bit in enumerate(bits)]
-                bits = [Mux(far, above, ~remainder[-1]) ^ flips[i], *bits]
+                bits = [Mux(far, above, reached(remainder, i)) ^ flips[i], *bits]
             m.d.comb += [
                 getattr(self, f"code_{q}").eq(Cat(*bits)),
                 getattr(self, f"difference_{q}").eq(later(difference, first - 1 + top, f"difference_{q}")),

@@ -132,6 +132,8 @@ class LineParameters:
         Sums of a filter that are divided as one beside them.
     nudge_bits : int
         Bits of the distance to that one.
+    late : bool
+        Whether a filter's odd thresholds may leave out the sum that lies on its line.
     """
 
     fraction: int
@@ -141,6 +143,7 @@ class LineParameters:
     bent: bool
     mends: int = 0
     nudge_bits: int = 0
+    late: bool = False
 
     @property
     def turns(self) -> bool:
@@ -155,7 +158,8 @@ class LineParameters:
         mends: dict[str, int] = {}
         for k in range(self.mends):
             mends |= {f"mended_{k}": sum_bits, f"nudge_{k}": self.nudge_bits}
-        return {"threshold": sum_bits} | starts | {"step": self.step_bits, "flip": levels} | mends
+        late = {"late": 1} if self.late else {}
+        return {"threshold": sum_bits} | starts | {"step": self.step_bits, "flip": levels} | late | mends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -233,9 +233,11 @@ def _lanes(hw: Hardware, kind: Hardware | ExtraLanes, count: int) -> tuple[int, 
     turn = line.remainder_bits + line.fraction if line.bent else 0
     if line.mends:  # two bits a comparison, the nudge added
         turn = line.mends * (sum_bits * 2 // 3 + line.nudge_bits) + _carry(line.kept_bits + 1)
+    turn += line.late * (line.remainder_bits // 3 + 2)
     lut = columns * (sum_bits + 2 * remainders + turn + 4)
     stages = hw.levels + line.turns
     ff = columns * (sum_bits * stages + remainders + line.turns * line.remainder_bits + line.nudge_bits)
+    ff += columns * line.late * line.remainder_bits
     shared = line.step_bits * stages + hw.levels * (hw.levels + 1) // 2 + line.fraction
     return lut, ff + count * (shared + line.bent * 2 * line.remainder_bits)
 

@@ -37,6 +37,8 @@ class Lines:
         Turns the count of ``levels`` bits into the code, which is at its top.
     constant : bool [M]
         Filters that give one code whatever the sum: their count is 0, and they have no line.
+    late : bool [M]
+        Odd thresholds are ``floor(...) + 1`` of what they are the ``ceil`` of else.
     mended, nudges : int64 [M, K]
         Sums that the line gives another count than theirs, and what to add for the sum whose count by the line is
         theirs; 0 where a filter has fewer.
@@ -47,18 +49,23 @@ class Lines:
     starts: Integers
     flip: Integers
     constant: NDArray[np.bool_]
+    late: NDArray[np.bool_]
     mended: Integers
     nudges: Integers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NetworkLines:
-    """The lines of all layers of a network that have thresholds, by name; ``mends`` is their K."""
+    """The lines of all layers of a network that have thresholds, by name; ``mends`` is their K.
+
+    ``late`` tells whether some filter is.
+    """
 
     levels: int
     fraction: int
     bent: bool
     mends: int
+    late: bool
     layers: Mapping[str, Lines]
 
 
@@ -80,6 +87,7 @@ def lines_of(network: Network, levels: int = 0) -> NetworkLines | None:
     rising = [rising_of(layer, network.sum_bounds(layer), encodings[layer.name]) for layer in layers]
     reach = max(int(np.abs(ends).max()) for each in rising for ends in (each.low, each.high))
     most = min(MAX_FRACTION, 59 - levels - reach.bit_length())
+    rising = [_with_late(each, levels, most) for each in rising]
     pivots, bent = [each.values[:, each.values.shape[1] // 2] for each in rising], False
     fraction = _least_fraction(rising, pivots, levels, most, bent=bent)
     if fraction is None:
@@ -98,6 +106,7 @@ def lines_of(network: Network, levels: int = 0) -> NetworkLines | None:
         fraction=fraction,
         bent=bent,
         mends=0,
+        late=_any_late(rising),
         layers={
             layer.name: fit_lines(each, levels, fraction, pivot, bent=bent)[0]
             for layer, each, pivot in zip(layers, rising, pivots, strict=True)
@@ -129,11 +138,33 @@ def _mended(layers: Sequence[SummingLayer], rising: list[Rising], levels: int, m
         fraction=fraction,
         bent=False,
         mends=most_mends,
+        late=_any_late(rising),
         layers={
             layer.name: replace(line, mended=_wider(line.mended, most_mends), nudges=_wider(line.nudges, most_mends))
             for layer, line in zip(layers, lines, strict=True)
         },
     )
+
+
+def _with_late(rising: Rising, levels: int, fraction: int) -> Rising:
+    """With those filters late that have a straight line by this, and none else.
+
+    Only codes as wide as counts can be late: of narrower ones the last bit of a count does not tell.
+    """
+    every = rising.values.shape[1]
+    if every != (1 << levels) - 1:
+        return rising
+    pivot = rising.values[:, every // 2]
+    left = np.flatnonzero(fit_lines(rising, levels, fraction, pivot)[1] < 0)
+    trial = replace(rising.some(left), late=np.ones(len(left), np.bool_))
+    serves = fit_lines(trial, levels, fraction, pivot[left])[1] >= 0
+    late = np.zeros(len(pivot), np.bool_)
+    late[left[serves]] = True
+    return replace(rising, late=late) if late.any() else rising
+
+
+def _any_late(rising: Sequence[Rising]) -> bool:
+    return any(each.late is not None for each in rising)
 
 
 def _wider(columns: Integers, count: int) -> Integers:
@@ -174,20 +205,16 @@ def _pivot(rising: Rising, levels: int, fraction: int) -> Integers:
     pivot = values[:, every // 2].copy()
     left = np.flatnonzero(fit_lines(rising, levels, fraction, pivot, bent=True)[1] < 0)
     zero = np.clip(0, rising.low, rising.high)[left]
-    room = fit_lines(_some(rising, left), levels, fraction, zero, bent=True)[1]
+    room = fit_lines(rising.some(left), levels, fraction, zero, bent=True)[1]
     pivot[left] = zero
     left = left[room < 0]
     best = np.full(len(left), -UNBOUND)
     for i in range(16 if len(left) else 0):
         trial = values[left, every * (2 * i + 1) // 32]
-        room = fit_lines(_some(rising, left), levels, fraction, trial, bent=True)[1]
+        room = fit_lines(rising.some(left), levels, fraction, trial, bent=True)[1]
         pivot[left] = np.where(room > best, trial, pivot[left])
         best = np.maximum(room, best)
     return pivot
-
-
-def _some(rising: Rising, which: NDArray[np.intp]) -> Rising:
-    return Rising(values=rising.values[which], low=rising.low[which], high=rising.high[which], flip=rising.flip[which])
 
 
 def fit_lines(
@@ -218,7 +245,7 @@ def fit_lines(
     sides = [(rising.low, rising.high)]
     if bent:
         sides = [(rising.low, np.minimum(rising.high, pivot - 1)), (np.maximum(rising.low, pivot), rising.high)]
-    segments = [segment(rising.values, low, high, levels, fraction, loose) for low, high in sides]
+    segments = [segment(rising, low, high, levels, fraction, loose) for low, high in sides]
     best, room = best_step(segments, rising, fraction)
     step = least_step(segments, rising, best)
     starts = []
@@ -234,6 +261,7 @@ def fit_lines(
         starts=np.stack([starts[0], starts[-1]], axis=1),
         flip=flip << (levels - every.bit_length()),
         constant=constant,
+        late=np.zeros(len(step), np.bool_) if rising.late is None else rising.late & ~constant,
         mended=np.zeros((len(step), 0), np.int64),
         nudges=np.zeros((len(step), 0), np.int64),
     )

@@ -1,12 +1,10 @@
 """Thresholds beside their line: which of them to leave to single sums, so that a line serves the rest."""
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
 from rowloom.hw.mapping.rising import Rising
-from rowloom.hw.mapping.segment import Segment, best_step, places, segment
+from rowloom.hw.mapping.segment import Segment, best_step, lateness, places, segment
 
 __all__ = ["MOST_MENDS", "loose_thresholds", "mends_of"]
 
@@ -33,11 +31,11 @@ def loose_thresholds(rising: Rising, levels: int, fraction: int) -> Booleans | N
     """
     loose = np.zeros(rising.values.shape, np.bool_)
     left = np.flatnonzero(_room(rising, levels, fraction, loose)[1] < 0)
-    if len(left) and (_room(_some(rising, left), levels, fraction, ~loose[left])[1] < 0).any():
+    if len(left) and (_room(rising.some(left), levels, fraction, ~loose[left])[1] < 0).any():
         return None
     for start in range(0, len(left), _CHUNK):
         chunk = left[start : start + _CHUNK]
-        found = _search(_some(rising, chunk), levels, fraction)
+        found = _search(rising.some(chunk), levels, fraction)
         if found is None:
             return None
         loose[chunk] = found
@@ -52,7 +50,8 @@ def mends_of(
     A nudge of +1 or -1 leads to a sum whose count by the line is right; it is 0 where a filter has fewer than K. None
     if that cannot be: where thresholds of a filter are so close that the next sum has yet another count.
     """
-    line = -(-(places(rising.values.shape[1], levels) * step[:, None] + start[:, None]) >> fraction)
+    along = places(rising.values.shape[1], levels) * step[:, None] + start[:, None]
+    line = -(-(along + lateness(rising)) >> fraction)
     told = np.clip(line, rising.low[:, None], rising.high[:, None] + 1)
     wrong = (told != rising.values) & ~rising.constant[:, None]
     found: list[dict[int, int]] = []
@@ -77,15 +76,13 @@ def _search(rising: Rising, levels: int, fraction: int) -> Booleans | None:
     owner = np.arange(len(found))
     loose = found.copy()
     for _ in range(MOST_MENDS):
-        few = _some(rising, owner)
-        binding = _binding(
-            segment(few.values, few.low, few.high, levels, fraction, loose), few, levels, fraction, loose
-        )
+        few = rising.some(owner)
+        binding = _binding(segment(few, few.low, few.high, levels, fraction, loose), few, levels, fraction, loose)
         # every row becomes one for each threshold that binds it
         row, at = np.nonzero(binding)
         owner, loose = owner[row], loose[row]
         loose[np.arange(len(row)), at] = True
-        serves = _room(_some(rising, owner), levels, fraction, loose)[1] >= 0
+        serves = _room(rising.some(owner), levels, fraction, loose)[1] >= 0
         found[owner[serves]] = loose[serves]
         on = ~np.isin(owner, owner[serves])
         owner, loose = owner[on], loose[on]
@@ -107,15 +104,5 @@ def _binding(bounds: Segment, rising: Rising, levels: int, fraction: int, loose:
 
 def _room(rising: Rising, levels: int, fraction: int, loose: Booleans) -> tuple[Integers, Integers]:
     """The best step of each filter, and the room that it leaves the start of a straight line."""
-    bounds = segment(rising.values, rising.low, rising.high, levels, fraction, loose)
+    bounds = segment(rising, rising.low, rising.high, levels, fraction, loose)
     return best_step([bounds], rising, fraction)
-
-
-def _some(rising: Rising, which: NDArray[np.intp]) -> Rising:
-    return replace(
-        rising,
-        values=rising.values[which],
-        low=rising.low[which],
-        high=rising.high[which],
-        flip=rising.flip[which],
-    )

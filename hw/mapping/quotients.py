@@ -24,7 +24,8 @@ class Quotients:
     """What the ``drains`` lanes that a layer uses need of its filters, in the order emission, lane.
 
     ``threshold``, ``step``, ``flip`` : int64 [emissions * drains]; ``starts`` : int64 [emissions * drains, 2], which
-    the remainder of a difference has below and from 0 on. ``divides`` : bool, filters whose count depends on the sum.
+    the remainder of a difference has below and from 0 on. ``divides`` : bool, filters whose count depends on the sum;
+    ``late`` : bool, filters whose odd thresholds leave out the sum on their line.
     ``mended``, ``nudges`` : int64 [emissions * drains, K], sums that are divided as others, and how far these are.
     """
 
@@ -34,6 +35,7 @@ class Quotients:
     step: Integers
     flip: Integers
     divides: NDArray[np.bool_]
+    late: NDArray[np.bool_]
     mended: Integers
     nudges: Integers
 
@@ -54,6 +56,7 @@ def quotients(step: Step, lines: NetworkLines, config: ArrayConfig) -> Quotients
         step=np.zeros(count, np.int64),
         flip=np.zeros(count, np.int64),
         divides=np.zeros(count, np.bool_),
+        late=np.zeros(count, np.bool_),
         mended=np.zeros(mends, np.int64),
         nudges=np.zeros(mends, np.int64),
     )
@@ -65,6 +68,7 @@ def quotients(step: Step, lines: NetworkLines, config: ArrayConfig) -> Quotients
     line = lines.layers[step.layer.name]
     found.flip[places] = line.flip
     found.divides[places] = ~line.constant
+    found.late[places] = line.late
     # the units' sums are shifted by the scale
     steep = line.step << step.scale
     middle = (line.starts << step.scale) + (steep << (lines.levels - 1))[:, None]
@@ -90,8 +94,8 @@ def line_parameters(found: Sequence[Quotients], lines: NetworkLines, sum_bits: i
     unit, kept = 1 << lines.fraction, 1
     while kept < sum_bits:
         reach = unit << (kept - 1)
-        # what is nudged lies within reach with its neighbours
-        near = reach - nudge * unit
+        # what is nudged lies within reach with its neighbours, and so does the sum on the last threshold's line
+        near = reach - max(nudge, lines.late) * unit
         if ((near + starts[:, 1] >= whole) & (starts[:, 0] + whole < near + unit)).all():
             break
         kept += 1
@@ -110,6 +114,7 @@ def line_parameters(found: Sequence[Quotients], lines: NetworkLines, sum_bits: i
         bent=lines.bent,
         mends=lines.mends,
         nudge_bits=signed_bits(-nudge, nudge) if lines.mends else 0,
+        late=lines.late,
     )
 
 
@@ -130,7 +135,7 @@ def line_words(
 
 def _words(each: Quotients, which: slice, widths: Mapping[str, int]) -> list[int]:
     """Words of some filters, of fields from the low bits up."""
-    columns = {name: getattr(each, name)[which] for name in ("threshold", "step", "flip")}
+    columns = {name: getattr(each, name)[which] for name in ("threshold", "step", "flip", "late")}
     starts = each.starts[which]
     columns |= {"start": starts[:, 0], "start_0": starts[:, 0], "start_1": starts[:, 1]}
     for k in range(each.nudges.shape[1]):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rowloom.hw.mapping.rising import Rising
 
-__all__ = ["UNBOUND", "Segment", "best_step", "least_step", "places", "segment"]
+__all__ = ["UNBOUND", "Segment", "best_step", "lateness", "least_step", "places", "segment"]
 
 #: No bound; twice as much still fits.
 UNBOUND = 1 << 61
@@ -52,16 +52,32 @@ def places(every: int, levels: int) -> Integers:
     return np.arange(1, every + 1, dtype=np.int64) * ((1 << levels) // (every + 1))
 
 
+def lateness(rising: Rising) -> Integers:
+    """By how much, in the last place, thresholds lie above their line: int64, broadcasts against [M, N]."""
+    if rising.late is None:
+        return np.zeros((1, 1), np.int64)
+    odd = np.arange(rising.values.shape[1]) % 2 == 0
+    return (rising.late[:, None] & odd).astype(np.int64)
+
+
 def segment(
-    values: Integers, low: Integers, high: Integers, levels: int, fraction: int, loose: NDArray[np.bool_] | None = None
+    rising: Rising,
+    low: Integers,
+    high: Integers,
+    levels: int,
+    fraction: int,
+    loose: NDArray[np.bool_] | None = None,
 ) -> Segment:
     """Bounds so that sums in low to high meet the right ones of the thresholds: ceil(x) = t is t - 1 < x <= t.
 
     Loose thresholds [M, N] may be met a sum earlier or later.
     """
-    values = np.clip(values, low[:, None], high[:, None] + 1)
+    values = np.clip(rising.values, low[:, None], high[:, None] + 1)
     least = np.where(values > low[:, None], ((values - 1) << fraction) + 1, -UNBOUND)
     most = np.where(values <= high[:, None], values << fraction, UNBOUND)
+    if rising.late is not None:
+        late = lateness(rising)
+        least, most = np.where(least > -UNBOUND, least - late, least), np.where(most < UNBOUND, most - late, most)
     if loose is not None:
         unit = 1 << fraction
         least = np.where(loose & (least > -UNBOUND), least - unit, least)

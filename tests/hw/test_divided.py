@@ -53,6 +53,10 @@ CASES = {
         {"post": "beside", "codes": UINT4, "narrow": Uniform(bits=4, signed=True), "weights": Ternary()}, 4, "mends",
     ),
     "single-sums-beside-lines-of-a-byte": ({"post": "beside"}, 8, "mends"),
+    "halves-to-even": (
+        {"post": "even", "codes": UINT4, "narrow": Uniform(bits=4, signed=True), "weights": Ternary()}, 4, "late",
+    ),
+    "halves-to-even-of-a-byte": ({"post": "even", "codes": UINT8}, 8, "late"),
 }  # fmt: skip
 
 
@@ -68,7 +72,8 @@ def test_the_cases_show_something(name):
     case, design = compiled(name)
     _, levels, has = CASES[name]
     line = design.hardware.line
-    assert (design.hardware.levels, line.bent, line.mends > 0) == (levels, has == "bent", has == "mends")
+    assert design.hardware.levels == levels
+    assert (line.bent, line.mends > 0, line.late) == (has == "bent", has == "mends", has == "late")
     assert not constant_layers(case)
     *maps, (last, _) = distinct(case)
     assert all(shown >= min(codes, 32) // 2 for shown, codes in maps)
@@ -108,26 +113,33 @@ def test_requantize_by_tables_where_a_layer_is_on_no_line():
 #: Text in ``hw/linear.py``, text instead of it.
 MUTANTS = {
     "step-always-off": ("less = ~remainder[-1]", "less = remainder[-1] | ~remainder[-1]"),
-    "far-sums-wrap": ("Mux(far, above, ~remainder[-1]) ^ flips[i]", "~remainder[-1] ^ flips[i]"),
+    "far-sums-wrap": ("Mux(far, above, reached(remainder, i)) ^ flips[i]", "reached(remainder, i) ^ flips[i]"),
     "one-start-for-both-sides": ("Mux(above, starts[1], starts[0])", "starts[1]"),
     "bits-do-not-flip": ("flips[top]]", "(flips[top] & 0)]"),
     "step-of-the-filter-before": ("steps[first + top - 1 - i]", "steps[first + top - i]"),
     "no-sum-is-mended": ("kept.as_signed() + nudge", "kept.as_signed() + (nudge & 0)"),
     "nudges-only-lead-up": ("kept.as_signed() + nudge", "kept.as_signed() + nudge.as_unsigned()"),
     "start-of-the-filter-before": ("later(self.word.start, 1,", "later(self.word.start, 2,"),
+    "halves-round-up": ("late & ~remainder.any() if", "late & 0 if"),
+    "all-halves-round-down": ("if i == 0 else Const(0, 1)", "if i >= 0 else Const(0, 1)"),
 }
 
 
-def of_a_mended_lane(mutant):
-    return "nudge" in MUTANTS[mutant][0] or "word.start" in MUTANTS[mutant][0]
+def lane_of(mutant):
+    """The case whose lanes have the gate."""
+    if mutant is None:
+        return "requantize-of-both-signs"
+    text = MUTANTS[mutant][0]
+    if "late" in text or "Const" in text:
+        return "halves-to-even"
+    return "single-sums-beside" if "nudge" in text or "word.start" in text else "requantize-of-both-signs"
 
 
 @pytest.mark.slow
 @pytest.mark.cocotb
 @pytest.mark.parametrize("mutant", [None, *MUTANTS])
 def test_a_wrong_gate_is_noticed(mutant, monkeypatch):
-    mended = mutant is not None and of_a_mended_lane(mutant)
-    case, design = compiled("single-sums-beside" if mended else "requantize-of-both-signs")
+    case, design = compiled(lane_of(mutant))
     if mutant:
         plant(monkeypatch, "linear", *MUTANTS[mutant])
     result = simulate(design, case.images)

@@ -11,7 +11,7 @@ from tests.hw.mapping.test_quotients import divided
 FILTERS = 7
 
 
-def random_quotients(rng, levels, fraction, bent, mends, step_bits, span):
+def random_quotients(rng, levels, fraction, bent, mends, late, step_bits, span):
     """Filters with steps of all sizes, one that never counts and one whose sums are all alike.
 
     Mended are sums at both sides of random thresholds; one filter has none.
@@ -37,15 +37,16 @@ def random_quotients(rng, levels, fraction, bent, mends, step_bits, span):
         step=step,
         flip=rng.integers(0, 1 << levels, FILTERS),
         divides=np.ones(FILTERS, bool),
+        late=late & (step > 0) & (rng.random(FILTERS) < 0.7),
         mended=mended,
         nudges=nudges,
     )
 
 
-def lane_of(rng, *, levels, fraction, bent, mends, step_bits, sum_bits, cols=1):
+def lane_of(rng, *, levels, fraction, bent, mends, late, step_bits, sum_bits, cols=1):
     """A lane, its words, and how it counts."""
-    found = random_quotients(rng, levels, fraction, bent, mends, step_bits, 1 << (sum_bits - 2))
-    lines = SimpleNamespace(levels=levels, fraction=fraction, bent=bent, mends=mends)
+    found = random_quotients(rng, levels, fraction, bent, mends, late, step_bits, 1 << (sum_bits - 2))
+    lines = SimpleNamespace(levels=levels, fraction=fraction, bent=bent, mends=mends, late=late)
     line = line_parameters([found], lines, sum_bits)
     ((words,),) = line_words([found], range(1), line, sum_bits, levels)
     return LinearLane(line=line, sum_bits=sum_bits, levels=levels, cols=cols), words, found
@@ -68,17 +69,21 @@ def run(lane, words, stimuli):
 
 
 KINDS = pytest.mark.parametrize(
-    ("bent", "mends"), [(False, 0), (True, 0), (False, 1), (False, 3)], ids=["", "bent", "mended", "mended-thrice"]
+    ("bent", "mends", "late"),
+    [(False, 0, False), (True, 0, False), (False, 1, False), (False, 3, False), (False, 0, True), (False, 2, True)],
+    ids=["", "bent", "mended", "mended-thrice", "late", "late-mended"],
 )
 
 
 @KINDS
 @pytest.mark.parametrize("fraction", [0, 1, 3])
 @pytest.mark.parametrize("levels", [1, 2, 3, 4])
-def test_every_sum_of_narrow_lanes(levels, fraction, bent, mends):
+def test_every_sum_of_narrow_lanes(levels, fraction, bent, mends, late):
     """Every sum and filter, in a random order: one that follows another must not disturb it."""
     rng = np.random.default_rng(levels)
-    lane, words, found = lane_of(rng, levels=levels, fraction=fraction, bent=bent, mends=mends, step_bits=5, sum_bits=8)
+    lane, words, found = lane_of(
+        rng, levels=levels, fraction=fraction, bent=bent, mends=mends, late=late, step_bits=5, sum_bits=8
+    )
     span = range(-64, 64)
     stimuli = [(m, (total,)) for m in range(FILTERS) for total in span]
     stimuli = [stimuli[i] for i in rng.permutation(len(stimuli))]
@@ -93,14 +98,14 @@ def test_every_sum_of_narrow_lanes(levels, fraction, bent, mends):
 
 @KINDS
 @pytest.mark.parametrize("sum_bits", [14, 22, 30])
-def test_wide_lanes_and_their_columns(sum_bits, bent, mends):
+def test_wide_lanes_and_their_columns(sum_bits, bent, mends, late):
     """Eight bits, fractions of a sum in the steps: sums at both sides of thresholds, and the extremes.
 
     In the wider lanes some differences lie beyond the bits that are kept.
     """
     rng = np.random.default_rng(sum_bits)
     lane, words, found = lane_of(
-        rng, levels=8, fraction=12, bent=bent, mends=mends, step_bits=20, sum_bits=sum_bits, cols=3
+        rng, levels=8, fraction=12, bent=bent, mends=mends, late=late, step_bits=20, sum_bits=sum_bits, cols=3
     )
     assert (lane.line.kept_bits < sum_bits) == (sum_bits > 14)
     limit = 1 << (sum_bits - 2)

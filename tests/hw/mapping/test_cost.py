@@ -111,6 +111,8 @@ MENDED = LineParameters(fraction=14, step_bits=25, kept_bits=19, remainder_bits=
         (NARROW, 18, 3, 3, 267, 268),
         (WIDE, 23, 8, 1, 412, 624),
         (WIDE, 23, 8, 3, 1236, 1408),
+        (replace(WIDE, late=True), 23, 8, 1, 424, 662),
+        (replace(WIDE, late=True), 23, 8, 3, 1272, 1506),
         (BENT, 27, 8, 1, 462, 787),
         (BENT, 27, 8, 3, 1386, 1797),
         (replace(NARROW, remainder_bits=17, mends=1, nudge_bits=2), 18, 3, 1, 127, 170),
