@@ -1,7 +1,7 @@
 """A compiled accelerator: what the gates are, what the memories hold, what it will take."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import prod
 
 from rowloom.hw.config import ArrayConfig
@@ -9,6 +9,8 @@ from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.cost import Cost, estimate
 from rowloom.hw.mapping.cycles import handover_cycles, load_cycles
 from rowloom.hw.mapping.fold import Fold
+from rowloom.hw.mapping.losses import Losses
+from rowloom.hw.mapping.place import Buffer
 from rowloom.hw.parameters import Hardware
 from rowloom.model.network import Network
 
@@ -34,6 +36,8 @@ class LayerPlan:
         Products of single bits that stand for a multiply-accumulate where the layer runs as bit planes, else 1.
     peak : int
         Multiply-accumulates a cycle of the array that runs it, 0 for a path without.
+    losses : Losses or None
+        What keeps the layer from full utilization; None for layers and paths that do not multiply.
     to_results : bool
         The layer's values leave on the output stream instead of staying in the banks.
     """
@@ -48,6 +52,7 @@ class LayerPlan:
     cycles: int
     peak: int
     planes: int
+    losses: Losses | None
     to_results: bool
 
     @property
@@ -87,6 +92,8 @@ class Design:
         In the order in which they run.
     layouts : mapping of str to Layout
         Of every tensor that lies in the banks.
+    buffers : tuple of Buffer
+        Memory that the tensors take, and for how long.
     choice : str
         Which of several ways was taken to run layers of several bits, and why; empty where there was one way.
     """
@@ -97,6 +104,7 @@ class Design:
     images: Images
     layers: tuple[LayerPlan, ...]
     layouts: Mapping[str, Layout]
+    buffers: tuple[Buffer, ...]
     choice: str = ""
 
     def layout(self, tensor: str) -> Layout:
@@ -113,6 +121,13 @@ class Design:
         load = load_cycles(self.layouts[source])
         return sum(layer.cycles for layer in self.layers) + handover_cycles(
             load, sum(layer.cycles for layer in self.layers[released:])
+        )
+
+    @property
+    def live_words(self) -> tuple[int, ...]:
+        """Words of every bank that hold something while each layer runs; ``hardware.bank_depth`` are there."""
+        return tuple(
+            sum(each.depth for each in self.buffers if each.first <= i <= each.last) for i in range(len(self.layers))
         )
 
     @property
@@ -141,6 +156,24 @@ class Design:
     def utilization(self) -> float:
         """Multiply-accumulates, or products of single bits, against what the largest array could do in that time."""
         return sum(layer.planes * layer.macs for layer in self.layers) / (self.cycles * self.config.peak)
+
+    @property
+    def losses(self) -> dict[str, float]:
+        """Shares of what the largest array could do that are lost; with the utilization they make one.
+
+        Those of the layers' :class:`Losses`, and ``other``: time of layers and paths that multiply less at a time, or
+        nothing.
+        """
+        all_of_it = self.cycles * self.config.peak
+        found = {
+            each.name: sum(
+                getattr(layer.losses, each.name) * layer.cycles * layer.peak / all_of_it
+                for layer in self.layers
+                if layer.losses
+            )
+            for each in fields(Losses)
+        }
+        return found | {"other": 1 - self.utilization - sum(found.values())}
 
     @property
     def cost(self) -> Cost:

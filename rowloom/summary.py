@@ -87,6 +87,7 @@ def describe_design(design: Design) -> dict[str, Any]:
         "macs": design.macs,
         "cycles": design.cycles,
         "utilization": design.utilization,
+        "losses": design.losses,
         "layers": [
             {
                 "name": layer.name,
@@ -95,9 +96,17 @@ def describe_design(design: Design) -> dict[str, Any]:
                 "macs": layer.macs,
                 "cycles": layer.cycles,
                 "utilization": layer.utilization,
+                "losses": layer.losses.to_json() if layer.losses else None,
             }
             for layer in design.layers
         ],
+        "maps": {
+            "banks": design.hardware.banks,
+            "bits": design.hardware.word_bits,
+            "depth": design.hardware.bank_depth,
+            "peak": max(design.live_words),
+            "buffers": [buffer.to_json() for buffer in design.buffers],
+        },
         "cost": design.cost.to_json(),
         "choice": design.choice,
     }

@@ -6,14 +6,16 @@ from dataclasses import replace
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.maps import Maps
-from rowloom.hw.mapping.place import place
+from rowloom.hw.mapping.place import Buffer, place
 from rowloom.hw.mapping.step import Step
 from rowloom.model.network import Network
 
 __all__ = ["place_maps"]
 
 
-def place_maps(network: Network, steps: Sequence[Step], maps: Maps, config: ArrayConfig) -> dict[str, Layout]:
+def place_maps(
+    network: Network, steps: Sequence[Step], maps: Maps, config: ArrayConfig
+) -> tuple[dict[str, Layout], tuple[Buffer, ...]]:
     """Place every tensor that lies in the banks: buffers by their lifetime, tensors in their buffers."""
     layouts = {name: _read(step, name) for step in steps for name in step.inputs}
     written = {network.input: 0} | {step.layer.output: i for i, step in enumerate(steps) if not step.final}
@@ -34,7 +36,7 @@ def place_maps(network: Network, steps: Sequence[Step], maps: Maps, config: Arra
     depths = {
         maps.buffer[name]: replace(layout, pitch=words[maps.buffer[name]]).depth for name, layout in layouts.items()
     }
-    bases = place(depths, lives, list(depths))
+    buffers = place(depths, lives)
     for step in steps:  # parts of a concatenation are written, but read as a whole
         name = step.layer.output
         if not step.final and name not in layouts:
@@ -46,8 +48,8 @@ def place_maps(network: Network, steps: Sequence[Step], maps: Maps, config: Arra
     for name, layout in layouts.items():
         home, before = maps.buffer[name], maps.words_before[name]
         pitch = words[home] if words[home] != layout.pixel_words else 0
-        placed[name] = replace(layout, base=bases[home] + before * layout.word_planes, pitch=pitch)
-    return placed
+        placed[name] = replace(layout, base=buffers[home].base + before * layout.word_planes, pitch=pitch)
+    return placed, tuple(buffers.values())
 
 
 def _level(words: dict[str, int], together: Sequence[set[str]]) -> None:

@@ -13,6 +13,7 @@ from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
 from rowloom.hw.mapping.fill import fill_array, fill_vector, weight_words
 from rowloom.hw.mapping.folding import TooFast, fold_step
 from rowloom.hw.mapping.lines import lines_of
+from rowloom.hw.mapping.losses import losses_of
 from rowloom.hw.mapping.planes import Planes, pair_rows
 from rowloom.hw.mapping.quotients import Quotients, line_parameters, line_words, quotients
 from rowloom.hw.mapping.records import program_words
@@ -104,7 +105,7 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
     arrays = [fill_array(array, [step for step in steps if step.array is array], config) for array in arrays]
     vectors = [fill_vector(path, [step for step in steps if step.array is path], network, config) for path in vectors]
 
-    layouts = place_maps(network, steps, maps, config)
+    layouts, buffers = place_maps(network, steps, maps, config)
     levels = max(step.levels for step in steps)
     summing = [step for step in steps if step.path != "pool"]
     lines = lines_of(network, levels) if levels >= LEAST_DIVIDED else None
@@ -139,6 +140,7 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
         hardware=hardware,
         images=images,
         layouts=layouts,
+        buffers=buffers,
         layers=tuple(plan_of(network, hardware, step) for step in steps),
     )
 
@@ -172,19 +174,27 @@ def _place_thresholds(steps: Sequence[Step]) -> int:
 
 
 def plan_of(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
+    """What a step takes, and where the array's time goes."""
     words = record_words(layer_fields(hardware))
     if step.path == "pool":
         cycles, peak, unit = pool_cycles(step.fold, record_words=words), 0, "pool"
+        products = 0
     elif step.path == "vector":
         path = step.array
         cycles = array_cycles(step.fold, latency=path.LATENCY, code=hardware.code_cycles, record_words=words)
-        peak, unit = hardware.cols * path.lanes, path.unit
+        products = path.lanes
+        peak, unit = hardware.cols * products, path.unit
     else:
         array = step.array
         products = array.lanes * (hardware.group if array.stacked else 1)
         latency = array.spec.latency(products)
         cycles = array_cycles(step.fold, latency=latency, code=hardware.code_cycles, record_words=words)
         peak, unit = array.rows * hardware.cols * products, array.unit
+    macs = 0 if isinstance(step.layer, Send) else network.macs(step.layer)
+    planes = step.planes.products if step.planes else 1
+    losses = None
+    if macs and peak:
+        losses = losses_of(step, cols=hardware.cols, products=products, peak=peak, macs=planes * macs, cycles=cycles)
     return LayerPlan(
         name=step.name,
         op=step.layer.op,
@@ -192,9 +202,10 @@ def plan_of(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
         tensor=step.tensor,
         unit=unit,
         fold=step.fold,
-        macs=0 if isinstance(step.layer, Send) else network.macs(step.layer),
+        macs=macs,
         cycles=cycles,
         peak=peak,
-        planes=step.planes.products if step.planes else 1,
+        planes=planes,
+        losses=losses,
         to_results=step.final,
     )
