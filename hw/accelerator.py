@@ -113,9 +113,7 @@ class Accelerator(wiring.Component):
         m.d.comb += engine.eq(1 << program.engine)
 
         # Loop nest -> banks -> streams.
-        m.submodules.issue = issue = IssueNest(
-            hardware=hw, program=layer_program, pairs=stores.contents(images.pairs)
-        )
+        m.submodules.issue = issue = IssueNest(hardware=hw, program=layer_program, pairs=stores.contents(images.pairs))
         m.submodules.crossbar = crossbar = Crossbar(hardware=hw)
         m.d.comb += [issue.program.eq(program), issue.start.eq(sequencer.start)]
         banks = []
@@ -326,7 +324,6 @@ class Accelerator(wiring.Component):
                 ]
         return m
 
-
     def _connect_filler(self, m, stores, sequencer, issue, loader):
         """Load port to program and table of planes; who runs when. The other memories have been connected."""
         filler = stores.filler
@@ -411,8 +408,9 @@ def _result(hw, program, code, difference):
     for bits, is_signed in hw.result_codes:
         value = code[hw.levels - bits :] if hw.line else code
         values.append(value.as_signed() if is_signed else value)
-    raw = _choose([difference >> shift for shift in hw.result_shifts], program.result_shift if len(hw.result_shifts) > 1 else 0)
-    value = _choose(values, program.result_code if len(hw.result_codes) > 1 else 0)
+    raws = [difference >> shift for shift in hw.result_shifts]
+    raw = _choose(raws, program.result_shift if len(raws) > 1 else 0)
+    value = _choose(values, program.result_code if len(values) > 1 else 0)
     return Mux(program.raw, raw, value)
 
 

@@ -10,7 +10,17 @@ from rowloom.hw.program import RECORD_WORD_BITS, input_fields, layer_fields, pai
 if TYPE_CHECKING:
     from rowloom.hw.design import Images
 
-__all__ = ["GO", "HEADER_BITS", "HEADER_FIELDS", "MemoryGroup", "header", "load_beats", "memory_groups", "program_depth"]
+__all__ = [
+    "GO",
+    "HEADER_BITS",
+    "HEADER_FIELDS",
+    "MemoryGroup",
+    "header",
+    "load_beats",
+    "memory_groups",
+    "program_depth",
+    "section",
+]
 
 #: Fields of a section's header and their widths, from the low bits up.
 HEADER_FIELDS = {"memory": 8, "lead": 8, "address": 24, "count": 24}
@@ -93,14 +103,20 @@ def header(**values: int) -> int:
 def load_beats(hardware: Hardware, images: "Images") -> list[int]:
     """The beats that fill an accelerator and start it: a section for each group of memories, then ``GO``."""
     beats: list[int] = []
-    for number, (group, members) in enumerate(zip(memory_groups(hardware), _contents(images), strict=True)):
+    for number, (group, members) in enumerate(zip(memory_groups(hardware), _contents(hardware, images), strict=True)):
         if members and members[0]:
             beats += section(hardware.load_bits, number, group, members)
     return beats + _split(header(memory=GO), HEADER_BITS, hardware.load_bits)
 
 
 def section(
-    load_bits: int, number: int, group: MemoryGroup, members: Sequence[Sequence[int]], *, address: int = 0, lead: int = 0
+    load_bits: int,
+    number: int,
+    group: MemoryGroup,
+    members: Sequence[Sequence[int]],
+    *,
+    address: int = 0,
+    lead: int = 0,
 ) -> list[int]:
     """Beats that write equally many words into each memory of a group, from an address on."""
     count = len(members[0])
@@ -112,12 +128,12 @@ def section(
     return beats
 
 
-def _contents(images: "Images") -> Iterator[Sequence[Sequence[int]]]:
+def _contents(hardware: Hardware, images: "Images") -> Iterator[Sequence[Sequence[int]]]:
     """Contents of each group's memories, in the order of :func:`memory_groups`."""
     yield (images.program,)
     yield from images.weights
     yield from zip(*images.thresholds, strict=True)
-    if images.pairs:
+    if hardware.plane_pairs:
         yield (images.pairs,)
 
 

@@ -60,5 +60,6 @@ class Stores:
 
     def port(self, group):
         """Enable of each memory of a group, address and data of the filler's writes."""
-        number = self._groups[group][0]
-        return getattr(self.filler, f"enable_{number}"), self.filler.address, getattr(self.filler, f"data_{number}")
+        assert self.filler is not None, "nothing is loaded"
+        filler, number = self.filler, self._groups[group][0]
+        return getattr(filler, f"enable_{number}"), filler.address, getattr(filler, f"data_{number}")

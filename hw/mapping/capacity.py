@@ -55,12 +55,10 @@ def _same(text: str) -> Rule:
 def _one(text: str) -> Rule:
     """A parameter of one value, 0 where it does not matter."""
     return Rule(
-        text, lambda need, has: need in (0, has), lambda one, other: one | other if 0 in (one, other) else _if_same(one, other)
+        text,
+        lambda need, has: need in (0, has),
+        lambda one, other: max(one, other) if 0 in (one, other, one - other) else None,
     )
-
-
-def _if_same(one: int, other: int) -> int | None:
-    return one if one == other else None
 
 
 #: Of an accelerator.
@@ -76,7 +74,9 @@ HARDWARE_RULES: dict[str, Rule] = {
     "bank_depth": _most("{need} words in each activation bank, there are {has}"),
     "word_bits": _most("activation words of {need} bits, there are {has}"),
     "write_step": Rule(
-        "strips that are multiples of {need} rows, columns write in steps of {has}", lambda need, has: need % has == 0, gcd
+        "strips that are multiples of {need} rows, columns write in steps of {has}",
+        lambda need, has: need % has == 0,
+        gcd,
     ),
     "code_bits": _kinds("maps of codes of {need} bits, it writes {has}"),
     "pooled": _kinds("max pools of codes of (bits, signed) {need}, it pools {has}"),
@@ -194,12 +194,11 @@ def _merge_kinds(rules: dict[str, Rule], one: Sequence[Any], other: Sequence[Any
 
 def _merge_lines(one: Hardware, other: Hardware) -> LineParameters | None:
     """Lanes that divide where all networks have lines; codes of one bit have no need of either kind."""
-    lines = [each.line for each in (one, other) if each.levels > 1]
-    if None in lines or not lines:
+    wide = [each for each in (one, other) if each.levels > 1]
+    lines = [each.line for each in wide if each.line is not None]
+    if len(lines) < len(wide) or not lines:
         return None
-    if len(lines) == 1:
-        return lines[0]
-    return replace(lines[0], **_merge_fields(LINE_RULES, *lines))
+    return replace(lines[0], **_merge_fields(LINE_RULES, lines[0], lines[-1]))
 
 
 def _merge_fields(rules: dict[str, Rule], one: Any, other: Any) -> dict[str, Any]:
@@ -211,4 +210,3 @@ def _merge_fields(rules: dict[str, Rule], one: Any, other: Any) -> dict[str, Any
             what = rule.text.format(need=_tell(theirs), has=_tell(mine))
             raise RowloomError("networks", f"do not share one accelerator: one needs {what} for the others")
     return values
-

@@ -1,12 +1,13 @@
 """Compiles a network for an array: fold every layer, place every tensor, fill every memory."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.design import Design, Images, LayerPlan
+from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.buffers import place_maps
 from rowloom.hw.mapping.choose import plane_sets, without
 from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
@@ -14,6 +15,7 @@ from rowloom.hw.mapping.fill import fill_array, fill_vector, weight_words
 from rowloom.hw.mapping.folding import TooFast, fold_step
 from rowloom.hw.mapping.lines import lines_of
 from rowloom.hw.mapping.losses import losses_of
+from rowloom.hw.mapping.place import Buffer
 from rowloom.hw.mapping.planes import Planes, pair_rows
 from rowloom.hw.mapping.quotients import Quotients, line_parameters, line_words, quotients
 from rowloom.hw.mapping.records import program_words
@@ -23,12 +25,12 @@ from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.steps import steps_of
 from rowloom.hw.mapping.thresholds import threshold_tables, threshold_words
 from rowloom.hw.mapping.widths import hardware_of, sum_bits_of
-from rowloom.hw.parameters import Hardware
+from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
 from rowloom.hw.program import layer_fields, record_words
 from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network
 
-__all__ = ["compile"]
+__all__ = ["Mapped", "best_of", "compile", "map_network"]
 
 #: Narrowest codes that are found by division; one comparison needs none.
 LEAST_DIVIDED = 2
@@ -54,29 +56,95 @@ def compile(network: Network, config: ArrayConfig) -> Design:
     RowloomError
         Naming the layer that the accelerator cannot run, and why.
     """
+    return best_of(network, config)[0]
+
+
+def best_of(network: Network, config: ArrayConfig) -> tuple[Design, frozenset[str]]:
+    """The best design for a network, and its layers that run as bit planes."""
     given, network = network, with_multiples(network)
     trials: dict[frozenset[str], Design] = {}
     problem: RowloomError | None = None
     for planes in plane_sets(network, config):
         try:
-            design, ran = _retry(network, config, planes)
-            trials.setdefault(ran, design)
+            mapped, ran = map_network(network, config, planes)
+            trials.setdefault(ran, mapped.design(mapped.needs))
         except RowloomError as error:
             problem = problem or error
     if not trials:
         assert problem is not None
         raise problem
-    best = min(trials.values(), key=lambda design: design.cost.lut4 * design.cycles)
-    return replace(best, network=given, choice=_tell(trials, best) if len(trials) > 1 else "")
+    planes, best = min(trials.items(), key=lambda item: item[1].cost.lut4 * item[1].cycles)
+    return replace(best, network=given, choice=_tell(trials, best) if len(trials) > 1 else ""), planes
 
 
-def _retry(network: Network, config: ArrayConfig, planes: frozenset[str]) -> tuple[Design, frozenset[str]]:
-    """Compile with the named layers as bit planes, save those whose input cannot be written so fast."""
+def map_network(
+    network: Network, config: ArrayConfig, planes: frozenset[str], built: Hardware | None = None
+) -> tuple["Mapped", frozenset[str]]:
+    """Map with the named layers as bit planes, save those whose input cannot be written so fast."""
     while True:
         try:
-            return _compile(network, config, planes), planes
+            return _map(network, config, planes, built), planes
         except TooFast as error:
             planes = without(network, planes, network.layer(error.subject).output)
+
+
+@dataclass(kw_only=True)
+class Mapped:
+    """A network on an array, still without contents of the memories.
+
+    Parameters
+    ----------
+    network : Network
+    config : ArrayConfig
+    steps : list of Step
+    layouts, buffers : mapping
+        As in :class:`rowloom.hw.design.Design`.
+    tables : list of Table
+        Thresholds of every layer that sums, where the lanes count.
+    quotients : list of Quotients
+        Their lines, where the lanes divide.
+    pairs : list of int
+        Rows of the table of bit planes.
+    needs : Hardware
+        The least accelerator that runs it.
+    """
+
+    network: Network
+    config: ArrayConfig
+    steps: list[Step]
+    layouts: Mapping[str, Layout]
+    buffers: tuple[Buffer, ...]
+    tables: list[Table]
+    quotients: list[Quotients]
+    pairs: list[int]
+    needs: Hardware
+
+    def design(self, hardware: Hardware) -> Design:
+        """The design for an accelerator that has what is needed."""
+        there: list[ArrayParameters | VectorParameters] = [*hardware.arrays, *hardware.vectors]
+        engines = {each.kind: each for each in there}
+        for step in self.steps:
+            if step.array is not None:
+                step.array = engines[step.array.kind]
+        if hardware.line:
+            thresholds = line_words(self.quotients, self.config, hardware.line, hardware.sum_bits, hardware.levels)
+        else:
+            thresholds = threshold_words(self.tables, self.config, hardware.levels, hardware.sum_bits)
+        images = Images(
+            program=tuple(program_words(self.network, self.config, hardware, self.steps, self.layouts)),
+            weights=tuple(weight_words(engine, self.steps) for engine in engines.values()),
+            thresholds=thresholds,
+            pairs=tuple(self.pairs),
+        )
+        return Design(
+            network=self.network,
+            config=self.config,
+            hardware=hardware,
+            images=images,
+            layouts=self.layouts,
+            buffers=self.buffers,
+            layers=tuple(plan_of(self.network, hardware, step) for step in self.steps),
+        )
 
 
 def _tell(trials: Mapping[frozenset[str], Design], best: Design) -> str:
@@ -90,10 +158,10 @@ def _tell(trials: Mapping[frozenset[str], Design], best: Design) -> str:
     return f"{chosen}, rather than {'; '.join(others)}"
 
 
-def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> Design:
-    """Compile with the named layers as bit planes."""
+def _map(network: Network, config: ArrayConfig, planes: Collection[str], built: Hardware | None) -> Mapped:
+    """Map with the named layers as bit planes; as far as possible onto what is built."""
     banks = _banks(config)
-    steps, arrays, vectors, maps = steps_of(network, config, banks, planes)
+    steps, arrays, vectors, maps = steps_of(network, config, banks, planes, built)
     planar = {
         maps.buffer[name]: layout.word_planes
         for step in steps
@@ -101,14 +169,20 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
     }
     for step in steps:
         wide = 1 if step.final else planar[maps.buffer[step.layer.output]]
-        fold_step(step, config, banks, network.input, wide)
+        fold_step(step, config, banks, network.input, wide, built=built is not None)
     arrays = [fill_array(array, [step for step in steps if step.array is array], config) for array in arrays]
     vectors = [fill_vector(path, [step for step in steps if step.array is path], network, config) for path in vectors]
 
     layouts, buffers = place_maps(network, steps, maps, config)
     levels = max(step.levels for step in steps)
+    divided = levels >= LEAST_DIVIDED
+    if built is not None:
+        levels, divided = max(levels, built.levels), built.line is not None
     summing = [step for step in steps if step.path != "pool"]
-    lines = lines_of(network, levels) if levels >= LEAST_DIVIDED else None
+    lines = lines_of(network, levels) if divided else None
+    least = built.line if built else None
+    if lines is not None and least is not None:
+        lines = lines.refined(least.fraction, bent=least.bent)
     tables: list[Table] = []
     found: list[Quotients] = []
     if lines is None:
@@ -118,30 +192,31 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
         found = [quotients(step, lines, config) for step in summing]
         ends = [(int(each.threshold.min()), int(each.threshold.max())) for each in found]
     sum_bits = sum_bits_of(summing, ends, config.group)
-    line = None if lines is None else line_parameters(found, lines, sum_bits)
+    line = None
+    if lines is not None:
+        line = line_parameters(
+            found, lines, max(sum_bits, built.sum_bits if built else 0), least.kept_bits if least else 1
+        )
     depth = _place_thresholds(summing)
     pairs = _pairs(steps)
-    hardware = hardware_of(
-        network, config, banks, arrays, vectors, steps, layouts, levels, pairs, line, sum_bits, depth
-    )
-    images = Images(
-        program=tuple(program_words(network, config, hardware, steps, layouts)),
-        weights=(*(weight_words(a, steps) for a in arrays), *(weight_words(v, steps) for v in vectors)),
-        thresholds=(
-            line_words(found, config, line, sum_bits, levels)
-            if line
-            else threshold_words(tables, config, levels, sum_bits)
-        ),
-        pairs=tuple(pairs),
-    )
-    return Design(
+    needs = hardware_of(network, config, banks, arrays, vectors, steps, layouts, levels, pairs, line, sum_bits, depth)
+    if built is not None:  # where only sums leave, any form of codes will do, and the other way round
+        finals = [step for step in steps if step.final]
+        needs = replace(
+            needs,
+            result_codes=needs.result_codes if any(step.layer_post for step in finals) else (),
+            result_shifts=needs.result_shifts if any(step.layer_post is None for step in finals) else (),
+        )
+    return Mapped(
         network=network,
         config=config,
-        hardware=hardware,
-        images=images,
+        steps=steps,
         layouts=layouts,
         buffers=buffers,
-        layers=tuple(plan_of(network, hardware, step) for step in steps),
+        tables=tables,
+        quotients=found,
+        pairs=pairs,
+        needs=needs,
     )
 
 
