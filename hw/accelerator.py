@@ -113,7 +113,12 @@ class Accelerator(wiring.Component):
         m.d.comb += engine.eq(1 << program.engine)
 
         # Loop nest -> banks -> streams.
-        m.submodules.issue = issue = IssueNest(hardware=hw, program=layer_program, pairs=stores.contents(images.pairs))
+        m.submodules.issue = issue = IssueNest(
+            hardware=hw,
+            program=layer_program,
+            pairs=stores.contents(images.pairs),
+            skips=stores.contents(images.skips),
+        )
         m.submodules.crossbar = crossbar = Crossbar(hardware=hw)
         m.d.comb += [issue.program.eq(program), issue.start.eq(sequencer.start)]
         banks = []
@@ -337,9 +342,14 @@ class Accelerator(wiring.Component):
             sequencer.write_address.eq(address),
             sequencer.write_data.eq(word),
         ]
-        if self.design.hardware.plane_pairs:
-            enable, address, word = stores.port("pairs")
-            m.d.comb += [issue.pair_enable.eq(enable), issue.pair_address.eq(address), issue.pair_data.eq(word)]
+        for name in ("pairs", "skips"):
+            if f"{name}_enable" in issue.signature.members:
+                enable, address, word = stores.port(name)
+                m.d.comb += [
+                    getattr(issue, f"{name}_enable").eq(enable),
+                    getattr(issue, f"{name}_address").eq(address),
+                    getattr(issue, f"{name}_data").eq(word),
+                ]
 
 
 def _counting(m, hw, k, stores, retire, program, sums):

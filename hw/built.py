@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rowloom.hw.config import ArrayConfig
-from rowloom.hw.parameters import ArrayParameters, Hardware, LineParameters, VectorParameters
+from rowloom.hw.parameters import ArrayParameters, Hardware, LineParameters, SkipParameters, VectorParameters
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 
@@ -99,6 +99,7 @@ def _hardware(obj: Mapping[str, Any]) -> Hardware:
     values["arrays"] = tuple(ArrayParameters(**_decoded(each)) for each in obj["arrays"])
     values["vectors"] = tuple(VectorParameters(**_decoded(each)) for each in obj["vectors"])
     values["line"] = LineParameters(**obj["line"]) if obj["line"] is not None else None
+    values["skips"] = SkipParameters(**obj["skips"]) if obj["skips"] is not None else None
     return Hardware(**values)
 
 

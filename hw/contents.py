@@ -39,7 +39,7 @@ class MemoryGroup:
     Parameters
     ----------
     name : str
-        ``program``, ``weights_{engine}``, ``thresholds_{level}`` or ``pairs``.
+        ``program``, ``weights_{engine}``, ``thresholds_{level}``, ``pairs`` or ``skips``.
     members : int
         Memories: the rows of an array, or the drain lanes.
     width, depth : int
@@ -79,6 +79,9 @@ def memory_groups(hardware: Hardware) -> tuple[MemoryGroup, ...]:
         groups.append(MemoryGroup(name=f"thresholds_{level}", members=hw.drains, width=width, depth=depth))
     if hw.plane_pairs:
         groups.append(MemoryGroup(name="pairs", members=1, width=sum(pair_fields().values()), depth=hw.plane_pairs))
+    if hw.skips:
+        width = sum(hw.skips.fields.values())
+        groups.append(MemoryGroup(name="skips", members=1, width=width, depth=hw.skips.depth))
     return tuple(groups)
 
 
@@ -135,6 +138,8 @@ def _contents(hardware: Hardware, images: "Images") -> Iterator[Sequence[Sequenc
     yield from zip(*images.thresholds, strict=True)
     if hardware.plane_pairs:
         yield (images.pairs,)
+    if hardware.skips:
+        yield (images.skips,)
 
 
 def _split(value: int, bits: int, load_bits: int) -> list[int]:

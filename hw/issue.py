@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from rowloom.hw.loops import Loop
 from rowloom.hw.program import MAX_STRIDE, pair_fields
+from rowloom.hw.skips import SkipTable
 
 __all__ = ["IssueNest"]
 
@@ -23,6 +24,9 @@ class IssueNest(wiring.Component):
     Accelerators with bit planes have one more loop, between block and chunk: pairs of planes, which
     accumulate too. A row of the table ``pairs`` says whether its pair doubles the sum so far, and how
     many words it is to the next pair's planes.
+
+    Layers that leave out words of weights take the places of the others from a table instead of the inner three
+    loops (:class:`rowloom.hw.skips.SkipTable`), and begin two cycles later.
 
     Input row y lies in bank ``y % banks`` at ``a_first + y // banks * a_row + x * words + word``.
 
@@ -40,6 +44,8 @@ class IssueNest(wiring.Component):
     pairs : sequence of int
         Rows of the table of bit planes (:func:`rowloom.hw.program.pair_fields`); where it can be loaded, what it
         holds at first.
+    skips : sequence of int
+        Entries of the table of words that are multiplied, likewise.
 
     Members
     -------
@@ -59,8 +65,8 @@ class IssueNest(wiring.Component):
     active_data, first_data, last_data, odd_data, double_data : Out(1)
         For the word that the banks deliver: there is one; it is the first, the last of its block;
         an odd number of its lanes is absent; the sum so far counts twice.
-    pair_enable, pair_address, pair_data : In
-        Write a row of the table, where it can be loaded.
+    pairs_enable, pairs_address, pairs_data, skips_enable, skips_address, skips_data : In
+        Write a row of these tables, where they can be loaded.
     """
 
     start: Signal
@@ -71,13 +77,17 @@ class IssueNest(wiring.Component):
     last_data: Signal
     odd_data: Signal
     double_data: Signal
-    pair_enable: Signal
-    pair_address: Signal
-    pair_data: Signal
+    pairs_enable: Signal
+    pairs_address: Signal
+    pairs_data: Signal
+    skips_enable: Signal
+    skips_address: Signal
+    skips_data: Signal
 
-    def __init__(self, *, hardware, program, pairs=()):
+    def __init__(self, *, hardware, program, pairs=(), skips=()):
         self.hardware = hardware
         self.pairs = tuple(pairs)
+        self.skips = tuple(skips)
         members = {
             "start": In(1),
             "program": In(program),
@@ -89,11 +99,16 @@ class IssueNest(wiring.Component):
             "odd_data": Out(1),
             "double_data": Out(1),
         }
+        tables = []
         if hardware.plane_pairs and hardware.load_bits:
+            tables.append(("pairs", hardware.plane_pairs, pair_fields()))
+        if hardware.skips and hardware.load_bits:
+            tables.append(("skips", hardware.skips.depth, hardware.skips.fields))
+        for name, depth, fields in tables:
             members |= {
-                "pair_enable": In(1),
-                "pair_address": In(range(hardware.plane_pairs)),
-                "pair_data": In(sum(pair_fields().values())),
+                f"{name}_enable": In(1),
+                f"{name}_address": In(range(depth)),
+                f"{name}_data": In(sum(fields.values())),
             }
         for b in range(hardware.banks):
             members[f"address_{b}"] = Out(hardware.address_bits)
@@ -116,6 +131,28 @@ class IssueNest(wiring.Component):
         planes = hw.plane_pairs > 0
         names = ("words", "taps", "chunks", *(["planes"] if planes else []), "blocks", "pixels", "strips")
         block = "planes" if planes else "blocks"  # the loop round those that walk a window
+        sparse, launch = 0, self.start
+        place = {}  # of the next word, from its window's start
+        if hw.skips:
+            m.submodules.skips = table = SkipTable(hardware=hw, init=self.skips)
+            sparse, launch = program["sparse"], Signal()
+            m.d.comb += [
+                table.start.eq(self.start & sparse),
+                table.origin.eq(program["s_first"]),
+                table.advance.eq(step),
+                launch.eq((self.start & ~sparse) | table.launch),
+            ]
+            if hw.load_bits:
+                m.d.comb += [
+                    table.write_enable.eq(self.skips_enable),
+                    table.write_address.eq(self.skips_address),
+                    table.write_data.eq(self.skips_data),
+                ]
+            place = {name: Mux(sparse, getattr(table, name), 0) for name in ("a", "x", "y")}
+
+        def at(name, start):
+            return start + place[name] if place else start
+
         loops = {name: Loop(m, name, program[name]) for name in names}
         turn = {}  # this loop advances, all inner ones being at their end
         advance = step
@@ -123,6 +160,8 @@ class IssueNest(wiring.Component):
             turn[name] = Signal(name=f"turn_{name}")
             m.d.comb += turn[name].eq(advance)
             advance = turn[name] & loop.last
+            if hw.skips and name == "chunks":
+                advance = advance & (~sparse | table.last)
             with m.If(turn[name]):
                 loop.advance()
         done = advance
@@ -173,9 +212,9 @@ class IssueNest(wiring.Component):
             ]
         with m.If(turn["chunks"]):
             m.d.sync += [
-                a.eq(a_tap_next),
+                a.eq(at("a", a_tap_next)),
                 a_tap.eq(a_tap_next),
-                x.eq(x_next),
+                x.eq(at("x", x_next)),
                 y.eq(y + program["y_chunk"]),
                 kernel_rows.eq(kernel_rows - program["y_chunk"]),
             ]
@@ -188,19 +227,26 @@ class IssueNest(wiring.Component):
         with m.If(turn["strips"]):
             m.d.sync += [y_strip.eq(y_strip + program["y_strip"]), y.eq(y_strip + program["y_strip"])]
 
+        if hw.skips:
+            with m.If(step & sparse):
+                m.d.sync += [
+                    y.eq(at("y", y_strip + Mux(turn["strips"], program["y_strip"], 0))),
+                    kernel_rows.eq(program["kernel_rows"] - place["y"]),
+                ]
         with m.If(done):
             m.d.sync += running.eq(0)
-        with m.If(self.start):
+        with m.If(launch):
             m.d.sync += [running.eq(1), waiting.eq(0), first.eq(1), first_of_pixel.eq(1)]
             for loop in loops.values():
                 m.d.sync += loop.restart()
             m.d.sync += [
                 x_pixel.eq(program["x_first"].as_signed()),
-                x.eq(program["x_first"].as_signed()),
+                x.eq(at("x", program["x_first"].as_signed())),
                 y_strip.eq(program["y_first"].as_signed()),
-                y.eq(program["y_first"].as_signed()),
-                kernel_rows.eq(program["kernel_rows"]),
-                *[r.eq(program["a_first"]) for r in (a_pixel, a_block, a_tap, a)],
+                y.eq(at("y", program["y_first"].as_signed())),
+                kernel_rows.eq(program["kernel_rows"] - place["y"] if place else program["kernel_rows"]),
+                *[r.eq(program["a_first"]) for r in (a_pixel, a_block, a_tap)],
+                a.eq(at("a", program["a_first"])),
             ]
 
         # Cycle 1: rows and columns against the map; the row's address.
@@ -323,13 +369,13 @@ class IssueNest(wiring.Component):
     def _loaded_row(self, m, index, begins):
         """Row of the table at the last ``index`` with ``begins``."""
         m.submodules.pairs = store = memory.Memory(
-            shape=len(self.pair_data), depth=self.hardware.plane_pairs, init=self.pairs
+            shape=len(self.pairs_data), depth=self.hardware.plane_pairs, init=self.pairs
         )
         write, read = store.write_port(), store.read_port(domain="sync")
         m.d.comb += [
-            write.en.eq(self.pair_enable),
-            write.addr.eq(self.pair_address),
-            write.data.eq(self.pair_data),
+            write.en.eq(self.pairs_enable),
+            write.addr.eq(self.pairs_address),
+            write.data.eq(self.pairs_data),
             read.en.eq(begins),
             read.addr.eq(index),
         ]

@@ -6,11 +6,11 @@ from functools import reduce
 from math import gcd
 from typing import Any
 
-from rowloom.hw.parameters import Hardware, LineParameters
+from rowloom.hw.parameters import Hardware, LineParameters, SkipParameters
 from rowloom.hw.units.nearest import pair_name
 from rowloom.model.errors import RowloomError
 
-__all__ = ["ARRAY_RULES", "HARDWARE_RULES", "LINE_RULES", "VECTOR_RULES", "merge", "misfits"]
+__all__ = ["ARRAY_RULES", "HARDWARE_RULES", "LINE_RULES", "SKIP_RULES", "VECTOR_RULES", "merge", "misfits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,15 @@ LINE_RULES: dict[str, Rule] = {
 }
 
 
+#: Of the table of words that are not left out.
+SKIP_RULES: dict[str, Rule] = {
+    "depth": _most("{need} entries, there are {has}"),
+    "a_bits": _most("places of {need} bits in a bank, there are {has}"),
+    "x_bits": _most("places of {need} bits across, there are {has}"),
+    "y_bits": _most("places of {need} bits down, there are {has}"),
+}
+
+
 def misfits(needs: Hardware, built: Hardware) -> list[str]:
     """What a network needs and an accelerator lacks, a line for each; empty if it fits."""
     found = list(_lacks(HARDWARE_RULES, needs, built, "needs "))
@@ -138,6 +147,11 @@ def misfits(needs: Hardware, built: Hardware) -> list[str]:
             found.append("has thresholds that lie on no line, its lanes divide")
         else:
             found += _lacks(LINE_RULES, needs.line, built.line, "the lanes need ")
+    if needs.skips is not None:
+        if built.skips is None:
+            found.append("leaves out words of weights, there is no table for that")
+        else:
+            found += _lacks(SKIP_RULES, needs.skips, built.skips, "the table of words needs ")
     return found
 
 
@@ -180,6 +194,7 @@ def _merge(one: Hardware, other: Hardware) -> Hardware:
         arrays=_merge_kinds(ARRAY_RULES, one.arrays, other.arrays),
         vectors=_merge_kinds(VECTOR_RULES, one.vectors, other.vectors),
         line=_merge_lines(one, other),
+        skips=_merge_skips(one.skips, other.skips),
         **_merge_fields(HARDWARE_RULES, one, other),
     )
 
@@ -199,6 +214,12 @@ def _merge_lines(one: Hardware, other: Hardware) -> LineParameters | None:
     if len(lines) < len(wide) or not lines:
         return None
     return replace(lines[0], **_merge_fields(LINE_RULES, lines[0], lines[-1]))
+
+
+def _merge_skips(one: SkipParameters | None, other: SkipParameters | None) -> SkipParameters | None:
+    if one is None or other is None:
+        return one or other
+    return replace(one, **_merge_fields(SKIP_RULES, one, other))
 
 
 def _merge_fields(rules: dict[str, Rule], one: Any, other: Any) -> dict[str, Any]:

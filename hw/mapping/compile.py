@@ -21,6 +21,7 @@ from rowloom.hw.mapping.quotients import Quotients, line_parameters, line_words,
 from rowloom.hw.mapping.records import program_words
 from rowloom.hw.mapping.scales import with_multiples
 from rowloom.hw.mapping.send import Send
+from rowloom.hw.mapping.sparse import skip_words
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.steps import steps_of
 from rowloom.hw.mapping.thresholds import threshold_tables, threshold_words
@@ -135,6 +136,7 @@ class Mapped:
             weights=tuple(weight_words(engine, self.steps) for engine in engines.values()),
             thresholds=thresholds,
             pairs=tuple(self.pairs),
+            skips=tuple(skip_words(self.steps, self.layouts, hardware.skips)),
         )
         return Design(
             network=self.network,

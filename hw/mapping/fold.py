@@ -42,6 +42,8 @@ class Fold:
         Cycles that the last word's further planes take.
     merged : bool
         The rows of a chunk stand side by side in the lanes of one word.
+    skipped : int
+        Words of a pixel that are left out because their weights are zero.
     """
 
     sum_rows: bool
@@ -60,10 +62,11 @@ class Fold:
     period: int = 0
     further: int = 0
     merged: bool = False
+    skipped: int = 0
 
     @property
     def accumulation(self) -> int:
-        """Cycles in which a block accumulates."""
+        """Cycles in which a block accumulates, no word being left out."""
         return self.planes * self.chunks * self.taps * self.words
 
     @property
@@ -73,7 +76,7 @@ class Fold:
 
     @property
     def issue_cycles(self) -> int:
-        return self.strips * self.pixels * self.blocks * (self.accumulation + self.bubbles)
+        return self.strips * self.pixels * (self.blocks * (self.accumulation + self.bubbles) - self.skipped)
 
 
 def _strip(window: Window, rows: int, cols: int, banks: int) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 from rowloom.hw.built import Built
 from rowloom.hw.config import ArrayConfig
@@ -39,9 +40,10 @@ def compile_for(network: Network, built: Built) -> Design:
     given, network = network, with_multiples(network)
     least: list[str] | None = None
     problem: RowloomError | None = None
-    for config in _ways(built.config):
+    for prefetch in (True, False) if built.config.prefetch else (False,):
         designs = []
-        for planes in plane_sets(network, config):
+        for planes, config in product(plane_sets(network, built.config), _ways(built)):
+            config = replace(config, prefetch=prefetch)
             try:
                 mapped, _ = map_network(network, config, planes, built.hardware)
             except RowloomError as error:
@@ -64,9 +66,10 @@ def compile_for(network: Network, built: Built) -> Design:
     )
 
 
-def _ways(config: ArrayConfig) -> list[ArrayConfig]:
-    """The configuration with and without memory for the next image."""
-    return [config, replace(config, prefetch=False)] if config.prefetch else [config]
+def _ways(built: Built) -> list[ArrayConfig]:
+    """The configuration with and without a table of the words that are not left out."""
+    dense = replace(built.config, sparse=False)
+    return [built.config, dense] if built.config.sparse and built.hardware.skips else [dense]
 
 
 def compile_together(networks: Sequence[Network], config: ArrayConfig) -> tuple[Design, ...]:

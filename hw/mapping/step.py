@@ -56,6 +56,8 @@ class Step:
         Least and greatest sum of every output channel, in the model's terms; empty where nothing is summed.
     planes : Planes or None
         Set where the layer runs as bit planes on the xnor array.
+    kept : bool [blocks, accumulation] or None
+        Words that are multiplied, set with the weights where others are left out.
     """
 
     layer: Any
@@ -76,9 +78,11 @@ class Step:
     fold: Fold = field(init=False)
     weights: RowWeights = field(init=False)
     span: tuple[int, int] = field(init=False)
+    kept: np.ndarray | None = None
     weight_base: int = 0
     threshold_base: int = 0
     pair_base: int = 0
+    skip_base: int = 0
 
     @property
     def name(self) -> str:

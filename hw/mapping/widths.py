@@ -5,6 +5,7 @@ from math import gcd
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
+from rowloom.hw.mapping.sparse import skip_parameters
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.thresholds import sum_span
 from rowloom.hw.parameters import ArrayParameters, Hardware, LineParameters, VectorParameters
@@ -70,6 +71,7 @@ def hardware_of(
         plane_pairs=len(pairs),
         result_shifts=tuple(sorted({step.scale for step in finals if step.layer_post is None})) or (0,),
         load_bits=config.load_bits,
+        skips=skip_parameters(steps, layouts),
     )
 
 
