@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import prod
 
+from rowloom.hw.built import Built
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.cost import Cost, estimate
@@ -112,6 +113,11 @@ class Design:
     layouts: Mapping[str, Layout]
     buffers: tuple[Buffer, ...]
     choice: str = ""
+
+    @property
+    def built(self) -> Built:
+        """The accelerator without the network."""
+        return Built(config=self.config, hardware=self.hardware)
 
     def layout(self, tensor: str) -> Layout:
         """Where a tensor lies in the banks; KeyError if it never does."""

@@ -62,7 +62,7 @@ def compile_for(network: Network, built: Built) -> Design:
     raise DoesNotFit(
         network.name,
         f"does not fit the hardware: {'; '.join(least)}",
-        "build one for all networks: rowloom.compile([...], config) or emit with all their names",
+        "build one for this network too: rowloom.compile([...], config), in the shell --with",
     )
 
 
