@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from rowloom.hw.config import ArrayConfig
-from rowloom.hw.parameters import ArrayParameters, Hardware, LineParameters, SkipParameters, VectorParameters
+from rowloom.hw.parameters import (
+    ArrayParameters,
+    ExtraLanes,
+    Hardware,
+    LineParameters,
+    SkipParameters,
+    VectorParameters,
+)
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 
@@ -99,6 +106,10 @@ def _hardware(obj: Mapping[str, Any]) -> Hardware:
     values["arrays"] = tuple(ArrayParameters(**_decoded(each)) for each in obj["arrays"])
     values["vectors"] = tuple(VectorParameters(**_decoded(each)) for each in obj["vectors"])
     values["line"] = LineParameters(**obj["line"]) if obj["line"] is not None else None
+    if obj["extra"] is not None:
+        line = obj["extra"]["line"]
+        extra = obj["extra"] | {"line": LineParameters(**line) if line is not None else None}
+        values["extra"] = ExtraLanes(**extra)
     values["skips"] = SkipParameters(**obj["skips"]) if obj["skips"] is not None else None
     return Hardware(**values)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rowloom.hw.parameters import Hardware
+from rowloom.hw.parameters import ExtraLanes, Hardware
 from rowloom.hw.program import RECORD_WORD_BITS, input_fields, layer_fields, pair_fields, record_words
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class MemoryGroup:
     Parameters
     ----------
     name : str
-        ``program``, ``weights_{engine}``, ``thresholds_{level}``, ``pairs`` or ``skips``.
+        ``program``, ``weights_{engine}``, ``thresholds_{level}``, ``extra_{level}``, ``pairs`` or ``skips``.
     members : int
         Memories: the rows of an array, or the drain lanes.
     width, depth : int
@@ -71,18 +71,24 @@ def memory_groups(hardware: Hardware) -> tuple[MemoryGroup, ...]:
     for v, path in enumerate(hw.vectors, start=len(hw.arrays)):
         width = path.lanes * path.weight_bits
         groups.append(MemoryGroup(name=f"weights_{v}", members=1, width=width, depth=path.weight_depth))
-    for level in range(1 if hw.line else hw.levels):
-        width = hw.sum_bits + (level == 0)
-        if hw.line:
-            width = sum(hw.line.fields(sum_bits=hw.sum_bits, levels=hw.levels).values())
-        depth = hw.threshold_depth << level
-        groups.append(MemoryGroup(name=f"thresholds_{level}", members=hw.drains, width=width, depth=depth))
+    groups += _lanes(hw, hw, "thresholds", hw.drains)
+    if hw.extra:
+        groups += _lanes(hw, hw.extra, "extra", hw.extra.count)
     if hw.plane_pairs:
         groups.append(MemoryGroup(name="pairs", members=1, width=sum(pair_fields().values()), depth=hw.plane_pairs))
     if hw.skips:
         width = sum(hw.skips.fields.values())
         groups.append(MemoryGroup(name="skips", members=1, width=width, depth=hw.skips.depth))
     return tuple(groups)
+
+
+def _lanes(hardware: Hardware, kind: Hardware | ExtraLanes, name: str, count: int) -> Iterator[MemoryGroup]:
+    """Threshold memories of post-processing lanes of a kind."""
+    for level in range(1 if kind.line else hardware.levels):
+        width = kind.sum_bits + (level == 0)
+        if kind.line:
+            width = sum(kind.line.fields(sum_bits=kind.sum_bits, levels=hardware.levels).values())
+        yield MemoryGroup(name=f"{name}_{level}", members=count, width=width, depth=kind.threshold_depth << level)
 
 
 def header(**values: int) -> int:
@@ -135,7 +141,8 @@ def _contents(hardware: Hardware, images: "Images") -> Iterator[Sequence[Sequenc
     """Contents of each group's memories, in the order of :func:`memory_groups`."""
     yield (images.program,)
     yield from images.weights
-    yield from zip(*images.thresholds, strict=True)
+    yield from zip(*images.thresholds[: hardware.drains], strict=True)
+    yield from zip(*images.thresholds[hardware.drains :], strict=True)
     if hardware.plane_pairs:
         yield (images.pairs,)
     if hardware.skips:

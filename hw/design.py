@@ -1,8 +1,11 @@
 """A compiled accelerator: what the gates are, what the memories hold, what it will take."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from math import prod
+from typing import Any
+
+from numpy.typing import NDArray
 
 from rowloom.hw.built import Built
 from rowloom.hw.config import ArrayConfig
@@ -12,6 +15,7 @@ from rowloom.hw.mapping.cycles import handover_cycles, load_cycles
 from rowloom.hw.mapping.fold import Fold
 from rowloom.hw.mapping.losses import Losses
 from rowloom.hw.mapping.place import Buffer
+from rowloom.hw.mapping.slices import Part
 from rowloom.hw.parameters import Hardware
 from rowloom.model.network import Network
 
@@ -24,8 +28,10 @@ class LayerPlan:
 
     Parameters
     ----------
-    name, op, source, tensor : str
-        Name and operator of the layer; names of the tensors that it reads and writes.
+    name, op : str
+        Name and operator of the layer.
+    sources, tensor : tuple of str, str
+        Tensors that it reads, and the one that it writes.
     unit : str
         Unit or path that runs it.
     fold : Fold
@@ -45,7 +51,7 @@ class LayerPlan:
 
     name: str
     op: str
-    source: str
+    sources: tuple[str, ...]
     tensor: str
     unit: str
     fold: Fold
@@ -101,6 +107,8 @@ class Design:
         Of every tensor that lies in the banks.
     buffers : tuple of Buffer
         Memory that the tensors take, and for how long.
+    parts : mapping of str to Part
+        What those tensors are in the network that layers write in parts, by name.
     choice : str
         Which of several ways was taken to run layers of several bits, and why; empty where there was one way.
     """
@@ -112,6 +120,7 @@ class Design:
     layers: tuple[LayerPlan, ...]
     layouts: Mapping[str, Layout]
     buffers: tuple[Buffer, ...]
+    parts: Mapping[str, Part] = field(default_factory=dict)
     choice: str = ""
 
     @property
@@ -123,13 +132,18 @@ class Design:
         """Where a tensor lies in the banks; KeyError if it never does."""
         return self.layouts[tensor]
 
+    def with_parts(self, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Codes [N, H, W, C] of the network's tensors, by name, and of the parts in which layers write them."""
+        parts = {name: tensors[part.whole][..., part.first : part.stop] for name, part in self.parts.items()}
+        return {**tensors, **parts}
+
     @property
     def cycles(self) -> int:
         """Cycles from one image to the next, when neither stream makes the accelerator wait."""
         source = self.network.input
         released = len(self.layers)
         if self.config.prefetch:
-            released = 1 + max(i for i, layer in enumerate(self.layers) if layer.source == source)
+            released = 1 + max(i for i, layer in enumerate(self.layers) if source in layer.sources)
         load = load_cycles(self.layouts[source])
         return sum(layer.cycles for layer in self.layers) + handover_cycles(
             load, sum(layer.cycles for layer in self.layers[released:])
@@ -151,13 +165,13 @@ class Design:
         """
         source = self.layout(self.network.input)
         ends = [layer.cycles for layer in self.layers]
-        readers = [i for i, layer in enumerate(self.network.layers) if self.network.input in layer.inputs]
+        readers = [i for i, layer in enumerate(self.layers) if self.network.input in layer.sources]
         free = sum(ends[max(readers) + 1 :]) if self.config.prefetch else 0
         sent = [layer for layer in self.layers if layer.to_results]
         if len(sent) > 1:  # one waits for the other
             return False
         fold = sent[0].fold
-        values = fold.strip * fold.strips * fold.pixels * fold.blocks * fold.groups * self.config.drains
+        values = fold.strip * fold.strips * fold.pixels * fold.blocks * fold.groups * self.hardware.code_lanes
         return 2 * (load_cycles(source) + source.shape[0]) <= free and 4 * values <= sum(ends[:-1])
 
     @property

@@ -64,6 +64,7 @@ def layer_fields(hardware: Hardware) -> Fields:
         "emissions": n,
         "emissions_used": n,
         "word_emissions": n,
+        "wide": int(hardware.extra is not None),
         "t_first": hardware.threshold_address_bits,
         **({} if hardware.line else {"code_base": hardware.levels}),
         "format": max(1, (max(len(hardware.code_bits), len(hardware.pooled)) - 1).bit_length()),

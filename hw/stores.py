@@ -58,6 +58,22 @@ class Stores:
         ]
         return bank.read_address, bank.read_data
 
+    def thresholds(self, k, level, *, width, words):
+        """Address and data of a threshold memory of post-processing lane k."""
+        group, member = self._lane(k, level)
+        return self.memory(group, member, width=width, words=words, name=f"thresholds_{k}")
+
+    def lane_port(self, k, level):
+        """Enable, address and data of the filler's writes into a threshold memory of post-processing lane k."""
+        group, member = self._lane(k, level)
+        enable, address, data = self.port(group)
+        return enable[member], address, data
+
+    def _lane(self, k, level):
+        """Group of the threshold memories of lane k, and its place there."""
+        extra = k - self._hardware.drains
+        return (f"thresholds_{level}", k) if extra < 0 else (f"extra_{level}", extra)
+
     def port(self, group):
         """Enable of each memory of a group, address and data of the filler's writes."""
         assert self.filler is not None, "nothing is loaded"

@@ -108,14 +108,16 @@ def simulate_programs(
         raise RowloomError("netlist", "simulation of the synthesized netlist is not there yet", "leave it out")
     report = progress or (lambda *_: None)
     designs = [design for design, _ in programs]
-    golden = list(expected or [design.network.run(np.asarray(x), keep="all") for design, x in programs])
+    if expected is None:
+        expected = [design.network.run(np.asarray(x), keep="all") for design, x in programs]
+    golden = [design.with_parts(tensors) for design, tensors in zip(designs, expected, strict=True)]
     codes = [each[design.network.input] for design, each in zip(designs, golden, strict=True)]
     images = sum(len(each) for each in codes)
     if not all(len(each) for each in codes):
         raise RowloomError("images", "there must be at least one")
 
     report("build", 0, images)
-    verilog, ports = accelerator_verilog(designs[0], filled=filled)
+    verilog, contents, ports = accelerator_verilog(designs[0], filled=filled)
     if any(design.hardware != designs[0].hardware for design in designs) or (len(designs) > 1 and not ports.load_bits):
         raise RowloomError("programs", "must be for one accelerator that is loaded", "compile the networks together")
     sources = {"accelerator.v": verilog, "bench.v": bench(ports)}
@@ -125,6 +127,8 @@ def simulate_programs(
     else:
         work = Path(workdir).resolve()
         work.mkdir(parents=True, exist_ok=True)
+    for name, text in contents.items():
+        (work / name).write_text(text)
     job = _job(designs, codes, ports, work, stalls=stalls, seed=seed, filled=filled)
     _run(program, job, work, images, waves=waves, report=report)
     outcome = Outcome.load(Path(job.outcome))
@@ -152,17 +156,17 @@ def _split(design: "Design", trace: Trace, outcome: Outcome, images: int) -> tup
     )
 
 
-def accelerator_verilog(design: "Design", *, filled: bool = False) -> tuple[str, Ports]:
-    """Return the accelerator of a design, with probes, as Verilog, and its ports.
+def accelerator_verilog(design: "Design", *, filled: bool = False) -> tuple[str, dict[str, str], Ports]:
+    """Return the accelerator of a design, with probes, as Verilog, the files it reads by their names, and its ports.
 
-    Without contents of memories that are loaded, unless ``filled``: then it is the same text for all networks.
+    Memories that are loaded are empty, unless ``filled``.
     """
     from rowloom.hw.accelerator import Accelerator
-    from rowloom.hw.emit import verilog
+    from rowloom.hw.emit import verilog_and_contents
 
     accelerator = Accelerator(design, probe=True, filled=filled)
     ports = Ports.of(accelerator)
-    return verilog(accelerator, "accelerator"), ports
+    return *verilog_and_contents(accelerator, "accelerator"), ports
 
 
 def _job(

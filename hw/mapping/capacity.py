@@ -6,11 +6,20 @@ from functools import reduce
 from math import gcd
 from typing import Any
 
-from rowloom.hw.parameters import Hardware, LineParameters, SkipParameters
+from rowloom.hw.parameters import ExtraLanes, Hardware, LineParameters, SkipParameters
 from rowloom.hw.units.nearest import pair_name
 from rowloom.model.errors import RowloomError
 
-__all__ = ["ARRAY_RULES", "HARDWARE_RULES", "LINE_RULES", "SKIP_RULES", "VECTOR_RULES", "merge", "misfits"]
+__all__ = [
+    "ARRAY_RULES",
+    "EXTRA_RULES",
+    "HARDWARE_RULES",
+    "LINE_RULES",
+    "SKIP_RULES",
+    "VECTOR_RULES",
+    "merge",
+    "misfits",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,7 @@ HARDWARE_RULES: dict[str, Rule] = {
     "slices": _able("maps that are written in parts, it writes whole ones"),
     "sum_bits": _most("sums of {need} bits, there are {has}"),
     "threshold_depth": _most("{need} words in each threshold memory, there are {has}"),
+    "result_lanes": _most("results of {need} lanes, there are {has}"),
     "result_cols": _most("results of {need} columns, there are {has}"),
     "result_depth": _most("{need} words in each result memory, there are {has}"),
     "count_bits": _most("counts of {need} bits, there are {has}"),
@@ -110,6 +120,7 @@ ARRAY_RULES: dict[str, Rule] = {
 
 #: Of a vector path.
 VECTOR_RULES: dict[str, Rule] = {
+    "drains": _most("{need} drain chains, there are {has}"),
     "weight_bits": _most("weights of {need} bits, there are {has}"),
     "weight_depth": _most("{need} words in the weight memory, there are {has}"),
     "sum_bits": _most("sums of {need} bits, there are {has}"),
@@ -124,6 +135,13 @@ LINE_RULES: dict[str, Rule] = {
     "bent": _able("lanes that bend"),
 }
 
+
+#: Of lanes that only the vector path uses.
+EXTRA_RULES: dict[str, Rule] = {
+    "count": _most("{need} of them, there are {has}"),
+    "sum_bits": _most("sums of {need} bits, there are {has}"),
+    "threshold_depth": _most("{need} words in each threshold memory, there are {has}"),
+}
 
 #: Of the table of words that are not left out.
 SKIP_RULES: dict[str, Rule] = {
@@ -142,17 +160,28 @@ def misfits(needs: Hardware, built: Hardware) -> list[str]:
         found += _of_kind(ARRAY_RULES, array, built.arrays, name)
     for path in needs.vectors:
         found += _of_kind(VECTOR_RULES, path, built.vectors, f"vector path for {path.activations}")
-    if built.line is not None:
-        if needs.line is None:
-            found.append("has thresholds that lie on no line, its lanes divide")
-        else:
-            found += _lacks(LINE_RULES, needs.line, built.line, "the lanes need ")
+    if built.line is not None and needs.line is None:
+        found.append("has thresholds that lie on no line, its lanes divide")
+    elif built.line is not None and needs.line is not None:
+        found += _lacks(LINE_RULES, needs.line, built.line, "the lanes need ")
+    if needs.extra is not None:
+        found += _lacks_extra(needs.extra, built.extra)
     if needs.skips is not None:
         if built.skips is None:
             found.append("leaves out words of weights, there is no table for that")
         else:
             found += _lacks(SKIP_RULES, needs.skips, built.skips, "the table of words needs ")
     return found
+
+
+def _lacks_extra(need: ExtraLanes, has: ExtraLanes | None) -> Iterator[str]:
+    """What is lacking in the lanes that only the vector path uses."""
+    if has is None:
+        yield "needs lanes of the vector path's own, there are none"
+        return
+    yield from _lacks(EXTRA_RULES, need, has, "the vector path's own lanes need ")
+    if need.line is not None and has.line is not None:
+        yield from _lacks(LINE_RULES, need.line, has.line, "the vector path's own lanes need ")
 
 
 def _of_kind(rules: dict[str, Rule], need: Any, there: Sequence[Any], name: str) -> Iterator[str]:
@@ -189,11 +218,14 @@ def merge(several: Sequence[Hardware]) -> Hardware:
 
 
 def _merge(one: Hardware, other: Hardware) -> Hardware:
+    line = _merge_lines(one, other)
+    extra = _merge_extra(one.extra, other.extra)
     return replace(
         one,
         arrays=_merge_kinds(ARRAY_RULES, one.arrays, other.arrays),
         vectors=_merge_kinds(VECTOR_RULES, one.vectors, other.vectors),
-        line=_merge_lines(one, other),
+        line=line,
+        extra=replace(extra, line=extra.line if line else None) if extra else None,
         skips=_merge_skips(one.skips, other.skips),
         **_merge_fields(HARDWARE_RULES, one, other),
     )
@@ -214,6 +246,15 @@ def _merge_lines(one: Hardware, other: Hardware) -> LineParameters | None:
     if len(lines) < len(wide) or not lines:
         return None
     return replace(lines[0], **_merge_fields(LINE_RULES, lines[0], lines[-1]))
+
+
+def _merge_extra(one: ExtraLanes | None, other: ExtraLanes | None) -> ExtraLanes | None:
+    if one is None or other is None:
+        return one or other
+    line = one.line or other.line
+    if one.line is not None and other.line is not None:
+        line = replace(one.line, **_merge_fields(LINE_RULES, one.line, other.line))
+    return replace(one, line=line, **_merge_fields(EXTRA_RULES, one, other))
 
 
 def _merge_skips(one: SkipParameters | None, other: SkipParameters | None) -> SkipParameters | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rowloom.hw.config import ArrayConfig
+from rowloom.hw.mapping.maps import is_view
 from rowloom.hw.mapping.planes import planes_for
 from rowloom.model.encodings import Encoding
 from rowloom.model.layers import Conv2d, Linear
@@ -36,8 +37,12 @@ def plane_sets(network: Network, config: ArrayConfig) -> list[frozenset[str]]:
 
 
 def without(network: Network, names: Iterable[str], tensor: str) -> frozenset[str]:
-    """A set of layers less those that read a tensor, which cannot be stored as planes."""
-    return frozenset(name for name in names if tensor not in network.layer(name).inputs)
+    """A set of layers less those that read a tensor, or a map that it is part of, which cannot be stored as planes."""
+    held = {tensor}
+    for layer in network.layers:
+        if is_view(layer) and held.intersection(layer.inputs):
+            held.add(layer.output)
+    return frozenset(name for name in names if held.isdisjoint(network.layer(name).inputs))
 
 
 def _planes(network: Network, layer: Any) -> bool:

@@ -3,40 +3,33 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.design import Design, Images, LayerPlan
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.buffers import place_maps
 from rowloom.hw.mapping.choose import plane_sets, without
+from rowloom.hw.mapping.codes import Codes, codes_of
 from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
 from rowloom.hw.mapping.fill import fill_array, fill_vector, weight_words
-from rowloom.hw.mapping.folding import TooFast, fold_step
-from rowloom.hw.mapping.lines import lines_of
+from rowloom.hw.mapping.folding import TooFast, fold_step, vector_drains
+from rowloom.hw.mapping.groups import with_slices
 from rowloom.hw.mapping.losses import losses_of
 from rowloom.hw.mapping.place import Buffer
 from rowloom.hw.mapping.planes import Planes, pair_rows
-from rowloom.hw.mapping.quotients import Quotients, line_parameters, line_words, quotients
 from rowloom.hw.mapping.records import program_words
 from rowloom.hw.mapping.scales import with_multiples
 from rowloom.hw.mapping.send import Send
+from rowloom.hw.mapping.slices import Split
 from rowloom.hw.mapping.sparse import skip_words
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.steps import steps_of
-from rowloom.hw.mapping.thresholds import threshold_tables, threshold_words
-from rowloom.hw.mapping.widths import hardware_of, sum_bits_of
+from rowloom.hw.mapping.widths import hardware_of
 from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
 from rowloom.hw.program import layer_fields, record_words
 from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network
 
-__all__ = ["Mapped", "best_of", "compile", "map_network"]
-
-#: Narrowest codes that are found by division; one comparison needs none.
-LEAST_DIVIDED = 2
-
-Table = tuple[np.ndarray, np.ndarray]
+__all__ = ["Mapped", "best_of", "compile", "map_network", "pieces_of"]
 
 
 def compile(network: Network, config: ArrayConfig) -> Design:
@@ -60,14 +53,19 @@ def compile(network: Network, config: ArrayConfig) -> Design:
     return best_of(network, config)[0]
 
 
+def pieces_of(network: Network, config: ArrayConfig) -> Split:
+    """A network as the engine runs it: sums of maps as sums of multiples, groups as layers where that is better."""
+    return with_slices(with_multiples(network), config, _banks(config))
+
+
 def best_of(network: Network, config: ArrayConfig) -> tuple[Design, frozenset[str]]:
     """The best design for a network, and its layers that run as bit planes."""
-    given, network = network, with_multiples(network)
+    pieces = pieces_of(network, config)
     trials: dict[frozenset[str], Design] = {}
     problem: RowloomError | None = None
-    for planes in plane_sets(network, config):
+    for planes in plane_sets(with_multiples(network), config):
         try:
-            mapped, ran = map_network(network, config, planes)
+            mapped, ran = map_network(pieces.network, config, planes)
             trials.setdefault(ran, mapped.design(mapped.needs))
         except RowloomError as error:
             problem = problem or error
@@ -75,7 +73,8 @@ def best_of(network: Network, config: ArrayConfig) -> tuple[Design, frozenset[st
         assert problem is not None
         raise problem
     planes, best = min(trials.items(), key=lambda item: item[1].cost.lut4 * item[1].cycles)
-    return replace(best, network=given, choice=_tell(trials, best) if len(trials) > 1 else ""), planes
+    choice = _tell(trials, best) if len(trials) > 1 else ""
+    return replace(best, network=network, config=config, parts=pieces.parts, choice=choice), planes
 
 
 def map_network(
@@ -100,10 +99,8 @@ class Mapped:
     steps : list of Step
     layouts, buffers : mapping
         As in :class:`rowloom.hw.design.Design`.
-    tables : list of Table
-        Thresholds of every layer that sums, where the lanes count.
-    quotients : list of Quotients
-        Their lines, where the lanes divide.
+    codes : Codes
+        Thresholds of every layer that sums.
     pairs : list of int
         Rows of the table of bit planes.
     needs : Hardware
@@ -115,8 +112,7 @@ class Mapped:
     steps: list[Step]
     layouts: Mapping[str, Layout]
     buffers: tuple[Buffer, ...]
-    tables: list[Table]
-    quotients: list[Quotients]
+    codes: Codes
     pairs: list[int]
     needs: Hardware
 
@@ -127,14 +123,10 @@ class Mapped:
         for step in self.steps:
             if step.array is not None:
                 step.array = engines[step.array.kind]
-        if hardware.line:
-            thresholds = line_words(self.quotients, self.config, hardware.line, hardware.sum_bits, hardware.levels)
-        else:
-            thresholds = threshold_words(self.tables, self.config, hardware.levels, hardware.sum_bits)
         images = Images(
             program=tuple(program_words(self.network, self.config, hardware, self.steps, self.layouts)),
             weights=tuple(weight_words(engine, self.steps) for engine in engines.values()),
-            thresholds=thresholds,
+            thresholds=self.codes.words(hardware),
             pairs=tuple(self.pairs),
             skips=tuple(skip_words(self.steps, self.layouts, hardware.skips)),
         )
@@ -163,6 +155,8 @@ def _tell(trials: Mapping[frozenset[str], Design], best: Design) -> str:
 def _map(network: Network, config: ArrayConfig, planes: Collection[str], built: Hardware | None) -> Mapped:
     """Map with the named layers as bit planes; as far as possible onto what is built."""
     banks = _banks(config)
+    if built is not None:
+        config = replace(config, vector_drains=built.code_lanes)
     steps, arrays, vectors, maps = steps_of(network, config, banks, planes, built)
     planar = {
         maps.buffer[name]: layout.word_planes
@@ -172,36 +166,16 @@ def _map(network: Network, config: ArrayConfig, planes: Collection[str], built: 
     for step in steps:
         wide = 1 if step.final else planar[maps.buffer[step.layer.output]]
         fold_step(step, config, banks, network.input, wide, built=built is not None)
+    drains = vector_drains(steps, config)
+    if drains > config.drains and not config.vector_drains:
+        return _map(network, replace(config, vector_drains=drains), planes, built)
     arrays = [fill_array(array, [step for step in steps if step.array is array], config) for array in arrays]
     vectors = [fill_vector(path, [step for step in steps if step.array is path], network, config) for path in vectors]
 
     layouts, buffers = place_maps(network, steps, maps, config)
-    levels = max(step.levels for step in steps)
-    divided = levels >= LEAST_DIVIDED
-    if built is not None:
-        levels, divided = max(levels, built.levels), built.line is not None
-    summing = [step for step in steps if step.path != "pool"]
-    lines = lines_of(network, levels) if divided else None
-    least = built.line if built else None
-    if lines is not None and least is not None:
-        lines = lines.refined(least.fraction, bent=least.bent)
-    tables: list[Table] = []
-    found: list[Quotients] = []
-    if lines is None:
-        tables = [threshold_tables(step, config, levels) for step in summing]
-        ends = [(int(table.min()), int(table.max())) for table, _ in tables]
-    else:
-        found = [quotients(step, lines, config) for step in summing]
-        ends = [(int(each.threshold.min()), int(each.threshold.max())) for each in found]
-    sum_bits = sum_bits_of(summing, ends, config.group)
-    line = None
-    if lines is not None:
-        line = line_parameters(
-            found, lines, max(sum_bits, built.sum_bits if built else 0), least.kept_bits if least else 1
-        )
-    depth = _place_thresholds(summing)
+    codes = codes_of(network, steps, config, built)
     pairs = _pairs(steps)
-    needs = hardware_of(network, config, banks, arrays, vectors, steps, layouts, levels, pairs, line, sum_bits, depth)
+    needs = hardware_of(network, config, banks, arrays, vectors, steps, layouts, codes, pairs)
     if built is not None:  # where only sums leave, any form of codes will do, and the other way round
         finals = [step for step in steps if step.final]
         needs = replace(
@@ -215,8 +189,7 @@ def _map(network: Network, config: ArrayConfig, planes: Collection[str], built: 
         steps=steps,
         layouts=layouts,
         buffers=buffers,
-        tables=tables,
-        quotients=found,
+        codes=codes,
         pairs=pairs,
         needs=needs,
     )
@@ -239,15 +212,6 @@ def _pairs(steps: Sequence[Step]) -> list[int]:
             rows += pair_rows(step.planes)
         step.pair_base = bases[step.planes]
     return rows
-
-
-def _place_thresholds(steps: Sequence[Step]) -> int:
-    """Put the layers one behind the other in the threshold memories; return the words that they take."""
-    depth = 0
-    for step in steps:
-        step.threshold_base = depth
-        depth += step.fold.blocks * step.fold.groups
-    return depth
 
 
 def plan_of(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
@@ -275,7 +239,7 @@ def plan_of(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
     return LayerPlan(
         name=step.name,
         op=step.layer.op,
-        source=step.inputs[0],
+        sources=step.inputs,
         tensor=step.tensor,
         unit=unit,
         fold=step.fold,

@@ -32,6 +32,7 @@ def fill_array(array: ArrayParameters, steps: Sequence[Step], config: ArrayConfi
                 config,
                 step.planes,
                 places=step.places,
+                others=step.others,
                 zero=step.zero,
             )
         wrong = [step for step in steps if step.weights.needs_half]

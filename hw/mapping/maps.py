@@ -1,9 +1,9 @@
 """Which maps share memory, and in which order the channels of a map lie: rearranging moves no data.
 
 A concatenated map is one buffer into which each of its parts is written at words of its own, so that every part
-starts at a whole word. A channel shuffle is the same buffer read in another order: the order is taken up where the
-next layer's weights are laid out. Paths that keep lanes apart (pools, depthwise layers, sums of maps) hand the order
-on; a convolution writes any order that is wanted.
+starts at a whole word. A slice of a map is those of its words that hold the slice's channels. A channel shuffle is the
+same buffer read in another order: the order is taken up where the next layer's weights are laid out. Paths that keep
+lanes apart (pools, depthwise layers, sums of maps) hand the order on; a convolution writes any order that is wanted.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rowloom.hw.mapping.send import Send
+from rowloom.hw.mapping.slices import Slice
+from rowloom.hw.mapping.weights import takes_zeros
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import ChannelShuffle, Concat, Conv2d, Layer, Linear
 from rowloom.model.network import Network
@@ -34,17 +36,20 @@ class Maps:
         First word of the tensor among the words of a pixel of its buffer.
     same : dict of str to str
         Tensor that holds the same channels, perhaps in another order.
+    others : dict of str to int64
+        Of a slice: places of channels in its words that are not its own.
     """
 
     places: dict[str, np.ndarray] = field(default_factory=dict)
     buffer: dict[str, str] = field(default_factory=dict)
     words_before: dict[str, int] = field(default_factory=dict)
     same: dict[str, str] = field(default_factory=dict)
+    others: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def is_view(layer: Layer | Send) -> bool:
     """Whether a layer only renames what is there."""
-    return isinstance(layer, Concat | ChannelShuffle)
+    return isinstance(layer, Concat | ChannelShuffle | Slice)
 
 
 def keeps_lanes(layer: Layer | Send) -> bool:
@@ -89,10 +94,17 @@ def maps_of(network: Network, layers: Sequence[Layer | Send], lanes: int) -> Map
             if isinstance(layer, Concat):
                 _concatenate(maps, layer, network, lanes)
                 continue
+            if isinstance(layer, Slice):
+                _slice(maps, layer, lanes)
+                alone = any(layer.output in each.inputs and not takes_zeros(each) for each in layers)
+                if alone and len(maps.others[layer.output]):
+                    again = True
+                    _spread(layer, maps, writers, wanted, lanes)
+                    break
+                continue
             source = maps.places[layer.inputs[0]]
             if isinstance(layer, ChannelShuffle):
-                order = np.arange(len(source)).reshape(layer.groups, -1).T.reshape(-1)
-                _enter(maps, layer.output, source[order], at=layer.inputs[0])
+                _enter(maps, layer.output, source[_shuffled(layer, len(source))], at=layer.inputs[0])
                 continue
             if not keeps_lanes(layer):
                 places = wanted.get(layer.output, np.arange(network.tensor(layer.output).shape[2]))
@@ -117,6 +129,17 @@ def _enter(maps: Maps, name: str, places: np.ndarray, *, at: str | None = None) 
     maps.words_before[name] = maps.words_before[at] if at else 0
 
 
+def _slice(maps: Maps, layer: Slice, lanes: int) -> None:
+    """Note the words of a map that hold the channels of a slice, and what else lies there."""
+    whole = maps.places[layer.input]
+    mine = np.zeros(len(whole), np.bool_)
+    mine[layer.first : layer.first + layer.count] = True
+    before, after = whole[mine].min() // lanes * lanes, whole[mine].max() // lanes * lanes + lanes
+    _enter(maps, layer.output, whole[mine] - before, at=layer.input)
+    maps.words_before[layer.output] += int(before) // lanes
+    maps.others[layer.output] = whole[~mine & (whole >= before) & (whole < after)] - before
+
+
 def _concatenate(maps: Maps, layer: Concat, network: Network, lanes: int) -> None:
     """Move the buffers of the parts into one."""
     before, places = 0, []
@@ -133,6 +156,32 @@ def _concatenate(maps: Maps, layer: Concat, network: Network, lanes: int) -> Non
             maps.words_before[member] += before
         before += words
     _enter(maps, layer.output, np.concatenate(places))
+
+
+def _spread(
+    layer: Slice, maps: Maps, writers: dict[str, Layer | Send], wanted: dict[str, np.ndarray], lanes: int
+) -> None:
+    """Let the convolution behind a map write every slice of it into words of its own, with holes behind it."""
+    channels = np.arange(len(maps.places[layer.input]))
+    places = channels // layer.count * -(-layer.count // lanes) * lanes + channels % layer.count
+    name = layer.input
+    while True:
+        writer = writers.get(name)
+        if writer is None or isinstance(writer, Concat | Slice) or name in wanted:
+            raise RowloomError(layer.input, f"holds groups of {layer.count} channels in words of {lanes}")
+        if isinstance(writer, ChannelShuffle):
+            before = np.empty_like(places)
+            before[_shuffled(writer, len(places))] = places
+            places = before
+        elif not keeps_lanes(writer):
+            wanted[name] = places
+            return
+        name = writer.inputs[0]
+
+
+def _shuffled(layer: ChannelShuffle, channels: int) -> np.ndarray:
+    """Channel of the input that each channel of the output is."""
+    return np.arange(channels).reshape(layer.groups, -1).T.reshape(-1)
 
 
 def _reorder(layer: Layer, maps: Maps, writers: dict[str, Layer | Send], wanted: dict[str, np.ndarray]) -> bool:

@@ -9,7 +9,7 @@ from rowloom.hw.config import ArrayConfig
 from rowloom.hw.design import Design
 from rowloom.hw.mapping.capacity import merge, misfits
 from rowloom.hw.mapping.choose import plane_sets
-from rowloom.hw.mapping.compile import Mapped, best_of, map_network
+from rowloom.hw.mapping.compile import Mapped, best_of, map_network, pieces_of
 from rowloom.hw.mapping.scales import with_multiples
 from rowloom.hw.parameters import Hardware
 from rowloom.model.errors import DoesNotFit, RowloomError
@@ -37,25 +37,25 @@ def compile_for(network: Network, built: Built) -> Design:
         raise RowloomError(
             "hardware", "has its program and weights built in", "build it with load_bits (in the shell --overlay)"
         )
-    given, network = network, with_multiples(network)
+    pieces = pieces_of(network, built.config)
     least: list[str] | None = None
     problem: RowloomError | None = None
     for prefetch in (True, False) if built.config.prefetch else (False,):
         designs = []
-        for planes, config in product(plane_sets(network, built.config), _ways(built)):
+        for planes, config in product(plane_sets(with_multiples(network), built.config), _ways(built)):
             config = replace(config, prefetch=prefetch)
             try:
-                mapped, _ = map_network(network, config, planes, built.hardware)
+                mapped, _ = map_network(pieces.network, config, planes, built.hardware)
             except RowloomError as error:
                 problem = problem or error
                 continue
             wrong = misfits(mapped.needs, built.hardware)
             if not wrong:
-                designs.append(mapped.design(built.hardware))
+                designs.append(replace(mapped.design(built.hardware), config=config))
             elif least is None or len(wrong) < len(least):
                 least = wrong
         if designs:
-            return replace(min(designs, key=lambda design: design.cycles), network=given)
+            return replace(min(designs, key=lambda design: design.cycles), network=network, parts=pieces.parts)
     if least is None:
         assert problem is not None
         raise problem
@@ -88,17 +88,20 @@ def compile_together(networks: Sequence[Network], config: ArrayConfig) -> tuple[
         raise RowloomError("networks", "there must be at least one")
     if not config.load_bits:
         raise RowloomError("load_bits", "must not be 0 for several networks", "choose 8, 16, 32 or 64")
-    exact = [with_multiples(network) for network in networks]
-    planes = [best_of(network, config)[1] for network in exact]
+    pieces = [pieces_of(network, config) for network in networks]
+    planes = [best_of(network, config)[1] for network in networks]
     hardware: Hardware | None = None
     for _ in range(_ROUNDS):
         mapped: list[Mapped] = []
-        for i, network in enumerate(exact):
-            found, planes[i] = map_network(network, config, planes[i], hardware)
+        for i, each in enumerate(pieces):
+            found, planes[i] = map_network(each.network, config, planes[i], hardware)
             mapped.append(found)
-        before, hardware = hardware, merge([each.needs for each in mapped])
+        before, hardware = hardware, merge([found.needs for found in mapped])
         if hardware == before:
             break
     else:
         raise RowloomError("networks", "do not settle on one accelerator", "build one for fewer of them")
-    return tuple(replace(each.design(hardware), network=given) for each, given in zip(mapped, networks, strict=True))
+    return tuple(
+        replace(each.design(hardware), network=network, config=config, parts=piece.parts)
+        for each, network, piece in zip(mapped, networks, pieces, strict=True)
+    )

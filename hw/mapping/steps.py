@@ -25,6 +25,7 @@ from rowloom.hw.mapping.maps import Maps, is_view, maps_of
 from rowloom.hw.mapping.planes import planes_for
 from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.step import Step
+from rowloom.hw.mapping.weights import takes_zeros
 from rowloom.hw.mapping.window import window_of
 from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
 from rowloom.hw.units import SPECS
@@ -89,12 +90,20 @@ def steps_of(
             sends = isinstance(layer, Send)  # codes, whatever they mean
             source = Uniform(bits=encoding.bits, signed=encoding.signed) if sends else bare(encoding)
             gated = not has_zero(source)
-            parameters = VectorParameters(lanes=config.lanes, activations=source, gated=gated)
+            parameters = VectorParameters(
+                lanes=config.lanes,
+                drains=config.vector_drains or config.drains,
+                activations=source,
+                gated=gated,
+            )
             array = vectors.setdefault(parameters, parameters)
         places = maps.places[layer.inputs[0] if isinstance(layer, Send) else layer.output]
         shape = tensor.shape if isinstance(layer, Send) else target.shape
         if isinstance(layer, Send) and not np.array_equal(places, np.arange(len(places))):
             raise RowloomError(layer.output, "leaves with its channels in another order than they lie in memory")
+        others = maps.others.get(layer.inputs[0])
+        if others is not None and len(others) and not takes_zeros(layer):
+            raise RowloomError(layer.name, "reads channels beside others", "groups need words of their own")
         steps.append(
             Step(
                 layer=layer,
@@ -110,7 +119,9 @@ def steps_of(
                 tensor=ends.leaving.get(layer.name, layer.output),
                 final=layer.name in ends.leaving,
                 array=array,
+                drains=array.drains if isinstance(array, VectorParameters) else config.drains,
                 bounds=network.sum_bounds(layer) if isinstance(layer, SummingLayer) else ([], []),
+                others=others,
                 planes=planes_for(layer.weight_encoding, encoding) if layer.name in planes else None,
             )
         )

@@ -5,14 +5,14 @@ from math import gcd
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
+from rowloom.hw.mapping.codes import Codes
 from rowloom.hw.mapping.sparse import skip_parameters
 from rowloom.hw.mapping.step import Step
-from rowloom.hw.mapping.thresholds import sum_span
-from rowloom.hw.parameters import ArrayParameters, Hardware, LineParameters, VectorParameters
+from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
 from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network
 
-__all__ = ["hardware_of", "sum_bits_of"]
+__all__ = ["hardware_of"]
 
 
 def hardware_of(
@@ -23,11 +23,8 @@ def hardware_of(
     vectors: Sequence[VectorParameters],
     steps: Sequence[Step],
     layouts: Mapping[str, Layout],
-    levels: int,
+    codes: Codes,
     pairs: Sequence[int],
-    line: LineParameters | None,
-    sum_bits: int,
-    threshold_depth: int,
 ) -> Hardware:
     """Resolve the remaining widths."""
     source = layouts[network.input]
@@ -48,17 +45,18 @@ def hardware_of(
         lanes=config.lanes,
         code_bits=tuple(sorted({step.target.bits for step in summing if not step.final})),
         pooled=tuple(sorted({(step.source.bits, step.source.signed) for step in steps if step.path == "pool"})),
-        levels=levels,
-        line=line,
-        result_codes=tuple(sorted({step.result_code(levels) for step in coded})),
+        levels=codes.levels,
+        line=codes.line,
+        result_codes=tuple(sorted({step.result_code(codes.levels) for step in coded})),
         outputs=len(finals),
         pad_bits=_pad_bits(steps),
         slices=any(layouts[step.layer.output].pitch for step in steps if not step.final),
-        sum_bits=sum_bits,
-        threshold_depth=threshold_depth,
+        sum_bits=codes.sum_bits,
+        threshold_depth=codes.depth,
         result_cols=max(min(step.fold.strip, step.window.height) for step in finals),
+        result_lanes=max(step.drains for step in finals),
         result_depth=max(
-            step.fold.strips * step.fold.pixels * -(-step.window.filters // config.drains) for step in finals
+            step.fold.strips * step.fold.pixels * -(-step.window.filters // step.drains) for step in finals
         ),
         count_bits=_largest_count(steps, layouts.values()).bit_length(),
         input_bits=source.bits,
@@ -72,18 +70,8 @@ def hardware_of(
         result_shifts=tuple(sorted({step.scale for step in finals if step.layer_post is None})) or (0,),
         load_bits=config.load_bits,
         skips=skip_parameters(steps, layouts),
+        extra=codes.extra,
     )
-
-
-def sum_bits_of(steps: Sequence[Step], thresholds: Sequence[tuple[int, int]], group: int) -> int:
-    """Bits that hold every sum, every threshold, every difference of the two, and every code that leaves."""
-    values = []
-    for step, (least, greatest) in zip(steps, thresholds, strict=True):
-        low, high = sum_span(step, group)
-        values += [low, high, least, greatest, low - greatest, high - least]
-        if step.layer_post is not None:
-            values += [step.target.code_min, step.target.code_max]
-    return max((value if value >= 0 else ~value).bit_length() + 1 for value in values)
 
 
 def _pad_bits(steps: Sequence[Step]) -> int:

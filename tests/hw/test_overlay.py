@@ -86,12 +86,22 @@ def integers():
     return g.network()
 
 
+def depthwise():
+    """One depthwise layer after the other, so that the vector path has lanes of its own."""
+    g = Graph((9, 9, 16), byte(3), weights=INT8, seed=6)
+    one = g.depthwise(g.conv("input", 16, (1, 1)), padding=PAD)
+    two = g.depthwise(one, padding=PAD)
+    g.dense(g.average(two, (9, 9)), 4, raw=True)
+    return g.network()
+
+
 #: Networks that share an accelerator, and what of its configuration is special.
 TOGETHER = {
     "binary": ([binary, larger, ternary], {"load_bits": 8}),
     "planes": ([planes, binary, ternary], {"load_bits": 32, "planes": "always"}),
     "lines": ([straight, bent, binary], {"load_bits": 8}),
     "integers": ([branches, integers], {"load_bits": 16}),
+    "own lanes": ([depthwise, branches], {"load_bits": 32, "lanes": 16, "drains": 1}),
     "no prefetch": ([binary, ternary], {"load_bits": 64, "prefetch": False}),
 }  # fmt: skip
 
@@ -141,6 +151,8 @@ def test_the_networks_differ_in_what_is_built():
     hw = designs("integers")[0].hardware
     assert hw.vectors
     assert hw.pad_bits == 8
+    assert designs("own lanes")[0].hardware.extra
+    assert compile_network(integers(), config(lanes=16, drains=1)).hardware.extra is None
 
 
 @pytest.mark.cocotb

@@ -2,17 +2,23 @@ import numpy as np
 import pytest
 from amaranth.lib import data
 
+from rowloom.hw.parameters import ExtraLanes
 from rowloom.hw.program import layer_fields
 from rowloom.hw.results import Results
 from tests.hw.cycles import run
 from tests.hw.machines import hardware, raw
 
 
-def simulate(height, width, filters, *, strip, drains=2, argmax=False, patience=1.0, seed=0, ties=False):
-    """Two images [H, W, M] into the results and out again; what came out, and the values."""
-    strips, emissions = -(-height // strip), -(-filters // drains)
+def simulate(height, width, filters, *, strip, drains=2, few=0, argmax=False, patience=1.0, seed=0, ties=False):
+    """Two images [H, W, M] into the results and out again; what came out, and the values.
+
+    With ``few``, images come by turns from that many lanes and from all ``drains`` of them.
+    """
+    strips = -(-height // strip)
     cols = min(strip, height)
-    hw = hardware(drains=drains, result_cols=cols, result_depth=strips * width * emissions)
+    extra = ExtraLanes(count=drains - few, sum_bits=12, threshold_depth=1, line=None) if few else None
+    depth = strips * width * -(-filters // (few or drains))
+    hw = hardware(drains=few or drains, extra=extra, result_lanes=drains, result_cols=cols, result_depth=depth)
     fields = layer_fields(hw)
     results = Results(hardware=hw, program=data.StructLayout(fields))
     record = {
@@ -24,15 +30,17 @@ def simulate(height, width, filters, *, strip, drains=2, argmax=False, patience=
     got = []
 
     async def producer(ctx):
-        for image in images:
+        for i, image in enumerate(images):
+            together = few if few and i % 2 == 0 else drains
+            record["wide"] = int(together > hw.drains)
             ctx.set(results.program, raw(fields, record))
             ctx.set(results.start, 1)
             await ctx.tick()
             ctx.set(results.start, 0)
-            for s, f, e in np.ndindex(strips, width, emissions):
+            for s, f, e in np.ndindex(strips, width, -(-filters // together)):
                 ctx.set(results.enable, 1)
-                for q, k in np.ndindex(cols, drains):
-                    y, m = s * strip + q, e * drains + k
+                for q, k in np.ndindex(cols, together):
+                    y, m = s * strip + q, e * together + k
                     value = int(image[y, f, m]) if y < height and m < filters else 99
                     ctx.set(getattr(results, f"value_{k}_{q}"), value)
                 await ctx.tick()

@@ -4,6 +4,7 @@ import pytest
 
 from rowloom.hw.mapping.capacity import (
     ARRAY_RULES,
+    EXTRA_RULES,
     HARDWARE_RULES,
     LINE_RULES,
     SKIP_RULES,
@@ -11,7 +12,14 @@ from rowloom.hw.mapping.capacity import (
     merge,
     misfits,
 )
-from rowloom.hw.parameters import ArrayParameters, Hardware, LineParameters, SkipParameters, VectorParameters
+from rowloom.hw.parameters import (
+    ArrayParameters,
+    ExtraLanes,
+    Hardware,
+    LineParameters,
+    SkipParameters,
+    VectorParameters,
+)
 from rowloom.model.encodings import Uniform
 from rowloom.model.errors import RowloomError
 from tests.hw.machines import array_parameters, hardware
@@ -19,7 +27,7 @@ from tests.hw.machines import array_parameters, hardware
 XNOR = "xnor array for Binary() weights x Binary() activations"
 LINE = LineParameters(fraction=3, step_bits=8, kept_bits=9, remainder_bits=12, bent=False)
 VECTOR = VectorParameters(
-    lanes=8, activations=Uniform(bits=8, signed=False), weight_bits=4, weight_depth=9, sum_bits=14
+    lanes=8, drains=2, activations=Uniform(bits=8, signed=False), weight_bits=4, weight_depth=9, sum_bits=14
 )
 FULL = hardware(
     levels=2, line=LINE, vectors=(VECTOR,), skips=SkipParameters(depth=5, a_bits=3, x_bits=2, y_bits=1), load_bits=8,
@@ -28,11 +36,12 @@ FULL = hardware(
 
 def test_every_parameter_has_a_rule():
     for kind, rules, apart in (
-        (Hardware, HARDWARE_RULES, {"arrays", "vectors", "line", "skips"}),
+        (Hardware, HARDWARE_RULES, {"arrays", "vectors", "line", "extra", "skips"}),
         (ArrayParameters, ARRAY_RULES, {"unit", "rows", "lanes", "stacked", "weights", "activations", "live_padding"}),
         (VectorParameters, VECTOR_RULES, {"lanes", "activations", "gated"}),
         (LineParameters, LINE_RULES, set()),
         (SkipParameters, SKIP_RULES, set()),
+        (ExtraLanes, EXTRA_RULES, {"line"}),
     ):
         assert {field.name for field in fields(kind)} == {*rules} | apart
 
