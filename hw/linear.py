@@ -112,17 +112,14 @@ class LinearLane(wiring.Component):
                 m.d.sync += nudge.eq(reduce(or_, hits))
 
             # Cycle 2 if bent: the start; if mended: the nudge. Otherwise the start stands beside the difference.
+            whole = kept.as_signed() + nudge if line.mends else kept
+            scaled = Cat(Const(0, line.fraction) if line.bent else start, whole).as_signed()
+            if line.bent:
+                scaled = scaled + Mux(above, starts[1], starts[0]).as_signed()
+            remainder = Signal(signed(line.remainder_bits), name=f"remainder_{q}_{top}", reset_less=True)
+            m.d["sync" if line.turns else "comb"] += remainder.eq(scaled)
             if line.turns:
-                remainder = Signal(signed(line.remainder_bits), name=f"remainder_{q}_{top}", reset_less=True)
-                scaled = Cat(Const(0, line.fraction), kept).as_signed()
-                if line.bent:
-                    m.d.sync += remainder.eq(scaled + Mux(above, starts[1], starts[0]).as_signed())
-                else:
-                    m.d.sync += remainder.eq(Cat(start, kept.as_signed() + nudge).as_signed())
                 above, far = later(above, 1, f"above_{q}_{top}"), later(far, 1, f"far_{q}_{top}")
-            else:
-                remainder = Signal(signed(line.remainder_bits), name=f"remainder_{q}_{top}")
-                m.d.comb += remainder.eq(Cat(start, kept).as_signed())
 
             # A cycle a bit: off or on goes the step, at the bit's place.
             bits = [Mux(far, above, reached(remainder, top)) ^ flips[top]]

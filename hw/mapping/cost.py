@@ -232,7 +232,7 @@ def _lanes(hw: Hardware, kind: Hardware | ExtraLanes, count: int) -> tuple[int, 
     remainders = sum(line.remainder_bits - i for i in range(hw.levels - 1))
     turn = line.remainder_bits + line.fraction if line.bent else 0
     if line.mends:  # two bits a comparison, the nudge added
-        turn = line.mends * (sum_bits * 2 // 3 + line.nudge_bits) + _carry(line.kept_bits + 1)
+        turn += line.mends * (sum_bits * 2 // 3 + line.nudge_bits) + _carry(line.kept_bits + 1)
     turn += line.late * (line.remainder_bits // 3 + 2)
     lut = columns * (sum_bits + 2 * remainders + turn + 4)
     stages = hw.levels + line.turns

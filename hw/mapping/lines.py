@@ -68,6 +68,15 @@ class NetworkLines:
     late: bool
     layers: Mapping[str, Lines]
 
+    def refined(self, fraction: int, *, bent: bool) -> "NetworkLines":
+        """The same lines with at least so many fraction bits, and bent if there are two starts for others' sake."""
+        more = max(0, fraction - self.fraction)
+        layers = {
+            name: replace(line, step=line.step << more, starts=line.starts << more)
+            for name, line in self.layers.items()
+        }
+        return replace(self, fraction=self.fraction + more, bent=self.bent or bent, layers=layers)
+
 
 @lru_cache(maxsize=4)
 def lines_of(network: Network, levels: int = 0) -> NetworkLines | None:

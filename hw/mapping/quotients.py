@@ -84,14 +84,17 @@ def quotients(step: Step, lines: NetworkLines, config: ArrayConfig) -> Quotients
     return found
 
 
-def line_parameters(found: Sequence[Quotients], lines: NetworkLines, sum_bits: int) -> LineParameters:
-    """Widths that keep every remainder exact, and every difference beyond them clear of all thresholds."""
+def line_parameters(found: Sequence[Quotients], lines: NetworkLines, sum_bits: int, kept: int = 1) -> LineParameters:
+    """Widths that keep every remainder exact, and every difference beyond them clear of all thresholds.
+
+    At least ``kept`` low bits of a difference are divided.
+    """
     step, starts = (
         np.concatenate([getattr(each, name)[each.divides] for each in found]) for name in ("step", "starts")
     )
     whole = step * ((1 << (lines.levels - 1)) - 1)
     nudge = max((int(np.abs(each.nudges).max(initial=0)) for each in found), default=0)
-    unit, kept = 1 << lines.fraction, 1
+    unit = 1 << lines.fraction
     while kept < sum_bits:
         reach = unit << (kept - 1)
         # what is nudged lies within reach with its neighbours, and so does the sum on the last threshold's line
@@ -140,10 +143,12 @@ def _words(each: Quotients, which: slice, widths: Mapping[str, int]) -> list[int
     columns |= {"start": starts[:, 0], "start_0": starts[:, 0], "start_1": starts[:, 1]}
     for k in range(each.nudges.shape[1]):
         columns |= {f"mended_{k}": each.mended[which, k], f"nudge_{k}": each.nudges[which, k]}
+    nothing = np.zeros_like(columns["step"])  # the lane may mend more sums, of other networks
     words = [0] * len(starts)
     at = 0
     for name, width in widths.items():
         mask = (1 << width) - 1
-        words = [word | (value & mask) << at for word, value in zip(words, columns[name].tolist(), strict=True)]
+        values = columns.get(name, nothing).tolist()
+        words = [word | (value & mask) << at for word, value in zip(words, values, strict=True)]
         at += width
     return words

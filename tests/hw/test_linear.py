@@ -70,8 +70,8 @@ def run(lane, words, stimuli):
 
 KINDS = pytest.mark.parametrize(
     ("bent", "mends", "late"),
-    [(False, 0, False), (True, 0, False), (False, 1, False), (False, 3, False), (False, 0, True), (False, 2, True)],
-    ids=["", "bent", "mended", "mended-thrice", "late", "late-mended"],
+    [(False, 0, False), (True, 0, False), (False, 1, False), (False, 3, False), (False, 0, True), (True, 2, True)],
+    ids=["", "bent", "mended", "mended-thrice", "late", "all"],
 )
 
 
