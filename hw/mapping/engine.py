@@ -24,6 +24,7 @@ __all__ = [
     "check_preferred",
     "has_zero",
     "is_linear",
+    "pads_live",
     "path_of",
     "seen",
     "stacked_key",
