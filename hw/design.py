@@ -1,6 +1,6 @@
 """A compiled accelerator: what the gates are, what the memories hold, what it will take."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from math import prod
 from typing import Any
@@ -81,7 +81,7 @@ class Images:
     """
 
     program: tuple[int, ...]
-    weights: tuple[tuple[tuple[int, ...], ...], ...]
+    weights: tuple[Sequence[tuple[int, ...]], ...]
     thresholds: tuple[tuple[tuple[int, ...], ...], ...]
     pairs: tuple[int, ...] = ()
     skips: tuple[int, ...] = ()

@@ -59,11 +59,13 @@ class Finish:
 
     def tabulated(self, channels: int, sums: int) -> "Finish":
         """Return the same for ``channels`` channels and so many sums: with a table of codes where that pays."""
-        post = self.layer.post
+        post, most = self.layer.post, sums // PAYS
+        if most < channels << self.target.bits:  # a channel hardly has fewer entries than codes
+            return self
         if post is None or (isinstance(post, Thresholds) and post.values.shape[1] <= COMPARED):
             return self
         bias = 0 if self.bias is None else int(np.abs(self.bias).max())
-        return replace(self, table=CodeTable.of(self._computed, channels, self.bound + bias, sums // PAYS))
+        return replace(self, table=CodeTable.of(self._computed, channels, self.bound + bias, most))
 
     def turn(self, sums: NDArray[Any]) -> NDArray[Any]:
         """Return sums [..., M] multiplied by the direction, in place."""
