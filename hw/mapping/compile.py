@@ -12,6 +12,7 @@ from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
 from rowloom.hw.mapping.fill import fill_array, fill_vector, weight_words
 from rowloom.hw.mapping.folding import TooFast, fold_step, vector_drains
 from rowloom.hw.mapping.groups import with_slices
+from rowloom.hw.mapping.hopeless import is_hopeless
 from rowloom.hw.mapping.losses import losses_of
 from rowloom.hw.mapping.planes import Planes, pair_rows
 from rowloom.hw.mapping.records import program_words
@@ -54,6 +55,8 @@ def compile(network: Network, config: ArrayConfig) -> Design:
     trials: dict[frozenset[str], Design] = {}
     problem: RowloomError | None = None
     for planes in plane_sets(whole, config):
+        if trials and is_hopeless(network, config, banks, planes, next(iter(trials.values()))):
+            continue
         try:
             design, ran = _retry(network, config, planes)
             trials.setdefault(ran, design)
