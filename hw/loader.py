@@ -39,6 +39,8 @@ class Loader(wiring.Component):
     load_enable, load_bank, load_address, load_data : Out
     load_ready : In(1)
         As in :class:`rowloom.hw.writer.BankWriter`.
+    stop : In(1)
+        Wait for ``start`` again; only where another program may come.
     """
 
     start: Signal
@@ -50,23 +52,25 @@ class Loader(wiring.Component):
     load_address: Signal
     load_data: Signal
     load_ready: Signal
+    stop: Signal
 
     def __init__(self, *, hardware, program):
         self.hardware = hardware
-        super().__init__(
-            {
-                "program": In(program),
-                "start": In(1),
-                "input": In(stream.Signature(unsigned(hardware.input_bits))),
-                "free": In(1),
-                "loaded": Out(1),
-                "load_enable": Out(1),
-                "load_bank": Out(hardware.bank_bits),
-                "load_address": Out(hardware.address_bits),
-                "load_data": Out(hardware.word_bits),
-                "load_ready": In(1),
-            }
-        )
+        members = {
+            "program": In(program),
+            "start": In(1),
+            "input": In(stream.Signature(unsigned(hardware.input_bits))),
+            "free": In(1),
+            "loaded": Out(1),
+            "load_enable": Out(1),
+            "load_bank": Out(hardware.bank_bits),
+            "load_address": Out(hardware.address_bits),
+            "load_data": Out(hardware.word_bits),
+            "load_ready": In(1),
+        }
+        if hardware.load_bits:
+            members["stop"] = In(1)
+        super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
@@ -116,7 +120,11 @@ class Loader(wiring.Component):
         if hw.input_planes:
             plane = Signal(range(bits))
             word = Array(Cat(window[lane * bits + i] for lane in range(lanes)) for i in range(bits))[plane]
-            m.d.comb += taken.eq(written & (plane == bits - 1))
+            last_plane = plane == bits - 1
+            if "planar" in program.shape().members:
+                word = Mux(program["planar"], word, window)
+                last_plane = last_plane | ~program["planar"]
+            m.d.comb += taken.eq(written & last_plane)
             with m.If(written):
                 m.d.sync += plane.eq(Mux(taken, 0, plane + 1))
         if hw.input_window:
@@ -196,6 +204,9 @@ class Loader(wiring.Component):
         started = Signal()
         with m.If(self.start):
             m.d.sync += started.eq(1)
+        if hw.load_bits:
+            with m.If(self.stop):
+                m.d.sync += [started.eq(0), filling.eq(0), pending.eq(0), row_end.eq(0)]
         with m.If(started & self.free & ~filling):
             m.d.sync += [
                 filling.eq(1),

@@ -55,6 +55,11 @@ class ArrayParameters:
     live_padding: bool = False
 
     @property
+    def kind(self) -> tuple[object, ...]:
+        """What tells one array of an accelerator from another."""
+        return (self.unit, self.rows, self.lanes, self.stacked, self.weights, self.activations, self.live_padding)
+
+    @property
     def spec(self) -> UnitSpec:
         """Facts of the array's units."""
         return SPECS[self.unit](weights=self.weights, activations=self.activations, half=self.half)
@@ -105,6 +110,11 @@ class VectorParameters:
 
     #: Cycles from a word to its products.
     LATENCY: ClassVar[int] = 1
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What tells one path of an accelerator from another."""
+        return (self.unit, self.lanes, self.activations, self.gated)
 
     @property
     def rows(self) -> int:
@@ -218,8 +228,8 @@ class Hardware:
         Bits of a code that post-processing finds, one comparison each.
     line : LineParameters or None
         Codes are found by division, not by tables of thresholds.
-    result_bits, result_signed : int, bool
-        Width of a final layer's codes, and whether they are two's complement.
+    result_codes : tuple of (int, bool)
+        Width of a final layer's codes, and whether they are two's complement; of all that leave.
     outputs : int
         Tensors that leave.
     pad_bits : int
@@ -254,8 +264,10 @@ class Hardware:
         Most planes of a word that a layer writes into the banks, 0 where none is stored so.
     plane_pairs : int
         Rows of the table of bit planes, 0 where no layer runs as planes.
-    result_shift : int
-        Low zero bits of the raw sums of a final layer.
+    result_shifts : tuple of int
+        Low zero bits of the raw sums of final layers.
+    load_bits : int
+        Bits of a word of the port over which program, weights and thresholds come, 0 where they are fixed.
     extra : ExtraLanes or None
         Post-processing lanes of the vector path beside ``drains``.
     skips : SkipParameters or None
@@ -276,8 +288,7 @@ class Hardware:
     pooled: tuple[tuple[int, bool], ...]
     levels: int
     line: LineParameters | None
-    result_bits: int
-    result_signed: bool
+    result_codes: tuple[tuple[int, bool], ...]
     outputs: int
     pad_bits: int
     slices: bool
@@ -297,7 +308,8 @@ class Hardware:
     input_planes: bool = False
     output_planes: int = 0
     plane_pairs: int = 0
-    result_shift: int = 0
+    result_shifts: tuple[int, ...] = (0,)
+    load_bits: int = 0
     extra: ExtraLanes | None = None
     skips: SkipParameters | None = None
 
@@ -338,6 +350,10 @@ class Hardware:
     def merges(self) -> bool:
         """Whether an array can put the words of a column side by side."""
         return any(array.merged for array in self.arrays)
+
+    def products(self, array: ArrayParameters) -> int:
+        """Products that an element of an array forms in a cycle."""
+        return array.lanes * (self.group if array.stacked else 1)
 
     @property
     def engines(self) -> int:

@@ -78,6 +78,8 @@ def layer_fields(hardware: Hardware) -> Fields:
         "to_results": 1,
         "raw": 1,
         "argmax": 1,
+        "result_code": (len(hardware.result_codes) - 1).bit_length() if hardware.result_codes else 0,
+        "result_shift": (len(hardware.result_shifts) - 1).bit_length() if hardware.result_shifts else 0,
         "channels": n,
         "last_output": int(hardware.outputs > 1),
         "release_input": 1,
@@ -121,6 +123,7 @@ def input_fields(hardware: Hardware) -> Fields:
         "padded": 1,
         "pad": n,
         "zero": hardware.input_bits if hardware.input_zero else 0,
+        "planar": int(hardware.input_planes and hardware.load_bits > 0),
         "a_first": a,
         "a_row": a,
     }

@@ -58,6 +58,7 @@ def _input_record(hardware: Hardware, source: Layout) -> dict[str, int]:
         "pad": max(0, right - 1),
         "a_first": source.base,
         "a_row": source.row_words & _address_mask(hardware),
+        "planar": int(source.planes),
     }
 
 
@@ -129,8 +130,16 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "to_results": int(final),
         "raw": int(not pool and step.layer_post is None),
         "argmax": int(step.argmax),
+        **(_result_record(hardware, step) if final else {"result_code": 0, "result_shift": 0}),
         "channels": window.filters - 1,
     }
+
+
+def _result_record(hardware: Hardware, step: Step) -> dict[str, int]:
+    """Fields of a layer whose values leave: in which form."""
+    if step.layer_post is None:
+        return {"result_code": 0, "result_shift": hardware.result_shifts.index(step.scale)}
+    return {"result_code": hardware.result_codes.index(step.result_code(hardware.levels)), "result_shift": 0}
 
 
 def _window_loops(step: Step) -> dict[str, int]:

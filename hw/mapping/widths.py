@@ -30,6 +30,7 @@ def hardware_of(
     source = layouts[network.input]
     finals = [step for step in steps if step.final]
     summing = [step for step in steps if step.path != "pool"]
+    coded = [step for step in finals if step.layer_post is not None] or finals[-1:]
     written = [layout.word_planes for name, layout in layouts.items() if name != network.input]
     return Hardware(
         cols=config.cols,
@@ -46,8 +47,7 @@ def hardware_of(
         pooled=tuple(sorted({(step.source.bits, step.source.signed) for step in steps if step.path == "pool"})),
         levels=codes.levels,
         line=codes.line,
-        result_bits=min(codes.levels, finals[-1].target.bits),
-        result_signed=finals[-1].target.signed,
+        result_codes=tuple(sorted({step.result_code(codes.levels) for step in coded})),
         outputs=len(finals),
         pad_bits=_pad_bits(steps),
         slices=any(layouts[step.layer.output].pitch for step in steps if not step.final),
@@ -69,8 +69,9 @@ def hardware_of(
         input_planes=source.planes,
         output_planes=max((n for n in written if n > 1), default=0),
         plane_pairs=len(pairs),
+        result_shifts=tuple(sorted({step.scale for step in finals if step.layer_post is None})) or (0,),
+        load_bits=config.load_bits,
         skips=skip_parameters(steps, layouts),
-        result_shift=finals[-1].scale if finals[-1].layer_post is None else 0,
         extra=codes.extra,
     )
 

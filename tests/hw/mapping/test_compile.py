@@ -211,7 +211,7 @@ def test_memories_of_wider_codes_double_with_every_bit():
     network = make_network([Conv(filters=5, codes=codes), Pool(), Conv(filters=2)], shape=(8, 8, 1))
     design = compile_network(network, SMALL)
     hw = design.hardware
-    assert (hw.levels, hw.code_bits, hw.pooled, hw.result_signed) == (3, (3,), ((3, True),), True)
+    assert (hw.levels, hw.code_bits, hw.pooled, hw.result_codes) == (3, (3,), ((3, True),), ((3, True),))
     for lane in design.images.thresholds:
         assert [len(words) for words in lane] == [hw.threshold_depth << level for level in range(3)]
         assert all(0 <= word < 1 << hw.sum_bits for words in lane[1:] for word in words)
