@@ -43,7 +43,7 @@ def input_layout(
     encoding : Encoding
         Of the input.
     alone : bool
-        No other layer reads it, and it is not stored plane by plane.
+        No other layer reads it, nor another network's, and it is not stored plane by plane.
     """
     packed = _packed(layer, plain, encoding)
     if packed is None:

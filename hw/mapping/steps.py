@@ -157,6 +157,7 @@ def _entry(
     tensor = network.tensor(network.input)
     readers = [(layer, array) for layer, array in zip(layers, arrays, strict=True) if network.input in layer.inputs]
     alone = len(readers) == 1 and (readers[0][0].name not in planes or tensor.encoding.bits == 1)
+    alone = alone and not config.load_bits  # which is for several networks
     wanted = set()
     for layer, array in readers:
         if array is None:
