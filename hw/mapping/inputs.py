@@ -33,8 +33,7 @@ def input_layout(
 ) -> Layout:
     """The layout in which a layer on an array reads the network's input.
 
-    Windows that fit into one word are always packed, others where that saves enough cycles, and where the accelerator
-    is built for one network.
+    Windows that fit into one word are always packed, others where that saves enough cycles.
 
     Parameters
     ----------
@@ -49,7 +48,7 @@ def input_layout(
     if packed is None:
         return plain
     usual = packed if packed.window_words == 1 else plain
-    if not alone or config.load_bits:  # what is built for one window does not load others
+    if not alone:
         return usual
     ways = {way: _cycles(layer, way, array, config, banks) for way in (packed, *_deep(layer, packed))}
     best = min(ways, key=lambda way: ways[way])
