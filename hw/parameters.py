@@ -266,6 +266,10 @@ class Hardware:
         Bits of an input code.
     input_lanes : int
         Codes of an input word.
+    input_window : int
+        Codes of a window of the input where that takes several words, else 0.
+    input_rows : int
+        Input rows that a row of the banks holds.
     input_zero : bool
         Whether windows of the input are padded with another code than 0.
     input_planes : bool
@@ -317,6 +321,8 @@ class Hardware:
     input_zero: bool
     layers: int
     logic_bits: int
+    input_window: int = 0
+    input_rows: int = 1
     input_planes: bool = False
     output_planes: int = 0
     plane_pairs: int = 0

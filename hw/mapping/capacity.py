@@ -102,6 +102,8 @@ HARDWARE_RULES: dict[str, Rule] = {
     "result_depth": _most("{need} words in each result memory, there are {has}"),
     "count_bits": _most("counts of {need} bits, there are {has}"),
     "input_lanes": _most("input words of {need} codes, there are {has}"),
+    "input_window": _same("input windows of {need} codes in several words, there are {has}"),
+    "input_rows": _same("{need} input rows in a row of the banks, there are {has}"),
     "input_zero": _able("an input padded with another code than 0"),
     "input_planes": _able("an input stored as bit planes"),
     "layers": _most("{need} layers, the program memory has room for {has}"),

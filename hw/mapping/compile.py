@@ -13,6 +13,7 @@ from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
 from rowloom.hw.mapping.fill import fill_array, fill_vector, weight_words
 from rowloom.hw.mapping.folding import TooFast, fold_step, vector_drains
 from rowloom.hw.mapping.groups import with_slices
+from rowloom.hw.mapping.hopeless import is_hopeless
 from rowloom.hw.mapping.losses import losses_of
 from rowloom.hw.mapping.place import Buffer
 from rowloom.hw.mapping.planes import Planes, pair_rows
@@ -64,6 +65,8 @@ def best_of(network: Network, config: ArrayConfig) -> tuple[Design, frozenset[st
     trials: dict[frozenset[str], Design] = {}
     problem: RowloomError | None = None
     for planes in plane_sets(with_multiples(network), config):
+        if trials and is_hopeless(pieces.network, config, _banks(config), planes, next(iter(trials.values()))):
+            continue
         try:
             mapped, ran = map_network(pieces.network, config, planes)
             trials.setdefault(ran, mapped.design(mapped.needs))

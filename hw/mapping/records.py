@@ -40,11 +40,13 @@ def program_words(
 def _input_record(hardware: Hardware, source: Layout) -> dict[str, int]:
     height, width, channels = source.shape
     right = (source.columns - 1) * source.stride - source.padding + source.window - width if source.packed else 0
-    tail = source.channels - (source.words - 1) * source.lanes
+    # a window is put together as one word, whatever words it takes
+    words, lanes = (1, source.window_codes) if source.packed else (source.words, source.lanes)
+    tail = source.window_codes - (words - 1) * lanes
     return {
         "height": height - 1,
         "width": width - 1,
-        "words": source.words - 1,
+        "words": words - 1,
         "word_codes": source.lanes - 1,
         "tail_codes": (channels if source.packed else tail) - 1,
         "place": source.lanes - 1,
@@ -91,7 +93,7 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "y_strip": fold.strip * window.stride_y,
         "y_chunk": fold.chunk_rows * window.dilation_y,
         "stride": window.stride_y if fold.strip > 1 else 0,
-        "height": layout.shape[0],
+        "height": layout.rows,
         "kernel_rows": window.rows,
         "sum_rows": int(fold.sum_rows),
         "merged": int(fold.merged),

@@ -61,6 +61,8 @@ def hardware_of(
         count_bits=_largest_count(steps, layouts.values()).bit_length(),
         input_bits=source.bits,
         input_lanes=min(source.lanes, source.channels) if source.planes else source.lanes,
+        input_window=source.window_codes if source.packed and source.window_words > 1 else 0,
+        input_rows=source.deep,
         input_zero=source.packed and any(step.zero for step in steps if network.input in step.inputs),
         layers=len(steps),
         logic_bits=config.logic_bits,
