@@ -154,7 +154,6 @@ def test_the_networks_differ_in_what_is_built():
     assert hw.line.bent > alone.bent
     assert hw.line.fraction > alone.fraction
     assert hw.line.mends > alone.mends
-    assert hw.line.late > alone.late
     assert len(hw.result_codes) == 1
     hw = designs("planes")[0].hardware
     assert hw.plane_pairs
