@@ -119,7 +119,6 @@ MUTANTS = {
     "step-of-the-filter-before": ("steps[first + top - 1 - i]", "steps[first + top - i]"),
     "no-sum-is-mended": ("kept.as_signed() + nudge", "kept.as_signed() + (nudge & 0)"),
     "nudges-only-lead-up": ("kept.as_signed() + nudge", "kept.as_signed() + nudge.as_unsigned()"),
-    "start-of-the-filter-before": ("later(self.word.start, 1,", "later(self.word.start, 2,"),
     "halves-round-up": ("late & ~remainder.any() if", "late & 0 if"),
     "all-halves-round-down": ("if i == 0 else Const(0, 1)", "if i >= 0 else Const(0, 1)"),
 }
@@ -132,7 +131,7 @@ def lane_of(mutant):
     text = MUTANTS[mutant][0]
     if "late" in text or "Const" in text:
         return "halves-to-even"
-    return "single-sums-beside" if "nudge" in text or "word.start" in text else "requantize-of-both-signs"
+    return "single-sums-beside" if "nudge" in text else "requantize-of-both-signs"
 
 
 @pytest.mark.slow
