@@ -138,6 +138,12 @@ class LineParameters:
         Bits of a remainder.
     bent : bool
         Whether a filter has two starts, one for each side of its threshold.
+    mends : int
+        Sums of a filter that are divided as one beside them.
+    nudge_bits : int
+        Bits of the distance to that one.
+    late : bool
+        Whether a filter's odd thresholds may leave out the sum that lies on its line.
     """
 
     fraction: int
@@ -145,13 +151,25 @@ class LineParameters:
     kept_bits: int
     remainder_bits: int
     bent: bool
+    mends: int = 0
+    nudge_bits: int = 0
+    late: bool = False
+
+    @property
+    def turns(self) -> bool:
+        """Whether a cycle passes between the difference and its division: the start is chosen, or the sum mended."""
+        return self.bent or self.mends > 0
 
     def fields(self, *, sum_bits: int, levels: int) -> dict[str, int]:
         """Fields of a filter's word and their widths, from the low bits up."""
         starts = {"start": self.fraction}
         if self.bent:
             starts = {"start_0": self.remainder_bits, "start_1": self.remainder_bits}
-        return {"threshold": sum_bits} | starts | {"step": self.step_bits, "flip": levels}
+        mends: dict[str, int] = {}
+        for k in range(self.mends):
+            mends |= {f"mended_{k}": sum_bits, f"nudge_{k}": self.nudge_bits}
+        late = {"late": 1} if self.late else {}
+        return {"threshold": sum_bits} | starts | {"step": self.step_bits, "flip": levels} | late | mends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,7 +336,7 @@ class Hardware:
         """Cycles from a sum's announcement to its code."""
         if self.line is None:
             return 3 * self.levels
-        return 2 + self.levels + self.line.bent
+        return 2 + self.levels + self.line.turns
 
     @property
     def code_lanes(self) -> int:

@@ -135,6 +135,9 @@ LINE_RULES: dict[str, Rule] = {
     "kept_bits": _most("differences of {need} bits, there are {has}"),
     "remainder_bits": _most("remainders of {need} bits, there are {has}"),
     "bent": _able("lanes that bend"),
+    "mends": _most("{need} sums to mend in each filter, there are {has}"),
+    "nudge_bits": _most("nudges of {need} bits, there are {has}"),
+    "late": _able("lanes that take late filters"),
 }
 
 
