@@ -219,9 +219,12 @@ class Accelerator(wiring.Component):
                 # a narrower code is at the top of a quotient, at the bottom of a count
                 codes[k, q] = {bits: code[hw.levels - bits :] if hw.line else code[:bits] for bits in hw.code_bits}
                 if q < hw.result_cols:
-                    result = code[hw.levels - hw.result_bits :] if hw.line else code
-                    value = result.as_signed() if hw.result_signed else result
-                    raw = difference >> hw.result_shift
+                    values = []
+                    for bits, is_signed in hw.result_codes:
+                        result = code[hw.levels - bits :] if hw.line else code
+                        values.append(result.as_signed() if is_signed else result)
+                    value = _choose(values, program.format)
+                    raw = _choose([difference >> shift for shift in hw.result_shifts], program.format)
                     m.d.comb += getattr(results, f"value_{k}_{q}").eq(Mux(program.raw, raw, value))
 
         # Codes and pooled words -> banks.
@@ -252,6 +255,8 @@ class Accelerator(wiring.Component):
                 ]
         else:
             m.d.comb += sequencer.done.eq(retire.done)
+        if hw.squares:
+            m.d.comb += writer.side.eq(program.o_side)
         by_planes = (program.o_word > 1) if split else 0
         for q in range(hw.cols):
             packed, pooled = [], []

@@ -23,8 +23,10 @@ class LayerPlan:
 
     Parameters
     ----------
-    name, op, source, tensor : str
-        Name and operator of the layer; names of the tensors that it reads and writes.
+    name, op, tensor : str
+        Name and operator of the layer; name of the tensor that it writes, or a part of.
+    inputs : tuple of str
+        Names of the tensors that it reads.
     unit : str
         Unit or path that runs it.
     fold : Fold
@@ -44,7 +46,7 @@ class LayerPlan:
 
     name: str
     op: str
-    source: str
+    inputs: tuple[str, ...]
     tensor: str
     unit: str
     fold: Fold
@@ -54,6 +56,11 @@ class LayerPlan:
     planes: int
     losses: Losses | None
     to_results: bool
+
+    @property
+    def source(self) -> str:
+        """Name of the first tensor that it reads."""
+        return self.inputs[0]
 
     @property
     def utilization(self) -> float:
@@ -82,6 +89,8 @@ class Design:
     Parameters
     ----------
     network : Network
+    mapped : Network
+        The network as it runs: with the layers that the mapping puts in, and equal in all that both compute.
     config : ArrayConfig
         What was asked for.
     hardware : Hardware
@@ -99,6 +108,7 @@ class Design:
     """
 
     network: Network
+    mapped: Network
     config: ArrayConfig
     hardware: Hardware
     images: Images
@@ -114,14 +124,16 @@ class Design:
     @property
     def cycles(self) -> int:
         """Cycles from one image to the next, when neither stream makes the accelerator wait."""
-        source = self.network.input
-        released = len(self.layers)
-        if self.config.prefetch:
-            released = 1 + max(i for i, layer in enumerate(self.layers) if layer.source == source)
-        load = load_cycles(self.layouts[source])
-        return sum(layer.cycles for layer in self.layers) + handover_cycles(
-            load, sum(layer.cycles for layer in self.layers[released:])
-        )
+        load = load_cycles(self.layouts[self.network.input])
+        return sum(layer.cycles for layer in self.layers) + handover_cycles(load, self._cycles_after_release)
+
+    @property
+    def _cycles_after_release(self) -> int:
+        """Cycles of the layers that run after the input's memory is free again."""
+        if not self.config.prefetch:
+            return 0
+        last = max(i for i, layer in enumerate(self.layers) if self.network.input in layer.inputs)
+        return sum(layer.cycles for layer in self.layers[last + 1 :])
 
     @property
     def live_words(self) -> tuple[int, ...]:
@@ -139,8 +151,7 @@ class Design:
         """
         source = self.layout(self.network.input)
         ends = [layer.cycles for layer in self.layers]
-        readers = [i for i, layer in enumerate(self.network.layers) if self.network.input in layer.inputs]
-        free = sum(ends[max(readers) + 1 :]) if self.config.prefetch else 0
+        free = self._cycles_after_release
         sent = [layer for layer in self.layers if layer.to_results]
         if len(sent) > 1:  # one waits for the other
             return False

@@ -167,12 +167,12 @@ class Hardware:
         Bits of a code that post-processing finds, one comparison each.
     line : LineParameters or None
         Codes are found by division, not by tables of thresholds.
-    result_bits, result_signed : int, bool
-        Width of a final layer's codes, and whether they are two's complement.
+    result_codes : tuple of (int, bool)
+        Widths of the final layers' codes, and whether they are two's complement.
     outputs : int
         Tensors that leave.
     pad_bits : int
-        Width of the codes that padded taps hold where code 0 does not mean 0; 0 if that never is so.
+        Width of a pattern of the codes that padded taps hold where code 0 does not mean 0; 0 if that never is so.
     slices : bool
         Whether a layer may write a slice of the channels of a map.
     sum_bits : int
@@ -199,8 +199,18 @@ class Hardware:
         Most planes of a word that a layer writes into the banks, 0 where none is stored so.
     plane_pairs : int
         Rows of the table of bit planes, 0 where no layer runs as planes.
-    result_shift : int
-        Low zero bits of the raw sums of a final layer.
+    result_shifts : tuple of int
+        Low zero bits of the raw sums of the final layers.
+    maps : int
+        Most maps that a layer adds, at least 2.
+    copies : bool
+        Whether a layer may read a pixel several times.
+    squares : bool
+        Whether a layer may write squares of pixels.
+    result_squares : bool
+        Whether the pixels of a final layer may leave as squares of pixels.
+    parts : bool
+        Whether a layer may begin to write within a map.
     """
 
     cols: int
@@ -217,8 +227,7 @@ class Hardware:
     pooled: tuple[tuple[int, bool], ...]
     levels: int
     line: LineParameters | None
-    result_bits: int
-    result_signed: bool
+    result_codes: tuple[tuple[int, bool], ...]
     outputs: int
     pad_bits: int
     slices: bool
@@ -235,7 +244,12 @@ class Hardware:
     input_planes: bool = False
     output_planes: int = 0
     plane_pairs: int = 0
-    result_shift: int = 0
+    result_shifts: tuple[int, ...] = (0,)
+    maps: int = 2
+    copies: bool = False
+    squares: bool = False
+    result_squares: bool = False
+    parts: bool = False
 
     @property
     def code_cycles(self) -> int:

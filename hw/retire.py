@@ -15,7 +15,12 @@ class RetireNest(wiring.Component):
 
     An emission is one code of every drain lane, or one pooled word. A pixel has ``emissions`` of
     them, of which the first ``emissions_used`` hold channels; ``word_emissions`` fill a word.
-    Output row e lies in bank ``e % banks`` at ``o_first + e // banks * o_row``.
+    Output row e lies in bank ``e % banks`` at ``o_first + e // banks * o_row``; of a layer that writes
+    a part of a map, row 0 in bank ``o_bank``.
+
+    Where pixels become squares of pixels, the words of a pixel are those of a square, line by line. A
+    row of the strip then takes ``o_side`` + 1 output rows, and column q writes row
+    ``q * (o_side + 1)`` and those that follow.
 
     Latency
     -------
@@ -157,21 +162,35 @@ class RetireNest(wiring.Component):
         m.d.comb += self.done.eq(later(done, 2, "done"))
 
         # Where its word goes.
+        o_strip = program["o_strip"] if hw.squares else program["strip"]
         row, word = Signal(hw.address_bits, reset_less=True), Signal(hw.address_bits, reset_less=True)
         bank = Signal(hw.bank_bits, reset_less=True)
         rows_left = Signal(program["o_height"].shape(), reset_less=True)
-        bank_next = Signal(hw.bank_bits + program["strip"].shape().width)
+        bank_next = Signal(hw.bank_bits + o_strip.shape().width)
         row_next = Signal(hw.address_bits)
+        wraps = bank_next >= hw.banks
+        row_step = Mux(wraps, row + program["o_row"], row)
+        line_bank = bank
+        if hw.squares:
+            row_step = row + Mux(wraps, program["o_strip_next"], program["o_strip_row"])
+            line_bank = Signal.like(bank, name="line_bank", reset_less=True)
         m.d.comb += [
-            bank_next.eq(bank + program["strip"]),
-            row_next.eq(Mux(bank_next >= hw.banks, row + program["o_row"], row)),
+            bank_next.eq(bank + o_strip),
+            row_next.eq(row_step),
             self.word_address.eq(word),
             self.word_address_next.eq(word + program["o_row"]),
-            self.word_bank.eq(bank),
+            self.word_bank.eq(line_bank),
         ]
-        with m.If(self.word_enable):
-            step = program["o_word"] if hw.output_planes else 1
-            m.d.sync += word.eq(word + step + (Mux(next_pixel, program["o_skip"], 0) if hw.slices else 0))
+        step = program["o_word"] if hw.output_planes else 1
+        skip = program["o_skip"] if hw.slices else 0
+        first_bank = program["o_bank"] if hw.parts else 0
+        if hw.squares:
+            self._walk_squares(
+                m, word, line_bank, step, skip, next_pixel, next_strip, bank, bank_next, row_next, first_bank
+            )
+        else:
+            with m.If(self.word_enable):
+                m.d.sync += word.eq(word + step + (Mux(next_pixel, skip, 0) if hw.slices else 0))
         with m.If(next_strip):
             m.d.sync += [
                 bank.eq(bank_next[: hw.bank_bits]),
@@ -181,7 +200,7 @@ class RetireNest(wiring.Component):
             ]
         with m.If(self.start):
             m.d.sync += [
-                bank.eq(0),
+                bank.eq(first_bank),
                 row.eq(program["o_first"]),
                 word.eq(program["o_first"]),
                 rows_left.eq(program["o_height"]),
@@ -189,6 +208,39 @@ class RetireNest(wiring.Component):
         for q in range(hw.cols):
             m.d.comb += getattr(self, f"column_{q}").eq(_more(rows_left, q) & _more(program["strip"], q))
         return m
+
+    def _walk_squares(
+        self, m, word, line_bank, step, skip, next_pixel, next_strip, bank, bank_next, row_next, first_bank
+    ):
+        """Words of a pixel, pixels of a line, lines of a square: a line lies in the bank behind that of the last."""
+        hw, program = self.hardware, self.program
+        words = Loop(m, "square_words", program["o_words"])
+        across = Loop(m, "square_across", program["o_side"])
+        line, square = (Signal.like(word, name=name, reset_less=True) for name in ("line", "square"))
+        line_next, square_next = Signal.like(word, name="line_next"), Signal.like(word, name="square_next")
+        m.d.comb += [
+            line_next.eq(Mux(line_bank == hw.banks - 1, line + program["o_row"], line)),
+            square_next.eq(square + program["o_square"]),
+        ]
+        with m.If(self.word_enable):
+            words.advance()
+            m.d.sync += word.eq(word + step)
+            with m.If(words.last):
+                across.advance()
+                m.d.sync += word.eq(word + step + skip)
+                with m.If(across.last):
+                    m.d.sync += [word.eq(line_next), line.eq(line_next), line_bank.eq(line_bank + 1)]
+            with m.If(next_pixel):
+                m.d.sync += [*(each.eq(square_next) for each in (word, line, square)), line_bank.eq(bank)]
+        with m.If(next_strip):
+            m.d.sync += [*(each.eq(row_next) for each in (line, square)), line_bank.eq(bank_next[: hw.bank_bits])]
+        with m.If(self.start):
+            m.d.sync += [
+                *(each.eq(program["o_first"]) for each in (line, square)),
+                line_bank.eq(first_bank),
+                *words.restart(),
+                *across.restart(),
+            ]
 
 
 def _more(value, limit):

@@ -18,10 +18,10 @@ def place_maps(
 ) -> tuple[dict[str, Layout], tuple[Buffer, ...]]:
     """Place every tensor that lies in the banks: buffers by their lifetime, tensors in their buffers."""
     layouts = {name: _read(step, name) for step in steps for name in step.inputs}
-    written = {network.input: 0} | {step.layer.output: i for i, step in enumerate(steps) if not step.final}
+    written = [(network.input, 0), *((step.output, i) for i, step in enumerate(steps) if not step.final)]
     last = len(steps) - 1
     lives: dict[str, tuple[int, int]] = {}
-    for name, i in written.items():
+    for name, i in written:
         reads = [
             at for at, step in enumerate(steps) for source in step.inputs if maps.buffer[source] == maps.buffer[name]
         ]
@@ -38,10 +38,10 @@ def place_maps(
     }
     buffers = place(depths, lives)
     for step in steps:  # parts of a concatenation are written, but read as a whole
-        name = step.layer.output
+        name = step.output
         if not step.final and name not in layouts:
             whole = next(each for each in layouts if maps.buffer[each] == maps.buffer[name])
-            order = tuple(int(at) for at in step.places)
+            order = tuple(int(at) for at in maps.places[name])
             shape = network.tensor(name).shape
             layouts[name] = replace(layouts[whole], shape=shape, order=order)
     placed = {}

@@ -1,6 +1,5 @@
 """Which layers run as bit planes on the xnor array: the sets of layers that are worth a trial."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from rowloom.hw.config import ArrayConfig
@@ -9,7 +8,7 @@ from rowloom.model.encodings import Encoding
 from rowloom.model.layers import Conv2d, Linear
 from rowloom.model.network import Network
 
-__all__ = ["plane_sets", "without"]
+__all__ = ["plane_sets"]
 
 
 def plane_sets(network: Network, config: ArrayConfig) -> list[frozenset[str]]:
@@ -33,11 +32,6 @@ def plane_sets(network: Network, config: ArrayConfig) -> list[frozenset[str]]:
     groups = [able[:1], *kinds.values()] if len(kinds) > 0 else []
     sets = [frozenset(layer.name for layer in _closed(network, group)) for group in groups]
     return list(dict.fromkeys([frozenset(), *sets, everything]))
-
-
-def without(network: Network, names: Iterable[str], tensor: str) -> frozenset[str]:
-    """A set of layers less those that read a tensor, which cannot be stored as planes."""
-    return frozenset(name for name in names if tensor not in network.layer(name).inputs)
 
 
 def _planes(network: Network, layer: Any) -> bool:

@@ -8,10 +8,11 @@ import numpy as np
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.design import Design, Images, LayerPlan
 from rowloom.hw.mapping.buffers import place_maps
-from rowloom.hw.mapping.choose import plane_sets, without
+from rowloom.hw.mapping.choose import plane_sets
 from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
 from rowloom.hw.mapping.fill import fill_array, fill_vector, weight_words
 from rowloom.hw.mapping.folding import TooFast, fold_step
+from rowloom.hw.mapping.inserts import with_inserts
 from rowloom.hw.mapping.lines import lines_of
 from rowloom.hw.mapping.losses import losses_of
 from rowloom.hw.mapping.planes import Planes, pair_rows
@@ -54,7 +55,7 @@ def compile(network: Network, config: ArrayConfig) -> Design:
     RowloomError
         Naming the layer that the accelerator cannot run, and why.
     """
-    given, network = network, with_multiples(network)
+    given, network = network, with_inserts(with_multiples(network), config)
     trials: dict[frozenset[str], Design] = {}
     problem: RowloomError | None = None
     for planes in plane_sets(network, config):
@@ -67,7 +68,7 @@ def compile(network: Network, config: ArrayConfig) -> Design:
         assert problem is not None
         raise problem
     best = min(trials.values(), key=lambda design: design.cost.lut4 * design.cycles)
-    return replace(best, network=given, choice=_tell(trials, best) if len(trials) > 1 else "")
+    return replace(best, network=given, mapped=network, choice=_tell(trials, best) if len(trials) > 1 else "")
 
 
 def _retry(network: Network, config: ArrayConfig, planes: frozenset[str]) -> tuple[Design, frozenset[str]]:
@@ -76,7 +77,9 @@ def _retry(network: Network, config: ArrayConfig, planes: frozenset[str]) -> tup
         try:
             return _compile(network, config, planes), planes
         except TooFast as error:
-            planes = without(network, planes, network.layer(error.subject).output)
+            if not planes & error.readers:
+                raise
+            planes -= error.readers
 
 
 def _tell(trials: Mapping[frozenset[str], Design], best: Design) -> str:
@@ -100,8 +103,15 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
         for name, layout in zip(step.inputs, step.layouts, strict=True)
     }
     for step in steps:
-        wide = 1 if step.final else planar[maps.buffer[step.layer.output]]
-        fold_step(step, config, banks, network.input, wide)
+        wide = 1 if step.final else planar[maps.buffer[step.output]]
+        try:
+            fold_step(step, config, banks, network.input, wide)
+        except TooFast as error:
+            home = maps.buffer[step.output]
+            error.readers = frozenset(
+                each.layer.name for each in steps for name in each.inputs if maps.buffer[name] == home
+            )
+            raise
     arrays = [fill_array(array, [step for step in steps if step.array is array], config) for array in arrays]
     vectors = [fill_vector(path, [step for step in steps if step.array is path], network, config) for path in vectors]
 
@@ -136,6 +146,7 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
     )
     return Design(
         network=network,
+        mapped=network,
         config=config,
         hardware=hardware,
         images=images,
@@ -198,7 +209,7 @@ def plan_of(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
     return LayerPlan(
         name=step.name,
         op=step.layer.op,
-        source=step.inputs[0],
+        inputs=step.inputs,
         tensor=step.tensor,
         unit=unit,
         fold=step.fold,

@@ -9,7 +9,15 @@ __all__ = ["TooFast", "fold_step"]
 
 
 class TooFast(RowloomError):
-    """A layer completes words faster than their planes can be written."""
+    """A layer completes words faster than their planes can be written.
+
+    Attributes
+    ----------
+    readers : frozenset of str
+        Layers that read its output, and so want the planes.
+    """
+
+    readers: frozenset[str] = frozenset()
 
 
 def fold_step(step: Step, config: ArrayConfig, banks: int, source: str, planes: int) -> None:
@@ -19,6 +27,8 @@ def fold_step(step: Step, config: ArrayConfig, banks: int, source: str, planes: 
     """
     window, array = step.window, step.array
     used, filling = -(-window.filters // config.drains), config.lanes // config.drains
+    if step.square is not None:
+        filling = step.square.word_emissions
     if step.path != "array":
         pool = step.path == "pool"
         fold = (pool_fold if pool else vector_fold)(window, step.layout, config, banks=banks)

@@ -3,7 +3,7 @@
 A concatenated map is one buffer into which each of its parts is written at words of its own, so that every part
 starts at a whole word. A channel shuffle is the same buffer read in another order: the order is taken up where the
 next layer's weights are laid out. Paths that keep lanes apart (pools, depthwise layers, sums of maps) hand the order
-on; a convolution writes any order that is wanted.
+on; a convolution writes any order that is wanted. One in front of a depth to space writes squares of pixels.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,35 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rowloom.hw.config import ArrayConfig
+from rowloom.hw.mapping.ends import Ends
+from rowloom.hw.mapping.kinds import is_view, keeps_lanes
 from rowloom.hw.mapping.send import Send
+from rowloom.hw.mapping.squares import Square, square_of
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import ChannelShuffle, Concat, Conv2d, Layer, Linear
+from rowloom.model.layers import ChannelShuffle, Concat, DepthToSpace, Layer
 from rowloom.model.network import Network
-from rowloom.model.operation import Operation
 
-__all__ = ["Maps", "is_view", "maps_of"]
+__all__ = ["Maps", "Misplaced", "maps_of"]
+
+
+class Misplaced(RowloomError):
+    """A map that a layer reads does not lie where, or in the order in which, the layer needs it.
+
+    Parameters
+    ----------
+    layer : Layer or Send
+    index : int
+        Of the map among the layer's inputs.
+    reorder : bool
+        It needs another order; otherwise a copy elsewhere will do.
+    """
+
+    def __init__(self, layer: Layer | Send, index: int, problem: str, remedy: str, *, reorder: bool = False):
+        super().__init__(layer.name, problem, remedy)
+        self.layer = layer
+        self.index = index
+        self.reorder = reorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,63 +56,52 @@ class Maps:
         First word of the tensor among the words of a pixel of its buffer.
     same : dict of str to str
         Tensor that holds the same channels, perhaps in another order.
+    squares : dict of str to Square
+        Tensors whose pixels are written as squares of pixels.
     """
 
     places: dict[str, np.ndarray] = field(default_factory=dict)
     buffer: dict[str, str] = field(default_factory=dict)
     words_before: dict[str, int] = field(default_factory=dict)
     same: dict[str, str] = field(default_factory=dict)
+    squares: dict[str, Square] = field(default_factory=dict)
 
 
-def is_view(layer: Layer | Send) -> bool:
-    """Whether a layer only renames what is there."""
-    return isinstance(layer, Concat | ChannelShuffle)
-
-
-def keeps_lanes(layer: Layer | Send) -> bool:
-    """Whether a layer's output channel lies in the lane of its input channel."""
-    if isinstance(layer, Conv2d):
-        return is_depthwise(layer)
-    return not isinstance(layer, Linear)
-
-
-def is_depthwise(layer: Layer | Send) -> bool:
-    """Whether a layer multiplies each channel with a filter of its own."""
-    if not isinstance(layer, Conv2d) or layer.operation is not Operation.MULTIPLY:
-        return False
-    return 1 < layer.groups == len(layer.weights) and layer.weights.shape[3] == 1
-
-
-def maps_of(network: Network, layers: Sequence[Layer | Send], lanes: int) -> Maps:
-    """Places and buffers of every tensor that ``layers`` read or write.
-
-    Parameters
-    ----------
-    network : Network
-    layers : sequence of Layer
-        Those that run, and the views, in order.
-    lanes : int
-        Codes of a word.
+def maps_of(network: Network, ends: Ends, config: ArrayConfig) -> Maps:
+    """Places and buffers of every tensor that the layers of ``ends`` read or write.
 
     Raises
     ------
-    RowloomError
-        Naming the layer whose channels would have to be moved.
+    Misplaced
+        Naming a layer for which a map would have to be moved.
     """
+    layers: Sequence[Layer | Send] = ends.layers
     writers = {layer.output: layer for layer in layers}
-    wanted: dict[str, np.ndarray] = {}
+    squares = {
+        layer.input: square_of(layer, network.tensor(layer.input).shape, config, leaves=layer.output in ends.straight)
+        for layer in layers
+        if isinstance(layer, DepthToSpace)
+    }
+    wanted: dict[str, np.ndarray] = {name: square.places for name, square in squares.items()}
     while True:
-        maps = Maps()
+        maps = Maps(squares=squares)
         _enter(maps, network.input, np.arange(network.tensor(network.input).shape[2]))
         again = False
         for layer in layers:
             if isinstance(layer, Send):
+                _check_order(layer, maps)
                 continue
             if isinstance(layer, Concat):
-                _concatenate(maps, layer, network, lanes)
+                _concatenate(maps, layer, network, config.lanes)
+                continue
+            if isinstance(layer, DepthToSpace):
+                _check_squares(layer, network, layers, writers)
+                _enter(maps, layer.output, np.arange(network.tensor(layer.output).shape[2]))
                 continue
             source = maps.places[layer.inputs[0]]
             if isinstance(layer, ChannelShuffle):
+                if layer.input == network.input:
+                    raise Misplaced(layer, 0, f"shuffles {layer.input}", "a layer must write it")
                 order = np.arange(len(source)).reshape(layer.groups, -1).T.reshape(-1)
                 _enter(maps, layer.output, source[order], at=layer.inputs[0])
                 continue
@@ -98,6 +109,8 @@ def maps_of(network: Network, layers: Sequence[Layer | Send], lanes: int) -> Map
                 places = wanted.get(layer.output, np.arange(network.tensor(layer.output).shape[2]))
                 _enter(maps, layer.output, places)
                 continue
+            if layer.name in ends.leaving:
+                _check_order(layer, maps)
             for name in layer.inputs[1:]:
                 if not np.array_equal(maps.places[name], source):
                     again = _reorder(layer, maps, writers, wanted)
@@ -120,12 +133,11 @@ def _enter(maps: Maps, name: str, places: np.ndarray, *, at: str | None = None) 
 def _concatenate(maps: Maps, layer: Concat, network: Network, lanes: int) -> None:
     """Move the buffers of the parts into one."""
     before, places = 0, []
-    for name in layer.inputs:
+    for index, name in enumerate(layer.inputs):
         home = maps.buffer[name]
         if home == network.input or home != maps.same[name]:
-            raise RowloomError(
-                layer.name, f"would have to copy {name}", "each part must be written for this layer alone"
-            )
+            remedy = "each part must be written for this layer alone"
+            raise Misplaced(layer, index, f"would have to copy {name}", remedy)
         places.append(maps.places[name] + before * lanes)
         words = -(-(int(maps.places[name].max()) + 1) // lanes)
         for member in [each for each, buffer in maps.buffer.items() if buffer == home]:
@@ -135,13 +147,39 @@ def _concatenate(maps: Maps, layer: Concat, network: Network, lanes: int) -> Non
     _enter(maps, layer.output, np.concatenate(places))
 
 
+def _check_order(layer: Layer | Send, maps: Maps) -> None:
+    """Raise Misplaced unless the channels of what leaves lie in their own order."""
+    for index, name in enumerate(layer.inputs):
+        if not np.array_equal(maps.places[name], np.arange(len(maps.places[name]))):
+            problem = "leaves with its channels in another order than they lie in memory"
+            raise Misplaced(layer, index, problem, "a convolution must give it", reorder=True)
+
+
+def _check_squares(
+    layer: DepthToSpace, network: Network, layers: Sequence[Layer | Send], writers: dict[str, Layer | Send]
+) -> None:
+    """Raise Misplaced unless a convolution writes squares for this layer alone."""
+    writer = writers.get(layer.input)
+    readers = [each for each in layers if layer.input in each.inputs]
+    alone = len(readers) == 1 and layer.input not in network.outputs
+    if writer is None or is_view(writer) or keeps_lanes(writer) or not alone:
+        problem = f"moves the channels of {layer.input}"
+        raise Misplaced(layer, 0, problem, "a convolution must give it, for this layer alone", reorder=True)
+
+
 def _reorder(layer: Layer, maps: Maps, writers: dict[str, Layer | Send], wanted: dict[str, np.ndarray]) -> bool:
-    """Let a convolution write the order that the other inputs of a sum have; True if one can."""
-    for name in layer.inputs:
+    """Let convolutions write the order that the other inputs of a sum have; True if they can."""
+
+    def free(name: str) -> bool:
         writer = writers.get(name)
-        free = writer is not None and not is_view(writer) and not keeps_lanes(writer) and name not in wanted
-        if free and maps.buffer[name] == name and maps.same[name] == name:
-            other = next(each for each in layer.inputs if each != name)
-            wanted[name] = maps.places[other]
-            return True
-    raise RowloomError(layer.name, "adds maps whose channels lie in different orders", "shuffle them alike")
+        convolves = writer is not None and not is_view(writer) and not keeps_lanes(writer) and name not in wanted
+        return convolves and maps.buffer[name] == name and maps.same[name] == name
+
+    given = [name for name in layer.inputs if not free(name)]
+    order = maps.places[(given or layer.inputs)[0]]
+    for name in given:
+        if not np.array_equal(maps.places[name], order):
+            problem = "adds maps whose channels lie in different orders"
+            raise Misplaced(layer, layer.inputs.index(name), problem, "shuffle them alike", reorder=True)
+    wanted.update({name: order for name in layer.inputs if name not in given})
+    return True

@@ -22,7 +22,9 @@ from rowloom.hw.mapping.engine import (
     unit_of,
     zeros_show,
 )
-from rowloom.hw.mapping.maps import Maps, is_view, maps_of
+from rowloom.hw.mapping.kinds import is_view
+from rowloom.hw.mapping.maps import Maps, maps_of
+from rowloom.hw.mapping.parts import parts_of
 from rowloom.hw.mapping.planes import planes_for
 from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.step import Step
@@ -53,7 +55,7 @@ def steps_of(
         Naming the layer that the accelerator cannot run, and why; or a unit that was asked for in vain.
     """
     ends = ends_of(network)
-    maps = maps_of(network, ends.layers, config.lanes)
+    maps = maps_of(network, ends, config)
     layers = [layer for layer in ends.layers if not is_view(layer)]
     specs = [
         unit_of(layer, network, config, last=layer.name in ends.leaving, planes=layer.name in planes)
@@ -86,12 +88,17 @@ def steps_of(
     vectors: dict[VectorParameters, VectorParameters] = {}
     layouts: dict[str, Layout] = {}
     kinds: dict[str, tuple[int, int, bool]] = {}
+    packed = {
+        _layout(layer, network.tensor(network.input), arrays[key].lanes if key else 0, banks, maps, first=bool(key))
+        for layer, key in zip(layers, keys, strict=True)
+        if network.input in layer.inputs
+    }
     steps = []
     for layer, spec, key, encoding in zip(layers, specs, keys, sources, strict=True):
         tensor, target = network.tensor(layer.inputs[0]), network.tensor(layer.output)
         lanes = arrays[key].lanes if key else config.lanes
         for name in layer.inputs:
-            first = name == network.input and key is not None
+            first = name == network.input and key is not None and len(packed) == 1
             layout = _layout(layer, network.tensor(name), lanes, banks, maps, first=first)
             if layer.name in planes and tensor.encoding.bits > 1:
                 layout = replace(layout, planes=True)
@@ -110,10 +117,13 @@ def steps_of(
             array = vectors.setdefault(parameters, parameters)
         places = maps.places[layer.inputs[0] if isinstance(layer, Send) else layer.output]
         shape = tensor.shape if isinstance(layer, Send) else target.shape
-        if isinstance(layer, Send) and not np.array_equal(places, np.arange(len(places))):
-            raise RowloomError(layer.output, "leaves with its channels in another order than they lie in memory")
-        steps.append(
-            Step(
+        square = maps.squares.get(layer.output)
+        final = layer.name in ends.leaving
+        for part in (*parts_of(layer, layout.shape),) or (None,):
+            window = replace(window_of(layer, layout, shape, part), filters=int(places.max()) + 1)
+            if square is not None and not final:
+                window = replace(window, side=square.side)
+            step = Step(
                 layer=layer,
                 path=path,
                 spec=spec,
@@ -122,15 +132,18 @@ def steps_of(
                 zero=_zero(encoding) if is_linear(layer) else 0,
                 layouts=tuple(layouts[name] for name in layer.inputs),
                 places=places,
-                window=replace(window_of(layer, layout, shape), filters=int(places.max()) + 1),
+                window=window,
                 argmax=layer.name in ends.argmax,
-                tensor=ends.leaving.get(layer.name, layer.output),
-                final=layer.name in ends.leaving,
+                tensor="",
+                final=final,
                 array=array,
                 bounds=network.sum_bounds(layer) if isinstance(layer, SummingLayer) else ([], []),
                 planes=planes_for(layer.weight_encoding, encoding) if layer.name in planes else None,
+                part=part,
+                square=square,
             )
-        )
+            step.tensor = ends.leaving.get(layer.name, step.output)
+            steps.append(step)
     return steps, list(arrays.values()), list(vectors.values()), maps
 
 

@@ -5,7 +5,18 @@ from dataclasses import replace
 import numpy as np
 
 from rowloom.model.encodings import Encoding, Uniform
-from rowloom.model.layers import Add, AveragePool2d, ChannelShuffle, Concat, Conv2d, Layer, Linear, MaxPool2d
+from rowloom.model.layers import (
+    Add,
+    AveragePool2d,
+    ChannelShuffle,
+    Concat,
+    Conv2d,
+    DepthToSpace,
+    Layer,
+    Linear,
+    MaxPool2d,
+    Upsample,
+)
 from rowloom.model.network import Network, Tensor
 from tests.hw.networks import SUMS, _thresholds
 
@@ -63,6 +74,12 @@ class Graph:
 
     def concat(self, *sources):
         return self._plain(Concat, inputs=sources)
+
+    def upsample(self, source, factor):
+        return self._plain(Upsample, input=source, factor=factor)
+
+    def squares(self, source, block, mode="DCR"):
+        return self._plain(DepthToSpace, input=source, block=block, mode=mode)
 
     def shuffle(self, source, groups):
         return self._plain(ChannelShuffle, input=source, groups=groups)
