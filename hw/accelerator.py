@@ -98,7 +98,9 @@ class Accelerator(wiring.Component):
         m.d.comb += engine.eq(1 << program.engine)
 
         # Loop nest -> banks -> streams.
-        m.submodules.issue = issue = IssueNest(hardware=hw, program=layer_program, pairs=images.pairs)
+        m.submodules.issue = issue = IssueNest(
+            hardware=hw, program=layer_program, pairs=images.pairs, skips=images.skips
+        )
         m.submodules.crossbar = crossbar = Crossbar(hardware=hw)
         m.d.comb += [issue.program.eq(program), issue.start.eq(sequencer.start)]
         banks = []

@@ -49,6 +49,9 @@ class ArrayConfig:
     planes : {"auto", "always", "never"}
         Whether layers of several bits run on the xnor array, bit plane after bit plane, instead of on
         units of their own: where LUTs times cycles become fewer, wherever possible, or nowhere.
+    sparse : bool
+        Whether words of weights that are zero in all rows of an array at once are left out, in layers that
+        save time by it.
     logic_bits : int
         Read-only memories of at most so many bits are built from look-up tables, to spare block RAM.
 
@@ -69,6 +72,7 @@ class ArrayConfig:
     logic_bits: int = 1024
     units: tuple[str, ...] = ()
     planes: str = "auto"
+    sparse: bool = True
 
     def __post_init__(self) -> None:
         for name in ("rows", "cols", "lanes"):

@@ -63,6 +63,11 @@ class LayerPlan:
         return self.inputs[0]
 
     @property
+    def skipped(self) -> int:
+        """Words of weights an image that are left out because they are zero."""
+        return self.fold.strips * self.fold.pixels * self.fold.skipped
+
+    @property
     def utilization(self) -> float:
         """Share of the running array's peak that the layer uses."""
         return self.planes * self.macs / (self.cycles * self.peak) if self.peak else 0.0
@@ -73,13 +78,14 @@ class Images:
     """Contents of the memories, words as integers.
 
     ``program`` words; ``weights[array][row]`` words; ``thresholds[lane][level]`` words; ``pairs``, rows of the
-    table of bit planes.
+    table of bit planes; ``skips``, entries of the table of words that are multiplied.
     """
 
     program: tuple[int, ...]
     weights: tuple[tuple[tuple[int, ...], ...], ...]
     thresholds: tuple[tuple[tuple[int, ...], ...], ...]
     pairs: tuple[int, ...] = ()
+    skips: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -96,6 +96,7 @@ def memory_images(design: Design) -> dict[str, tuple[int, ...]]:
     images = design.images
     return {
         "program": images.program,
+        **({"skips": images.skips} if images.skips else {}),
         **{f"weights_{a}_{p}": words for a, rows in enumerate(images.weights) for p, words in enumerate(rows)},
         **{f"thresholds_{k}_{i}": words for k, lane in enumerate(images.thresholds) for i, words in enumerate(lane)},
     }

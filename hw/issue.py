@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from rowloom.hw.loops import Loop
 from rowloom.hw.program import MAX_STRIDE, pair_fields
+from rowloom.hw.skips import SkipTable
 
 __all__ = ["IssueNest"]
 
@@ -28,6 +29,9 @@ class IssueNest(wiring.Component):
     accumulate too. A row of the table ``pairs`` says whether its pair doubles the sum so far, and how
     many words it is to the next pair's planes.
 
+    Layers that leave out words of weights take the places of the others from a table instead of the inner three
+    loops (:class:`rowloom.hw.skips.SkipTable`), and begin two cycles later.
+
     Input row y lies in bank ``y % banks`` at ``a_first + y // banks * a_row + x * words + word``.
 
     Latency
@@ -43,6 +47,8 @@ class IssueNest(wiring.Component):
         Of a layer record.
     pairs : sequence of int
         Rows of the table of bit planes (:func:`rowloom.hw.program.pair_fields`).
+    skips : sequence of int
+        Entries of the table of words that are multiplied.
 
     Members
     -------
@@ -73,9 +79,10 @@ class IssueNest(wiring.Component):
     odd_data: Signal
     double_data: Signal
 
-    def __init__(self, *, hardware, program, pairs=()):
+    def __init__(self, *, hardware, program, pairs=(), skips=()):
         self.hardware = hardware
         self.pairs = tuple(pairs)
+        self.skips = tuple(skips)
         members = {
             "start": In(1),
             "program": In(program),
@@ -113,6 +120,22 @@ class IssueNest(wiring.Component):
             if kinds.get(name, True)
         ]
         block = "planes" if planes else "blocks"  # the loop round those that walk a window
+        sparse, launch = 0, self.start
+        place = {}  # of the next word, from its window's start
+        if hw.skips:
+            m.submodules.skips = table = SkipTable(hardware=hw, init=self.skips)
+            sparse, launch = program["sparse"], Signal()
+            m.d.comb += [
+                table.start.eq(self.start & sparse),
+                table.origin.eq(program["s_first"]),
+                table.advance.eq(step),
+                launch.eq((self.start & ~sparse) | table.launch),
+            ]
+            place = {name: Mux(sparse, getattr(table, name), 0) for name in ("a", "x", "y")}
+
+        def at(name, start):
+            return start + place[name] if place else start
+
         loops = {name: Loop(m, name, program[name]) for name in names}
         turn = {}  # this loop advances, all inner ones being at their end
         advance = step
@@ -120,6 +143,8 @@ class IssueNest(wiring.Component):
             turn[name] = Signal(name=f"turn_{name}")
             m.d.comb += turn[name].eq(advance)
             advance = turn[name] & loop.last
+            if hw.skips and name == "chunks":
+                advance = advance & (~sparse | table.last)
             with m.If(turn[name]):
                 loop.advance()
         done = advance
@@ -174,9 +199,9 @@ class IssueNest(wiring.Component):
             ]
         with m.If(turn["chunks"]):
             m.d.sync += [
-                a.eq(a_tap_next),
+                a.eq(at("a", a_tap_next)),
                 a_tap.eq(a_tap_next),
-                x.eq(x_next),
+                x.eq(at("x", x_next)),
                 y.eq(y + program["y_chunk"]),
                 kernel_rows.eq(kernel_rows - program["y_chunk"]),
             ]
@@ -189,19 +214,26 @@ class IssueNest(wiring.Component):
         with m.If(turn["strips"]):
             m.d.sync += [y_strip.eq(y_strip + program["y_strip"]), y.eq(y_strip + program["y_strip"])]
 
+        if hw.skips:
+            with m.If(step & sparse):
+                m.d.sync += [
+                    y.eq(at("y", y_strip + Mux(turn["strips"], program["y_strip"], 0))),
+                    kernel_rows.eq(program["kernel_rows"] - place["y"]),
+                ]
         with m.If(done):
             m.d.sync += running.eq(0)
-        with m.If(self.start):
+        with m.If(launch):
             m.d.sync += [running.eq(1), waiting.eq(0), first.eq(1), first_of_pixel.eq(1)]
             for loop in loops.values():
                 m.d.sync += loop.restart()
             m.d.sync += [
                 x_pixel.eq(program["x_first"].as_signed()),
-                x.eq(program["x_first"].as_signed()),
+                x.eq(at("x", program["x_first"].as_signed())),
                 y_strip.eq(program["y_first"].as_signed()),
-                y.eq(program["y_first"].as_signed()),
-                kernel_rows.eq(program["kernel_rows"]),
-                *[r.eq(program["a_first"]) for r in (a_pixel, a_block, a_tap, a)],
+                y.eq(at("y", program["y_first"].as_signed())),
+                kernel_rows.eq(program["kernel_rows"] - place["y"] if place else program["kernel_rows"]),
+                *[r.eq(program["a_first"]) for r in (a_pixel, a_block, a_tap)],
+                a.eq(at("a", program["a_first"])),
             ]
 
         # Cycle 1: rows and columns against the map; the row's address.

@@ -6,7 +6,7 @@ from typing import ClassVar
 from rowloom.hw.units import SPECS, UnitSpec
 from rowloom.model.encodings import Encoding
 
-__all__ = ["ArrayParameters", "Hardware", "LineParameters", "VectorParameters"]
+__all__ = ["ArrayParameters", "Hardware", "LineParameters", "SkipParameters", "VectorParameters"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +142,33 @@ class LineParameters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SkipParameters:
+    """Sizes of the table of words that are multiplied, see :class:`rowloom.hw.skips.SkipTable`.
+
+    Parameters
+    ----------
+    depth : int
+        Entries.
+    a_bits, x_bits, y_bits : int
+        Bits of a word's place in its window: words in the bank, columns, rows.
+    """
+
+    depth: int
+    a_bits: int
+    x_bits: int
+    y_bits: int
+
+    @property
+    def address_bits(self) -> int:
+        return max(1, (self.depth - 1).bit_length())
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """Fields of an entry and their widths, from the low bits up."""
+        return {"a": self.a_bits, "x": self.x_bits, "y": self.y_bits, "last": 1, "wrap": 1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
     """One accelerator, without weights or program: two networks with equal parameters share it.
 
@@ -211,6 +238,8 @@ class Hardware:
         Whether the pixels of a final layer may leave as squares of pixels.
     parts : bool
         Whether a layer may begin to write within a map.
+    skips : SkipParameters or None
+        Layers may leave out words of weights that are zero.
     """
 
     cols: int
@@ -250,6 +279,7 @@ class Hardware:
     squares: bool = False
     result_squares: bool = False
     parts: bool = False
+    skips: SkipParameters | None = None
 
     @property
     def code_cycles(self) -> int:

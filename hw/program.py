@@ -59,6 +59,7 @@ def layer_fields(hardware: Hardware) -> Fields:
         # weights
         "w_first": hardware.weight_address_bits,
         "odd": 1,
+        **({"sparse": 1, "s_first": hardware.skips.address_bits} if hardware.skips else {}),
         **(_plane_fields(hardware) if hardware.plane_pairs else {}),
         # drain and post-processing
         "steps": n,

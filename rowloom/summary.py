@@ -95,6 +95,7 @@ def describe_design(design: Design) -> dict[str, Any]:
                 "planes": layer.planes,
                 "macs": layer.macs,
                 "cycles": layer.cycles,
+                "skipped": layer.skipped,
                 "utilization": layer.utilization,
                 "losses": layer.losses.to_json() if layer.losses else None,
             }

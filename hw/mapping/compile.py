@@ -20,6 +20,7 @@ from rowloom.hw.mapping.quotients import Quotients, line_parameters, line_words,
 from rowloom.hw.mapping.records import program_words
 from rowloom.hw.mapping.scales import with_multiples
 from rowloom.hw.mapping.send import Send
+from rowloom.hw.mapping.sparse import skip_words
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.steps import steps_of
 from rowloom.hw.mapping.thresholds import threshold_tables, threshold_words
@@ -143,6 +144,7 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
             else threshold_words(tables, config, levels, sum_bits)
         ),
         pairs=tuple(pairs),
+        skips=tuple(skip_words(steps, layouts, hardware.skips)),
     )
     return Design(
         network=network,

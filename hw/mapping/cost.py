@@ -80,6 +80,8 @@ def memories(hardware: Hardware) -> dict[str, tuple[int, int, int]]:
             hardware.sum_bits,
             hardware.threshold_depth << level,
         )
+    if hardware.skips:
+        found["places of words"] = (1, sum(hardware.skips.fields.values()), hardware.skips.depth)
     found |= _weight_memories(hardware)
     for path in hardware.vectors:
         found["weights of the vector path"] = (1, path.lanes * path.weight_bits, path.weight_depth)
@@ -156,6 +158,9 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5, dsp: Dsp = DSP_ECP5) ->
     # issue nest, retire nest, sequencer, results
     lut += 40 * hw.count_bits + 12 * hw.address_bits + streams * 14 + 26 * hw.count_bits + 140
     lut += hw.result_cols * hw.drains * hw.sum_bits + 8 * hw.count_bits + 40
+    if hw.skips:  # a place is added to column, row and address, and gated
+        lut += 2 * sum(hw.skips.fields.values()) + hw.skips.address_bits * 4
+        ff += sum(hw.skips.fields.values()) + hw.skips.address_bits
     if hw.plane_pairs:  # their loop, and steps to their words
         lut += 40 + 4 * hw.plane_pairs + 8 * hw.address_bits + 6 * hw.weight_address_bits
         ff += 20 + hw.count_bits + 2 * hw.address_bits + 2 * hw.weight_address_bits

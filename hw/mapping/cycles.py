@@ -11,6 +11,9 @@ _TO_ARRAY = 5
 #: From a completed word to the banks: packer, writer, bank.
 _TO_BANK = 3
 
+#: The first entries of the table of words that are multiplied.
+_OPENING = 2
+
 #: Record fetch and start of the sequencer.
 _START = 2
 
@@ -21,9 +24,9 @@ def array_cycles(fold: Fold, *, latency: int, code: int, record_words: int) -> i
     From the fetch of the layer's record to its last word: the record, the loop nest without the
     idle cycles after its last block, the pipeline, the last block's drain, and ``code`` cycles from a
     sum's announcement to its code (:attr:`rowloom.hw.parameters.Hardware.code_cycles`); and one for each further
-    plane of the last word.
+    plane of the last word. Layers that leave words out look up the first ones before.
     """
-    issue = fold.issue_cycles - fold.bubbles
+    issue = fold.issue_cycles - fold.bubbles + (_OPENING if fold.skipped else 0)
     drained = fold.steps - 1 + code + _TO_BANK + fold.further
     return record_words + _START + issue + _TO_ARRAY + latency + drained
 

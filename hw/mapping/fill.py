@@ -7,6 +7,7 @@ import numpy as np
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.mapping.lanes import lane_weights
+from rowloom.hw.mapping.sparse import leave_out_zeros
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.weights import row_weights
 from rowloom.hw.parameters import ArrayParameters, VectorParameters
@@ -42,6 +43,8 @@ def fill_array(array: ArrayParameters, steps: Sequence[Step], config: ArrayConfi
             f"pads {wrong[0].source} with {wrong[0].layout.channels} channels",
             f"the {array.unit} unit pads multiples of {array.lanes}",
         )
+    for step in steps:
+        leave_out_zeros(step, config)
     array = replace(array, merged=max((step.layout.channels for step in steps if step.fold.merged), default=0))
     depth = low = high = 0
     for step in steps:

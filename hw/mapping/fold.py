@@ -44,6 +44,8 @@ class Fold:
         The rows of a chunk stand side by side in the lanes of one word.
     copies : int
         Times that a pixel is read.
+    skipped : int
+        Words of a pixel that are left out because their weights are zero.
     """
 
     sum_rows: bool
@@ -63,10 +65,11 @@ class Fold:
     further: int = 0
     merged: bool = False
     copies: int = 1
+    skipped: int = 0
 
     @property
     def accumulation(self) -> int:
-        """Cycles in which a block accumulates."""
+        """Cycles in which a block accumulates, no word being left out."""
         return self.planes * self.chunks * self.taps * self.words
 
     @property
@@ -76,7 +79,8 @@ class Fold:
 
     @property
     def issue_cycles(self) -> int:
-        return self.strips * self.pixels * self.copies * self.blocks * (self.accumulation + self.bubbles)
+        blocks = self.copies * self.blocks
+        return self.strips * self.pixels * (blocks * (self.accumulation + self.bubbles) - self.skipped)
 
 
 def _strip(window: Window, rows: int, cols: int, banks: int) -> int:

@@ -64,7 +64,8 @@ def lane_weights(
         int((above * least[0] + below * greatest[0]).min()),
         int((above * greatest[0] + below * least[0]).max()),
     )
-    return RowWeights(words=words, offsets=offsets, odd=False, needs_half=False), span
+    zero = np.zeros(words.shape[1], bool)  # the path leaves nothing out
+    return RowWeights(words=words, offsets=offsets, zero=zero, odd=False, needs_half=False), span
 
 
 def multipliers(layer: Add, encodings: list[Encoding]) -> tuple[list[int], int] | None:

@@ -25,6 +25,8 @@ class Losses:
         Idle cycles after a block, while sums leave or words are written.
     fill : float
         The record, the pipeline, the last block's drain.
+    skipped : float
+        Zero or negative: gained by words of weights that are left out because they are zero.
     """
 
     lanes: float
@@ -32,6 +34,7 @@ class Losses:
     columns: float
     drain: float
     fill: float
+    skipped: float
 
     def to_json(self) -> dict[str, float]:
         return asdict(self)
@@ -64,7 +67,8 @@ def losses_of(step: Step, *, cols: int, products: int, peak: int, macs: int, cyc
     """
     fold, window = step.fold, step.window
     blocks = fold.strips * fold.pixels * fold.blocks
-    busy = Fraction(blocks * fold.accumulation, cycles)
+    busy = Fraction(blocks * fold.accumulation, cycles)  # as if no word were left out
+    skipped = Fraction(fold.strips * fold.pixels * fold.skipped, cycles)
     drain = Fraction((blocks - 1) * fold.bubbles, cycles)
     columns = Fraction(window.height, fold.strips * cols)
     lanes = _lanes(step, products)
@@ -74,7 +78,8 @@ def losses_of(step: Step, *, cols: int, products: int, peak: int, macs: int, cyc
         rows=float(busy * columns * lanes - used),
         columns=float(busy * (1 - columns)),
         drain=float(drain),
-        fill=float(1 - busy - drain),
+        fill=float(1 - busy - drain + skipped),
+        skipped=-float(skipped),
     )
 
 

@@ -94,9 +94,7 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         form = hardware.result_codes.index((step.target.bits, step.target.signed))
     return {
         "engine": hardware.pool if pool else engines.index(step.array),
-        "words": fold.words - 1,
-        "taps": fold.taps - 1,
-        "chunks": fold.chunks - 1,
+        **_window_loops(step),
         "blocks": fold.blocks - 1,
         "pixels": fold.pixels - 1,
         "strips": fold.strips - 1,
@@ -122,6 +120,8 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "a_row": layout.row_words & mask,
         "w_first": step.weight_base + (step.planes.pairs[0].weights if step.planes else 0),
         "odd": 0 if pool else int(step.weights.odd),
+        "sparse": int(step.kept is not None),
+        "s_first": step.skip_base,
         **_plane_record(hardware, step, layout),
         "steps": fold.steps - 1,
         "rows": fold.rows_summed - 1,
@@ -177,6 +177,13 @@ def _square_record(hardware: Hardware, step: Step, target: Layout | None, words:
         "r_line": line,
         "r_skip": (across - 1) * line,
     }
+
+
+def _window_loops(step: Step) -> dict[str, int]:
+    """Counts of the loops over a window; the table of words stands for them where some are left out."""
+    if step.kept is not None:
+        return {"words": 0, "taps": 0, "chunks": 0}
+    return {"words": step.fold.words - 1, "taps": step.fold.taps - 1, "chunks": step.fold.chunks - 1}
 
 
 def _plane_record(hardware: Hardware, step: Step, layout: Layout) -> dict[str, int]:

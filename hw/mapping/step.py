@@ -62,6 +62,8 @@ class Step:
         Which part of its output the step gives; None for all of it.
     square : Square or None
         What it writes instead of its output: squares of pixels.
+    kept : bool [blocks, accumulation] or None
+        Words that are multiplied, set with the weights where others are left out.
     """
 
     layer: Any
@@ -84,9 +86,11 @@ class Step:
     fold: Fold = field(init=False)
     weights: RowWeights = field(init=False)
     span: tuple[int, int] = field(init=False)
+    kept: np.ndarray | None = None
     weight_base: int = 0
     threshold_base: int = 0
     pair_base: int = 0
+    skip_base: int = 0
 
     @property
     def name(self) -> str:

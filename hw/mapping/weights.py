@@ -28,6 +28,8 @@ class RowWeights:
         of a word follow each other.
     offsets : int64 [M]
         What the units add to each filter's sum beside its products.
+    zero : bool [depth]
+        Words that add nothing in any row, offsets included.
     odd : bool
         The last channel word of a tap has an odd number of absent lanes.
     needs_half : bool
@@ -36,6 +38,7 @@ class RowWeights:
 
     words: np.ndarray
     offsets: np.ndarray
+    zero: np.ndarray
     odd: bool
     needs_half: bool
 
@@ -122,19 +125,22 @@ def row_weights(
 
     # Filter m = (block * groups + sum) * drains + chain; row of the chain = sum * rows_summed + j.
     # [block, group, chain, chunk, j, tap, word, plane, product] -> [(group, j, chain) = row, time, product]
-    count = fold.blocks * fold.groups * config.drains
-    padded = np.full((count, *filled.shape[1:]), int(solid), np.int64)
-    padded[places] = filled
-    in_space = padded.shape[2]
-    padded = padded.reshape(fold.blocks, fold.groups, config.drains, *padded.shape[1:])
-    time = fold.blocks * fold.accumulation // fold.planes * stored
-    by_row = padded.transpose(1, 4, 2, 0, 3, 5, 6, 7, 8).reshape(fold.groups * in_space * config.drains, time, -1)
-    laid = np.zeros((array.rows, time, by_row.shape[-1]), np.int64)
-    laid[: len(by_row)] = by_row
+    def by_row(words: np.ndarray, nothing: int) -> np.ndarray:
+        padded = np.full((fold.blocks * fold.groups * config.drains, *words.shape[1:]), nothing, words.dtype)
+        padded[places] = words
+        padded = padded.reshape(fold.blocks, fold.groups, config.drains, *padded.shape[1:])
+        time = fold.blocks * fold.accumulation // fold.planes * stored
+        return padded.transpose(1, 4, 2, 0, 3, 5, 6, 7, 8).reshape(-1, time, words.shape[-1])
+
+    in_rows = by_row(filled, int(solid))
+    laid = np.zeros((array.rows, *in_rows.shape[1:]), np.int64)
+    laid[: len(in_rows)] = in_rows
+    adds = np.asarray((array.weights.decode(filled) != 0).any(-1) | (offsets != 0) | (dead != 0))
+    zero_words = np.asarray(~by_row(adds[..., None], 0)[..., 0].any(0))
     if needs_half and (absent_of[:-1] % 2).any():
         raise RowloomError(layer.name, "pads words of an odd number of channels", "only the last word may have one")
     odd = not solid and bool(absent_of[-1] % 2)
-    return RowWeights(words=laid, offsets=total, odd=odd, needs_half=bool(needs_half))
+    return RowWeights(words=laid, offsets=total, zero=zero_words, odd=odd, needs_half=bool(needs_half))
 
 
 def _dense(layer: Conv2d | Linear) -> np.ndarray:

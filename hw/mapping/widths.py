@@ -5,6 +5,7 @@ from math import gcd, lcm
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
+from rowloom.hw.mapping.sparse import skip_parameters
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.thresholds import sum_span
 from rowloom.hw.parameters import ArrayParameters, Hardware, LineParameters, VectorParameters
@@ -73,6 +74,7 @@ def hardware_of(
         squares=squares,
         result_squares=any(step.square is not None for step in finals),
         parts=parts,
+        skips=skip_parameters(steps, layouts),
     )
 
 

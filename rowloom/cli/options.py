@@ -48,6 +48,7 @@ def array_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 show_default=True,
                 help="Run layers of several bits as bit planes on the xnor array; auto: by LUTs x cycles.",
             ),
+            click.option("--no-sparse", is_flag=True, help="Do not leave out words of weights that are zero."),
             click.option("--no-prefetch", is_flag=True, help="Do not load an image while another is computed."),
             click.option("--board", metavar="B", help="Size the array for a board instead; see rowloom boards."),
             click.option(
@@ -74,6 +75,7 @@ def design_for(
     input_lanes: int | None = None,
     units: tuple[str, ...] = (),
     planes: str = "auto",
+    no_sparse: bool = False,
     no_prefetch: bool = False,
     board: str | None = None,
     goal: str = "balanced",
@@ -104,14 +106,15 @@ def design_for(
     for name, size in {**given, **finer}.items():
         if size < 1:
             raise RowloomError(f"--{name.replace('_', '-')}", f"must be at least 1, not {size}")
-    if (finer or no_prefetch or units) and not given:
+    if (finer or no_prefetch or no_sparse or units) and not given:
         raise RowloomError("--rows", "is missing", "finer options need --rows, --cols and --lanes")
     net = rowloom.load(network)
     if given:
-        config = replace(
-            rowloom.ArrayConfig(rows=given["rows"], cols=given["cols"], lanes=given["lanes"]),
+        config = rowloom.ArrayConfig(
+            **given,
             **finer,
             prefetch=not no_prefetch,
+            sparse=not no_sparse,
             units=units,
             planes=planes,
         )

@@ -44,10 +44,13 @@ class Graph:
     def tensor(self, name) -> Tensor:
         return next(tensor for tensor in self.tensors if tensor.name == name)
 
-    def conv(self, source, filters, kernel=(3, 3), *, groups=1, weights=None, **fields):
+    def conv(self, source, filters, kernel=(3, 3), *, groups=1, weights=None, density=1, **fields):
+        """A convolution; a kernel position of a filter has weights with probability ``density``, else all are 0."""
         weights = weights or self.weights
         channels = self.tensor(source).shape[2]
         codes = self.rng.integers(weights.code_min, weights.code_max + 1, (filters, *kernel, channels // groups))
+        if density < 1:
+            codes[self.rng.random(codes.shape[:3]) >= density] = weights.encode(0)
         return self._sum(
             Conv2d, {"input": source, "weights": codes, "weight_encoding": weights, "groups": groups}, **fields
         )

@@ -155,7 +155,7 @@ def test_compile_json_has_every_promised_key(small, shell):
     content = shell("compile", small, "--rows", 3, "--cols", 2, "--lanes", 8, "--json", "-").json
     assert set(content) >= {"config", "macs", "cycles", "utilization", "layers", "cost"}
     assert {name: content["config"][name] for name in ("rows", "cols", "lanes")} == {"rows": 3, "cols": 2, "lanes": 8}
-    keys = ["name", "unit", "planes", "macs", "cycles", "utilization", "losses"]
+    keys = ["name", "unit", "planes", "macs", "cycles", "skipped", "utilization", "losses"]
     assert all(list(layer) == keys for layer in content["layers"])
     assert list(content["cost"]) == ["lut4", "ff", "bram", "dsp"]
     assert content["utilization"] == pytest.approx(content["macs"] / (content["cycles"] * 3 * 2 * 8))
