@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from rowloom.hw.loops import Loop
 from rowloom.hw.postprocess import STAGE
+from rowloom.hw.squares import SquareWalk
 
 __all__ = ["RetireNest"]
 
@@ -170,26 +171,23 @@ class RetireNest(wiring.Component):
         row_next = Signal(hw.address_bits)
         wraps = bank_next >= hw.banks
         row_step = Mux(wraps, row + program["o_row"], row)
-        line_bank = bank
-        if hw.squares:
+        squares = SquareWalk(m, hw, program) if hw.squares else None
+        if squares:
             row_step = row + Mux(wraps, program["o_strip_next"], program["o_strip_row"])
-            line_bank = Signal.like(bank, name="line_bank", reset_less=True)
         m.d.comb += [
             bank_next.eq(bank + o_strip),
             row_next.eq(row_step),
             self.word_address.eq(word),
             self.word_address_next.eq(word + program["o_row"]),
-            self.word_bank.eq(line_bank),
+            self.word_bank.eq(squares.bank if squares else bank),
         ]
         step = program["o_word"] if hw.output_planes else 1
         skip = program["o_skip"] if hw.slices else 0
         first_bank = program["o_bank"] if hw.parts else 0
-        if hw.squares:
-            self._walk_squares(
-                m, word, line_bank, step, skip, next_pixel, next_strip, bank, bank_next, row_next, first_bank
-            )
-        else:
-            with m.If(self.word_enable):
+        with m.If(self.word_enable):
+            if squares:
+                squares.advance(word, step=step, skip=skip, last=next_pixel, bank=bank)
+            else:
                 m.d.sync += word.eq(word + step + (Mux(next_pixel, skip, 0) if hw.slices else 0))
         with m.If(next_strip):
             m.d.sync += [
@@ -197,6 +195,7 @@ class RetireNest(wiring.Component):
                 row.eq(row_next),
                 word.eq(row_next),
                 rows_left.eq(rows_left - program["strip"]),
+                *(squares.begin(row_next, bank_next[: hw.bank_bits]) if squares else ()),
             ]
         with m.If(self.start):
             m.d.sync += [
@@ -204,43 +203,11 @@ class RetireNest(wiring.Component):
                 row.eq(program["o_first"]),
                 word.eq(program["o_first"]),
                 rows_left.eq(program["o_height"]),
+                *((*squares.begin(program["o_first"], first_bank), *squares.restart()) if squares else ()),
             ]
         for q in range(hw.cols):
             m.d.comb += getattr(self, f"column_{q}").eq(_more(rows_left, q) & _more(program["strip"], q))
         return m
-
-    def _walk_squares(
-        self, m, word, line_bank, step, skip, next_pixel, next_strip, bank, bank_next, row_next, first_bank
-    ):
-        """Words of a pixel, pixels of a line, lines of a square: a line lies in the bank behind that of the last."""
-        hw, program = self.hardware, self.program
-        words = Loop(m, "square_words", program["o_words"])
-        across = Loop(m, "square_across", program["o_side"])
-        line, square = (Signal.like(word, name=name, reset_less=True) for name in ("line", "square"))
-        line_next, square_next = Signal.like(word, name="line_next"), Signal.like(word, name="square_next")
-        m.d.comb += [
-            line_next.eq(Mux(line_bank == hw.banks - 1, line + program["o_row"], line)),
-            square_next.eq(square + program["o_square"]),
-        ]
-        with m.If(self.word_enable):
-            words.advance()
-            m.d.sync += word.eq(word + step)
-            with m.If(words.last):
-                across.advance()
-                m.d.sync += word.eq(word + step + skip)
-                with m.If(across.last):
-                    m.d.sync += [word.eq(line_next), line.eq(line_next), line_bank.eq(line_bank + 1)]
-            with m.If(next_pixel):
-                m.d.sync += [*(each.eq(square_next) for each in (word, line, square)), line_bank.eq(bank)]
-        with m.If(next_strip):
-            m.d.sync += [*(each.eq(row_next) for each in (line, square)), line_bank.eq(bank_next[: hw.bank_bits])]
-        with m.If(self.start):
-            m.d.sync += [
-                *(each.eq(program["o_first"]) for each in (line, square)),
-                line_bank.eq(first_bank),
-                *words.restart(),
-                *across.restart(),
-            ]
 
 
 def _more(value, limit):

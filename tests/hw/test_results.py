@@ -8,19 +8,27 @@ from tests.hw.cycles import run
 from tests.hw.machines import hardware, raw
 
 
-def simulate(height, width, filters, *, strip, drains=2, argmax=False, patience=1.0, seed=0, ties=False):
-    """Two images [H, W, M] into the results and out again; what came out, and the values."""
-    strips, emissions = -(-height // strip), -(-filters // drains)
+def simulate(height, width, filters, *, strip, drains=2, argmax=False, patience=1.0, seed=0, ties=False, side=None):
+    """Two images [H, W, M] into the results and out again; what came out, and the values.
+
+    With ``side`` the pixels leave as squares, for each pixel of which ``filters`` values come in.
+    """
+    across = side or 1
+    each = -(-filters // drains)
+    strips, emissions = -(-height // strip), across**2 * each
     cols = min(strip, height)
-    hw = hardware(drains=drains, result_cols=cols, result_depth=strips * width * emissions)
+    hw = hardware(
+        drains=drains, result_cols=cols, result_depth=strips * width * emissions, result_squares=side is not None
+    )
     fields = layer_fields(hw)
     results = Results(hardware=hw, program=data.StructLayout(fields))
     record = {
         "pixels": width - 1, "o_height": height, "strip": strip, "channels": filters - 1, "argmax": int(argmax),
+        "r_across": across - 1, "r_line": across * each, "r_skip": (across - 1) * across * each,
     }  # fmt: skip
     rng = np.random.default_rng(seed)
     span = 2 if ties else 2000
-    images = rng.integers(-span, span, (2, height, width, filters))
+    images = rng.integers(-span, span, (2, height, width, across**2, filters))
     got = []
 
     async def producer(ctx):
@@ -32,8 +40,8 @@ def simulate(height, width, filters, *, strip, drains=2, argmax=False, patience=
             for s, f, e in np.ndindex(strips, width, emissions):
                 ctx.set(results.enable, 1)
                 for q, k in np.ndindex(cols, drains):
-                    y, m = s * strip + q, e * drains + k
-                    value = int(image[y, f, m]) if y < height and m < filters else 99
+                    y, (pixel, m) = s * strip + q, divmod(e * drains + k, each * drains)
+                    value = int(image[y, f, pixel, m]) if y < height and m < filters else 99
                     ctx.set(getattr(results, f"value_{k}_{q}"), value)
                 await ctx.tick()
                 ctx.set(results.enable, 0)
@@ -63,7 +71,8 @@ def simulate(height, width, filters, *, strip, drains=2, argmax=False, patience=
             await ctx.tick()
 
     run(results, producer, background=[consumer])
-    return got, images
+    squares = images.reshape(2, height, width, across, across, filters).transpose(0, 1, 3, 2, 4, 5)
+    return got, squares.reshape(2, height * across, width * across, filters)
 
 
 @pytest.mark.parametrize("patience", [1.0, 0.3], ids=["", "back-pressure"])
@@ -73,6 +82,18 @@ def simulate(height, width, filters, *, strip, drains=2, argmax=False, patience=
 )
 def test_values_leave_in_the_order_y_x_c(height, width, filters, strip, drains, patience):
     got, images = simulate(height, width, filters, strip=strip, drains=drains, patience=patience)
+    assert [value for value, _ in got] == images.reshape(-1).tolist()
+    size = images[0].size
+    assert [last for _, last in got] == ([0] * (size - 1) + [1]) * 2
+
+
+@pytest.mark.parametrize("patience", [1.0, 0.3], ids=["", "back-pressure"])
+@pytest.mark.parametrize("side", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("height", "width", "filters", "strip", "drains"), [(1, 1, 1, 1, 1), (5, 3, 4, 2, 2), (4, 2, 5, 3, 2)]
+)
+def test_squares_leave_line_by_line(height, width, filters, strip, drains, side, patience):
+    got, images = simulate(height, width, filters, strip=strip, drains=drains, patience=patience, side=side)
     assert [value for value, _ in got] == images.reshape(-1).tolist()
     size = images[0].size
     assert [last for _, last in got] == ([0] * (size - 1) + [1]) * 2
