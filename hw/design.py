@@ -1,8 +1,11 @@
 """A compiled accelerator: what the gates are, what the memories hold, what it will take."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from math import prod
+from typing import Any
+
+from numpy.typing import NDArray
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
@@ -11,6 +14,7 @@ from rowloom.hw.mapping.cycles import handover_cycles, load_cycles
 from rowloom.hw.mapping.fold import Fold
 from rowloom.hw.mapping.losses import Losses
 from rowloom.hw.mapping.place import Buffer
+from rowloom.hw.mapping.slices import Part
 from rowloom.hw.parameters import Hardware
 from rowloom.model.network import Network
 
@@ -23,10 +27,10 @@ class LayerPlan:
 
     Parameters
     ----------
-    name, op, tensor : str
-        Name and operator of the layer; name of the tensor that it writes, or a part of.
-    inputs : tuple of str
-        Names of the tensors that it reads.
+    name, op : str
+        Name and operator of the layer.
+    sources, tensor : tuple of str, str
+        Tensors that it reads, and the one that it writes.
     unit : str
         Unit or path that runs it.
     fold : Fold
@@ -46,7 +50,7 @@ class LayerPlan:
 
     name: str
     op: str
-    inputs: tuple[str, ...]
+    sources: tuple[str, ...]
     tensor: str
     unit: str
     fold: Fold
@@ -56,11 +60,6 @@ class LayerPlan:
     planes: int
     losses: Losses | None
     to_results: bool
-
-    @property
-    def source(self) -> str:
-        """Name of the first tensor that it reads."""
-        return self.inputs[0]
 
     @property
     def skipped(self) -> int:
@@ -82,7 +81,7 @@ class Images:
     """
 
     program: tuple[int, ...]
-    weights: tuple[tuple[tuple[int, ...], ...], ...]
+    weights: tuple[Sequence[tuple[int, ...]], ...]
     thresholds: tuple[tuple[tuple[int, ...], ...], ...]
     pairs: tuple[int, ...] = ()
     skips: tuple[int, ...] = ()
@@ -109,6 +108,8 @@ class Design:
         Of every tensor that lies in the banks.
     buffers : tuple of Buffer
         Memory that the tensors take, and for how long.
+    parts : mapping of str to Part
+        What those tensors are in the network that layers write in parts, by name.
     choice : str
         Which of several ways was taken to run layers of several bits, and why; empty where there was one way.
     """
@@ -121,11 +122,17 @@ class Design:
     layers: tuple[LayerPlan, ...]
     layouts: Mapping[str, Layout]
     buffers: tuple[Buffer, ...]
+    parts: Mapping[str, Part] = field(default_factory=dict)
     choice: str = ""
 
     def layout(self, tensor: str) -> Layout:
         """Where a tensor lies in the banks; KeyError if it never does."""
         return self.layouts[tensor]
+
+    def with_parts(self, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Codes [N, H, W, C] of the network's tensors, by name, and of the parts in which layers write them."""
+        parts = {name: tensors[part.whole][..., part.first : part.stop] for name, part in self.parts.items()}
+        return {**tensors, **parts}
 
     @property
     def cycles(self) -> int:
@@ -138,7 +145,7 @@ class Design:
         """Cycles of the layers that run after the input's memory is free again."""
         if not self.config.prefetch:
             return 0
-        last = max(i for i, layer in enumerate(self.layers) if self.network.input in layer.inputs)
+        last = max(i for i, layer in enumerate(self.layers) if self.network.input in layer.sources)
         return sum(layer.cycles for layer in self.layers[last + 1 :])
 
     @property
@@ -162,7 +169,7 @@ class Design:
         if len(sent) > 1:  # one waits for the other
             return False
         fold = sent[0].fold
-        values = fold.strip * fold.strips * fold.pixels * fold.blocks * fold.groups * self.config.drains
+        values = fold.strip * fold.strips * fold.pixels * fold.blocks * fold.groups * self.hardware.code_lanes
         return 2 * (load_cycles(source) + source.shape[0]) <= free and 4 * values <= sum(ends[:-1])
 
     @property

@@ -14,7 +14,7 @@ from rowloom.hw.accelerator import Accelerator
 from rowloom.hw.design import Design
 from rowloom.model.errors import RowloomError, ToolMissing
 
-__all__ = ["BUSES", "to_rtlil", "verilog", "without_collisions", "write"]
+__all__ = ["BUSES", "to_rtlil", "verilog", "verilog_and_contents", "without_collisions", "write"]
 
 #: Ways in and out of an emitted accelerator.
 BUSES = ("stream",)
@@ -39,26 +39,47 @@ def without_collisions(text: str) -> str:
 
 def verilog(component, name: str) -> str:
     """Verilog of a component that Verilator and Icarus read; the same bytes for the same component."""
+    return _verilog(component, name, "")[f"{name}.v"]
+
+
+def verilog_and_contents(component, name: str) -> tuple[str, dict[str, str]]:
+    """Verilog that reads what memories hold from files, and these by their names.
+
+    For simulation: a simulator compiles initial contents as statements, one a word, which takes most of the time of a
+    build, and two components that differ in nothing else have the same Verilog. Files are looked for in the folder in
+    which the simulation runs.
+    """
+    files = _verilog(component, name, "-extmem")
+    return files.pop(f"{name}.v"), files
+
+
+def _verilog(component, name: str, options: str) -> dict[str, str]:
+    """Files that Yosys writes, by their names."""
     with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder, "in.il"), Path(folder, "out.v")
-        source.write_text(to_rtlil(component, name))
+        Path(folder, "in.il").write_text(to_rtlil(component, name))
         passes = [
-            f"read_rtlil {source}",
+            "read_rtlil in.il",
             "proc -nomux",  # plain proc makes functions that Icarus 11 rejects
             "memory_collect",
-            f"write_verilog -sv -norename -noattr {target}",  # Icarus 11 leaves always @* unevaluated at time 0
+            # Icarus 11 leaves always @* unevaluated at time 0
+            f"write_verilog -sv -norename -noattr {options} {name}.v",
         ]
         script = "from pyosys import libyosys as ys\nd = ys.Design()\n" + "".join(
             f"ys.run_pass({p!r}, d)\n" for p in passes
         )
         done = subprocess.run(
-            [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+            [sys.executable, "-c", script],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
         )
         if done.returncode:
             if "No module named" in done.stdout:
                 raise ToolMissing("pyosys", "is not installed", "pip install pyosys")
             raise RowloomError("yosys", f"cannot write Verilog: {done.stdout.strip().splitlines()[-1:]}")
-        return target.read_text()
+        return {path.name: path.read_text() for path in sorted(Path(folder).glob(f"{name}*"))}
 
 
 def write(design: Design, folder: str | os.PathLike[str], *, bus: str = "stream") -> None:

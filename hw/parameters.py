@@ -6,7 +6,7 @@ from typing import ClassVar
 from rowloom.hw.units import SPECS, UnitSpec
 from rowloom.model.encodings import Encoding
 
-__all__ = ["ArrayParameters", "Hardware", "LineParameters", "SkipParameters", "VectorParameters"]
+__all__ = ["ArrayParameters", "ExtraLanes", "Hardware", "LineParameters", "SkipParameters", "VectorParameters"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,9 @@ class VectorParameters:
     Parameters
     ----------
     lanes : int
-        Multiply-accumulators a column, a multiple of the accelerator's drains.
+        Multiply-accumulators a column, a multiple of ``drains``.
+    drains : int
+        Drain chains a column, at least the accelerator's.
     activations : Encoding
         What the codes mean; where that is an affine function of the code, of the bare code.
     gated : bool
@@ -91,6 +93,7 @@ class VectorParameters:
     """
 
     lanes: int
+    drains: int
     activations: Encoding
     gated: bool = False
     weight_bits: int = 1
@@ -139,6 +142,27 @@ class LineParameters:
         if self.bent:
             starts = {"start_0": self.remainder_bits, "start_1": self.remainder_bits}
         return {"threshold": sum_bits} | starts | {"step": self.step_bits, "flip": levels}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtraLanes:
+    """Post-processing lanes of a column that only the vector path uses, behind those that the arrays use too.
+
+    Parameters
+    ----------
+    count : int
+    sum_bits : int
+        Bits of a sum.
+    threshold_depth : int
+        Words of each lane's threshold memory.
+    line : LineParameters or None
+        As in :class:`Hardware`.
+    """
+
+    count: int
+    sum_bits: int
+    threshold_depth: int
+    line: LineParameters | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,8 +230,8 @@ class Hardware:
         Bits of a sum in post-processing.
     threshold_depth : int
         Words of each drain lane's threshold memory.
-    result_cols, result_depth : int
-        Columns that give results, and words of each one's result memory.
+    result_cols, result_lanes, result_depth : int
+        Columns that give results, lanes of each of them, and words of its result memory.
     count_bits : int
         Bits of loop counters and of map coordinates.
     input_bits : int
@@ -238,6 +262,8 @@ class Hardware:
         Whether the pixels of a final layer may leave as squares of pixels.
     parts : bool
         Whether a layer may begin to write within a map.
+    extra : ExtraLanes or None
+        Post-processing lanes of the vector path beside ``drains``.
     skips : SkipParameters or None
         Layers may leave out words of weights that are zero.
     """
@@ -263,6 +289,7 @@ class Hardware:
     sum_bits: int
     threshold_depth: int
     result_cols: int
+    result_lanes: int
     result_depth: int
     count_bits: int
     input_bits: int
@@ -279,6 +306,7 @@ class Hardware:
     squares: bool = False
     result_squares: bool = False
     parts: bool = False
+    extra: ExtraLanes | None = None
     skips: SkipParameters | None = None
 
     @property
@@ -287,6 +315,15 @@ class Hardware:
         if self.line is None:
             return 3 * self.levels
         return 2 + self.levels + self.line.bent
+
+    @property
+    def code_lanes(self) -> int:
+        """Post-processing lanes of a column."""
+        return self.drains + (self.extra.count if self.extra else 0)
+
+    def of_lane(self, k: int) -> "Hardware | ExtraLanes":
+        """What has the widths of post-processing lane ``k``: its ``sum_bits``, ``line`` and ``threshold_depth``."""
+        return self.extra if self.extra and k >= self.drains else self
 
     @property
     def address_bits(self) -> int:

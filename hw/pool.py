@@ -58,6 +58,12 @@ class MaxPool(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
+        def named(value, name):
+            # an expression that several lanes read would be built anew for each
+            signal = Signal(self.word.shape(), name=name)
+            m.d.comb += signal.eq(value)
+            return signal
+
         def maximum(a, b):
             if self.code_bits == 1:
                 return a | b
@@ -69,12 +75,15 @@ class MaxPool(wiring.Component):
         words = []
         for j in range(self.group):
             stream = getattr(self, f"stream_{j}")
-            words.append(Mux(getattr(self, f"live_{j}"), stream ^ flip, 0) if self.is_signed else stream)
+            if self.is_signed:
+                stream = named(Mux(getattr(self, f"live_{j}"), stream ^ flip, 0), f"flipped_{j}")
+            words.append(stream)
         best = words[0]
-        for word in words[1:]:
-            best = maximum(best, word)
-        word = Signal(self.word.shape(), name="best", reset_less=True)
+        for j, word in enumerate(words[1:], start=1):
+            best = named(maximum(best, word), f"best_{j}")
+        word = Signal(self.word.shape(), name="held", reset_less=True)
+        greatest = named(maximum(word, best), "greatest")
         with m.If(self.active):
-            m.d.sync += word.eq(Mux(self.first, best, maximum(word, best)))
+            m.d.sync += word.eq(Mux(self.first, best, greatest))
         m.d.comb += self.word.eq(word ^ flip if self.is_signed else word)
         return m

@@ -67,6 +67,7 @@ def layer_fields(hardware: Hardware) -> Fields:
         "emissions": n,
         "emissions_used": n,
         "word_emissions": n,
+        "wide": int(hardware.extra is not None),
         "t_first": hardware.threshold_address_bits,
         **({} if hardware.line else {"code_base": hardware.levels}),
         "format": max(1, (max(map(len, kinds)) - 1).bit_length()),

@@ -52,7 +52,7 @@ class Results(wiring.Component):
             "busy": Out(1),
         }
         for q in range(hardware.result_cols):
-            for k in range(hardware.drains):
+            for k in range(hardware.result_lanes):
                 members[f"value_{k}_{q}"] = In(signed(self.value_bits))
         super().__init__(members)
 
@@ -72,15 +72,15 @@ class Results(wiring.Component):
         words = []
         for q in range(hw.result_cols):
             store = memory.Memory(
-                shape=data.ArrayLayout(signed(self.value_bits), hw.drains),
+                shape=data.ArrayLayout(signed(self.value_bits), hw.result_lanes),
                 depth=depth,
                 init=[],
-                attrs={"ram_style": "logic"} if depth * hw.drains * self.value_bits <= hw.logic_bits else {},
+                attrs={"ram_style": "logic"} if depth * hw.result_lanes * self.value_bits <= hw.logic_bits else {},
             )
             m.submodules[f"column_{q}"] = store
             write, read = store.write_port(), store.read_port(domain="sync")
             m.d.comb += [write.en.eq(self.enable), write.addr.eq(write_address), read.addr.eq(read_address)]
-            m.d.comb += [write.data[k].eq(getattr(self, f"value_{k}_{q}")) for k in range(hw.drains)]
+            m.d.comb += [write.data[k].eq(getattr(self, f"value_{k}_{q}")) for k in range(hw.result_lanes)]
             words.append(read.data)
 
         # Read: strips, the columns of a strip, pixels, channels.
@@ -90,11 +90,14 @@ class Results(wiring.Component):
             m.d.sync += program.eq(self.program)
         strip_base, address = Signal(bits, reset_less=True), Signal(bits, reset_less=True)
         column = Signal(range(max(2, hw.result_cols)), reset_less=True)
-        lane = Signal(range(max(2, hw.drains)), reset_less=True)
+        lane = Signal(range(max(2, hw.result_lanes)), reset_less=True)
         channel = Signal(n, reset_less=True)
         rows_left = Signal(n, reset_less=True)
         pixels = Loop(m, "pixels", program["pixels"])
         ends = program["last_output"] if hw.outputs > 1 else 1
+        last_lane = hw.drains - 1
+        if hw.result_lanes > hw.drains:
+            last_lane = Mux(program["wide"], hw.result_lanes - 1, last_lane)
         last_channel = channel == program["channels"]
         last_row = rows_left == 1
         restarts = pixels.restart()
@@ -157,7 +160,7 @@ class Results(wiring.Component):
                         channel.eq(channel + 1),
                         lane.eq(lane + 1),
                     ]
-                    with m.If((lane == hw.drains - 1) | last_channel):
+                    with m.If((lane == last_lane) | last_channel):
                         m.d.sync += [lane.eq(0), address.eq(address + 1)]
                         m.next = "fetch"
                     with m.If(last_channel):

@@ -15,7 +15,7 @@ class VectorArray(wiring.Component):
     Runs what would leave all lanes but one of a dot product empty: depthwise convolutions, average
     pools (weights of one) and sums of tensors (a tap a tensor, weighted by its scale). It stands where
     a :class:`rowloom.hw.array.ProcessingArray` stands: the sums of a word's channels are captured
-    together and leave by the same drain chains, channel c by chain ``c % drains``.
+    together and leave by drain chains, channel c by chain ``c % drains``; there may be more of them than an array has.
 
     Latency
     -------
@@ -24,7 +24,7 @@ class VectorArray(wiring.Component):
     Parameters
     ----------
     parameters : VectorParameters
-    cols, drains : int
+    cols : int
     stream_bits : int
         Bits of a stream word; the path uses the low ones.
 
@@ -52,10 +52,10 @@ class VectorArray(wiring.Component):
     captured: Signal
     shift: Signal
 
-    def __init__(self, *, parameters, cols, drains, stream_bits):
+    def __init__(self, *, parameters, cols, stream_bits):
         self.parameters = parameters
         self.cols = cols
-        self.drains = drains
+        self.drains = drains = parameters.drains
         self.stream_bits = stream_bits
         shape = signed(parameters.sum_bits)
         super().__init__(

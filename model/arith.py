@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 INT32_MIN = -(1 << 31)
 INT32_MAX = (1 << 31) - 1
 
+#: So many thresholds are compared with one after the other; more are searched.
+COMPARED = 15
+
 
 def saturating_rounding_doubling_high_mul(a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
     """Return the high 32 bits of 2ab, rounded to nearest, ties away from zero; saturated.
@@ -95,7 +98,7 @@ def count_thresholds(sums: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
     channels, levels = values.shape
     if levels == 1:
         return np.greater_equal(sums, values[:, 0]).view(np.uint8)
-    if levels <= 15:
+    if levels <= COMPARED:
         counts = np.zeros_like(sums, dtype=np.uint8)
         for level in range(levels):
             counts += np.greater_equal(sums, values[:, level]).view(np.uint8)

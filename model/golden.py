@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, overload
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -51,6 +52,7 @@ BUNDLED = 16
 """Channels that the groups of a convolution have together at least, where they are few each."""
 
 Codes = NDArray[Any]
+Prepared = TypeVar("Prepared", "_WeightedSum", WindowSums, TableSums)
 Evaluate = Callable[..., Codes]
 """From a layer's input codes, in order, to its output codes."""
 
@@ -87,7 +89,7 @@ def run(network: "Network", x: ArrayLike, keep: Literal["all", "outputs"] | None
         raise RowloomError("keep", f"must be None, 'all' or 'outputs', not {keep!r}")
     codes = input_codes(network.tensor(network.input), x)
     wanted = [tensor.name for tensor in network.tensors] if keep == "all" else list(network.outputs)
-    steps = [(layer, _evaluator(network, layer)) for layer in network.layers]
+    steps = [(layer, _evaluator(network, layer, len(codes))) for layer in network.layers]
     results = {
         tensor.name: np.empty((len(codes), *tensor.shape), tensor.encoding.dtype)
         for tensor in network.tensors
@@ -155,20 +157,20 @@ def _run_slice(
         result[images] = tensors[name]
 
 
-def _evaluator(network: "Network", layer: Layer) -> Evaluate:
-    """Return the function from a layer's input codes to its output codes."""
+def _evaluator(network: "Network", layer: Layer, images: int) -> Evaluate:
+    """Return the function from a layer's input codes to its output codes, for so many images."""
     tensors = [network.tensor(name) for name in layer.inputs]
     sources, target = [tensor.encoding for tensor in tensors], network.tensor(layer.output).encoding
     source, shape = sources[0], tensors[0].shape
     match layer:
         case Conv2d() | Linear():
-            return _weighted(layer, source, target, shape)
+            return _weighted(layer, source, target, shape, images)
         case MaxPool2d():
             return partial(max_pool, layer, source.code_min)
         case AveragePool2d():
-            return WindowSums.of(layer, source, target, shape).codes
+            return _often(WindowSums.of(layer, source, target, shape), images, layer.output_shape(shape)).codes
         case Add():
-            return TableSums.of(layer, sources, target).codes
+            return _often(TableSums.of(layer, sources, target), images, shape).codes
         case Concat():
             return concat
         case ChannelShuffle():
@@ -182,9 +184,14 @@ def _evaluator(network: "Network", layer: Layer) -> Evaluate:
     raise TypeError(f"{layer.name}: the golden model does not know {type(layer).__name__}")
 
 
-def _weighted(layer: WeightedLayer, source: Encoding, target: Encoding, shape: Shape) -> Evaluate:
+def _often(prepared: Prepared, images: int, shape: Shape) -> Prepared:
+    """Return a layer prepared for so many images, its output being maps [E, F, M]."""
+    return replace(prepared, finish=prepared.finish.tabulated(shape[2], images * prod(shape)))
+
+
+def _weighted(layer: WeightedLayer, source: Encoding, target: Encoding, shape: Shape, images: int) -> Evaluate:
     """Return the fastest way to the sums, followed by the post-operation."""
-    plain = _WeightedSum.of(layer, source, target)
+    plain = _often(_WeightedSum.of(layer, source, target), images, layer.output_shape(shape))
     if layer.operation is Operation.ADDER:
         distances = DistanceSums.of(layer, source, shape, _direction(layer))
         return lambda codes: plain.finish.codes(distances.sums(codes))

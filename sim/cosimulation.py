@@ -95,7 +95,7 @@ def simulate(
     report = progress or (lambda *_: None)
     network = design.network
     x = np.asarray(x)
-    golden = dict(expected) if expected is not None else network.run(x, keep="all")
+    golden = design.with_parts(expected if expected is not None else network.run(x, keep="all"))
     codes = golden[network.input]
     if any(plan.tensor not in golden for plan in design.layers):  # what the mapping puts in
         golden = {**design.mapped.run(codes, keep="all"), **golden}
@@ -104,7 +104,7 @@ def simulate(
         raise RowloomError("images", "there must be at least one")
 
     report("build", 0, images)
-    verilog, ports = accelerator_verilog(design)
+    verilog, contents, ports = accelerator_verilog(design)
     sources = {"accelerator.v": verilog, "bench.v": bench(ports)}
     program = build(sources, "bench", simulator=simulator, waves=waves)
     if workdir is None:
@@ -112,6 +112,8 @@ def simulate(
     else:
         work = Path(workdir).resolve()
         work.mkdir(parents=True, exist_ok=True)
+    for name, text in contents.items():
+        (work / name).write_text(text)
     job = _job(design, codes, ports, work, stalls=stalls, seed=seed)
     _run(program, job, work, images, waves=waves, report=report)
     outcome = Outcome.load(Path(job.outcome))
@@ -125,14 +127,14 @@ def simulate(
     return result
 
 
-def accelerator_verilog(design: "Design") -> tuple[str, Ports]:
-    """Return the accelerator of a design, with probes, as Verilog, and its ports."""
+def accelerator_verilog(design: "Design") -> tuple[str, dict[str, str], Ports]:
+    """Return the accelerator of a design, with probes, as Verilog, the files it reads by their names, and its ports."""
     from rowloom.hw.accelerator import Accelerator
-    from rowloom.hw.emit import verilog
+    from rowloom.hw.emit import verilog_and_contents
 
     accelerator = Accelerator(design, probe=True)
     ports = Ports.of(accelerator)
-    return verilog(accelerator, "accelerator"), ports
+    return *verilog_and_contents(accelerator, "accelerator"), ports
 
 
 def _job(design: "Design", codes: NDArray, ports: Ports, work: Path, *, stalls: bool, seed: int) -> Job:

@@ -1,14 +1,16 @@
 """Which layers run as bit planes on the xnor array: the sets of layers that are worth a trial."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from rowloom.hw.config import ArrayConfig
+from rowloom.hw.mapping.kinds import is_view
 from rowloom.hw.mapping.planes import planes_for
 from rowloom.model.encodings import Encoding
 from rowloom.model.layers import Conv2d, Linear
 from rowloom.model.network import Network
 
-__all__ = ["plane_sets"]
+__all__ = ["plane_sets", "without"]
 
 
 def plane_sets(network: Network, config: ArrayConfig) -> list[frozenset[str]]:
@@ -32,6 +34,15 @@ def plane_sets(network: Network, config: ArrayConfig) -> list[frozenset[str]]:
     groups = [able[:1], *kinds.values()] if len(kinds) > 0 else []
     sets = [frozenset(layer.name for layer in _closed(network, group)) for group in groups]
     return list(dict.fromkeys([frozenset(), *sets, everything]))
+
+
+def without(network: Network, names: Iterable[str], tensor: str) -> frozenset[str]:
+    """A set of layers less those that read a tensor, or a map that it is part of, which cannot be stored as planes."""
+    held = {tensor}
+    for layer in network.layers:
+        if is_view(layer) and held.intersection(layer.inputs):
+            held.add(layer.output)
+    return frozenset(name for name in names if held.isdisjoint(network.layer(name).inputs))
 
 
 def _planes(network: Network, layer: Any) -> bool:

@@ -3,39 +3,31 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.design import Design, Images, LayerPlan
 from rowloom.hw.mapping.buffers import place_maps
-from rowloom.hw.mapping.choose import plane_sets
+from rowloom.hw.mapping.choose import plane_sets, without
+from rowloom.hw.mapping.codes import codes_of
 from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
 from rowloom.hw.mapping.fill import fill_array, fill_vector, weight_words
-from rowloom.hw.mapping.folding import TooFast, fold_step
+from rowloom.hw.mapping.folding import TooFast, fold_step, vector_drains
+from rowloom.hw.mapping.groups import with_slices
 from rowloom.hw.mapping.inserts import with_inserts
-from rowloom.hw.mapping.lines import lines_of
 from rowloom.hw.mapping.losses import losses_of
 from rowloom.hw.mapping.planes import Planes, pair_rows
-from rowloom.hw.mapping.quotients import Quotients, line_parameters, line_words, quotients
 from rowloom.hw.mapping.records import program_words
 from rowloom.hw.mapping.scales import with_multiples
 from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.sparse import skip_words
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.steps import steps_of
-from rowloom.hw.mapping.thresholds import threshold_tables, threshold_words
-from rowloom.hw.mapping.widths import hardware_of, sum_bits_of
+from rowloom.hw.mapping.widths import hardware_of
 from rowloom.hw.parameters import Hardware
 from rowloom.hw.program import layer_fields, record_words
 from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network
 
 __all__ = ["compile"]
-
-#: Narrowest codes that are found by division; one comparison needs none.
-LEAST_DIVIDED = 2
-
-Table = tuple[np.ndarray, np.ndarray]
 
 
 def compile(network: Network, config: ArrayConfig) -> Design:
@@ -56,10 +48,13 @@ def compile(network: Network, config: ArrayConfig) -> Design:
     RowloomError
         Naming the layer that the accelerator cannot run, and why.
     """
-    given, network = network, with_inserts(with_multiples(network), config)
+    given, banks = network, _banks(config)
+    whole = with_inserts(with_multiples(network), config)
+    pieces = with_slices(whole, config, banks)
+    network = pieces.network
     trials: dict[frozenset[str], Design] = {}
     problem: RowloomError | None = None
-    for planes in plane_sets(network, config):
+    for planes in plane_sets(whole, config):
         try:
             design, ran = _retry(network, config, planes)
             trials.setdefault(ran, design)
@@ -69,7 +64,8 @@ def compile(network: Network, config: ArrayConfig) -> Design:
         assert problem is not None
         raise problem
     best = min(trials.values(), key=lambda design: design.cost.lut4 * design.cycles)
-    return replace(best, network=given, mapped=network, choice=_tell(trials, best) if len(trials) > 1 else "")
+    choice = _tell(trials, best) if len(trials) > 1 else ""
+    return replace(best, network=given, mapped=whole, config=config, parts=pieces.parts, choice=choice)
 
 
 def _retry(network: Network, config: ArrayConfig, planes: frozenset[str]) -> tuple[Design, frozenset[str]]:
@@ -78,9 +74,7 @@ def _retry(network: Network, config: ArrayConfig, planes: frozenset[str]) -> tup
         try:
             return _compile(network, config, planes), planes
         except TooFast as error:
-            if not planes & error.readers:
-                raise
-            planes -= error.readers
+            planes = without(network, planes, network.layer(error.subject).output)
 
 
 def _tell(trials: Mapping[frozenset[str], Design], best: Design) -> str:
@@ -105,44 +99,21 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
     }
     for step in steps:
         wide = 1 if step.final else planar[maps.buffer[step.output]]
-        try:
-            fold_step(step, config, banks, network.input, wide)
-        except TooFast as error:
-            home = maps.buffer[step.output]
-            error.readers = frozenset(
-                each.layer.name for each in steps for name in each.inputs if maps.buffer[name] == home
-            )
-            raise
+        fold_step(step, config, banks, network.input, wide)
+    drains = vector_drains(steps, config)
+    if drains > config.drains and not config.vector_drains:
+        return _compile(network, replace(config, vector_drains=drains), planes)
     arrays = [fill_array(array, [step for step in steps if step.array is array], config) for array in arrays]
     vectors = [fill_vector(path, [step for step in steps if step.array is path], network, config) for path in vectors]
 
     layouts, buffers = place_maps(network, steps, maps, config)
-    levels = max(step.levels for step in steps)
-    summing = [step for step in steps if step.path != "pool"]
-    lines = lines_of(network, levels) if levels >= LEAST_DIVIDED else None
-    tables: list[Table] = []
-    found: list[Quotients] = []
-    if lines is None:
-        tables = [threshold_tables(step, config, levels) for step in summing]
-        ends = [(int(table.min()), int(table.max())) for table, _ in tables]
-    else:
-        found = [quotients(step, lines, config) for step in summing]
-        ends = [(int(each.threshold.min()), int(each.threshold.max())) for each in found]
-    sum_bits = sum_bits_of(summing, ends, config.group)
-    line = None if lines is None else line_parameters(found, lines, sum_bits)
-    depth = _place_thresholds(summing)
+    codes = codes_of(network, steps, config)
     pairs = _pairs(steps)
-    hardware = hardware_of(
-        network, config, banks, arrays, vectors, steps, layouts, levels, pairs, line, sum_bits, depth
-    )
+    hardware = hardware_of(network, config, banks, arrays, vectors, steps, layouts, codes, pairs)
     images = Images(
         program=tuple(program_words(network, config, hardware, steps, layouts)),
         weights=(*(weight_words(a, steps) for a in arrays), *(weight_words(v, steps) for v in vectors)),
-        thresholds=(
-            line_words(found, config, line, sum_bits, levels)
-            if line
-            else threshold_words(tables, config, levels, sum_bits)
-        ),
+        thresholds=codes.words(config.drains),
         pairs=tuple(pairs),
         skips=tuple(skip_words(steps, layouts, hardware.skips)),
     )
@@ -177,15 +148,6 @@ def _pairs(steps: Sequence[Step]) -> list[int]:
     return rows
 
 
-def _place_thresholds(steps: Sequence[Step]) -> int:
-    """Put the layers one behind the other in the threshold memories; return the words that they take."""
-    depth = 0
-    for step in steps:
-        step.threshold_base = depth
-        depth += step.fold.blocks * step.fold.groups
-    return depth
-
-
 def plan_of(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
     """What a step takes, and where the array's time goes."""
     words = record_words(layer_fields(hardware))
@@ -211,7 +173,7 @@ def plan_of(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
     return LayerPlan(
         name=step.name,
         op=step.layer.op,
-        inputs=step.inputs,
+        sources=step.inputs,
         tensor=step.tensor,
         unit=unit,
         fold=step.fold,

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from rowloom.hw.parameters import ArrayParameters, Hardware
+from rowloom.hw.parameters import ArrayParameters, ExtraLanes, Hardware
 from rowloom.hw.program import input_fields, layer_fields, record_words
 from rowloom.hw.units.adder_spec import TABLE_BITS
 from rowloom.hw.units.term_spec import multiplier_stages, value_bits
@@ -72,14 +72,23 @@ def memories(hardware: Hardware) -> dict[str, tuple[int, int, int]]:
     found = {
         "activations": (hardware.banks, hardware.word_bits, hardware.bank_depth),
         "program": (1, 16, words),
-        "thresholds": (hardware.drains, _threshold_bits(hardware), hardware.threshold_depth),
+        "thresholds": (hardware.drains, _threshold_bits(hardware, hardware), hardware.threshold_depth),
     }
+    extra = hardware.extra
+    if extra:
+        found["thresholds of the vector path"] = (extra.count, _threshold_bits(hardware, extra), extra.threshold_depth)
     for level in range(1, 1 if hardware.line else hardware.levels):
         found[f"thresholds of bit {level}"] = (
             hardware.drains * hardware.cols,
             hardware.sum_bits,
             hardware.threshold_depth << level,
         )
+        if extra:
+            found[f"thresholds of bit {level} of the vector path"] = (
+                extra.count * hardware.cols,
+                extra.sum_bits,
+                extra.threshold_depth << level,
+            )
     if hardware.skips:
         found["places of words"] = (1, sum(hardware.skips.fields.values()), hardware.skips.depth)
     found |= _weight_memories(hardware)
@@ -152,12 +161,15 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5, dsp: Dsp = DSP_ECP5) ->
     ff += lanes_ff
     lut += hw.cols * hw.word_bits * ((hw.group + 1) // 2 + 1) + hw.cols * 20
     ff += hw.cols * (hw.word_bits + hw.lanes + hw.drains * (hw.sum_bits + 1))
+    if hw.extra:  # their sums, and the choice which codes a packer takes
+        lut += hw.cols * hw.lanes * sum(hw.code_bits)
+        ff += hw.cols * hw.extra.count * hw.extra.sum_bits
     # bank writer and loader
     lut += hw.banks * hw.word_bits * max(1, hw.cols // hw.write_step) + hw.banks * 2 * hw.address_bits
     lut += hw.input_lanes * hw.input_bits * 4 + 12 * hw.count_bits + 80
     # issue nest, retire nest, sequencer, results
     lut += 40 * hw.count_bits + 12 * hw.address_bits + streams * 14 + 26 * hw.count_bits + 140
-    lut += hw.result_cols * hw.drains * hw.sum_bits + 8 * hw.count_bits + 40
+    lut += hw.result_cols * hw.result_lanes * hw.sum_bits + 8 * hw.count_bits + 40
     if hw.skips:  # a place is added to column, row and address, and gated
         lut += 2 * sum(hw.skips.fields.values()) + hw.skips.address_bits * 4
         ff += sum(hw.skips.fields.values()) + hw.skips.address_bits
@@ -183,32 +195,47 @@ def _products(hardware: Hardware, array: ArrayParameters) -> int:
 
 def _small(hardware: Hardware) -> list[tuple[int, int, int]]:
     large = memories(hardware)
-    return [size for name, size in _weight_memories(hardware).items() if name not in large] + (
-        [] if "thresholds" in large else [(hardware.drains, _threshold_bits(hardware), hardware.threshold_depth)]
-    )
+    found = [size for name, size in _weight_memories(hardware).items() if name not in large]
+    for name, count, kind in (
+        ("thresholds", hardware.drains, hardware),
+        ("thresholds of the vector path", hardware.code_lanes - hardware.drains, hardware.extra),
+    ):
+        if kind and name not in large:
+            found.append((count, _threshold_bits(hardware, kind), kind.threshold_depth))
+    return found
 
 
-def _threshold_bits(hardware: Hardware) -> int:
-    """Bits of a filter's first word in post-processing."""
-    if hardware.line is None:
-        return hardware.sum_bits + 1
-    return sum(hardware.line.fields(sum_bits=hardware.sum_bits, levels=hardware.levels).values())
+def _threshold_bits(hardware: Hardware, kind: Hardware | ExtraLanes) -> int:
+    """Bits of a filter's first word in post-processing lanes of a kind."""
+    if kind.line is None:
+        return kind.sum_bits + 1
+    return sum(kind.line.fields(sum_bits=kind.sum_bits, levels=hardware.levels).values())
 
 
 def lanes(hw: Hardware) -> tuple[int, int]:
     """LUT4 and flip-flops of the lanes that find codes."""
-    line, columns = hw.line, hw.drains * hw.cols
+    lut, ff = _lanes(hw, hw, hw.drains)
+    if hw.extra:
+        more_lut, more_ff = _lanes(hw, hw.extra, hw.extra.count)
+        lut, ff = lut + more_lut, ff + more_ff
+    return lut, ff
+
+
+def _lanes(hw: Hardware, kind: Hardware | ExtraLanes, count: int) -> tuple[int, int]:
+    """Of ``count`` lanes a column of one kind."""
+    line, columns, sum_bits = kind.line, count * hw.cols, kind.sum_bits
     if line is None:
-        lut = columns * _carry(hw.sum_bits) * hw.levels
-        return lut, columns * 3 * (hw.levels - 1) * (2 * hw.sum_bits + hw.threshold_address_bits)
+        lut = columns * _carry(sum_bits) * hw.levels
+        address_bits = max(1, (kind.threshold_depth - 1).bit_length())
+        return lut, columns * 3 * (hw.levels - 1) * (2 * sum_bits + address_bits)
     # a stage adds or subtracts all bits of the remainder from its own place on: two LUT4 each
     remainders = sum(line.remainder_bits - i for i in range(hw.levels - 1))
     bend = line.remainder_bits + line.fraction if line.bent else 0
-    lut = columns * (hw.sum_bits + 2 * remainders + bend + 4)
+    lut = columns * (sum_bits + 2 * remainders + bend + 4)
     stages = hw.levels + line.bent
-    ff = columns * (hw.sum_bits * stages + remainders + line.bent * line.remainder_bits)
+    ff = columns * (sum_bits * stages + remainders + line.bent * line.remainder_bits)
     shared = line.step_bits * stages + hw.levels * (hw.levels + 1) // 2 + line.fraction
-    return lut, ff + hw.drains * (shared + line.bent * 2 * line.remainder_bits)
+    return lut, ff + count * (shared + line.bent * 2 * line.remainder_bits)
 
 
 def _carry(bits: int) -> int:

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.mapping.lanes import lane_weights
 from rowloom.hw.mapping.sparse import leave_out_zeros
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.weights import row_weights
+from rowloom.hw.mapping.words import WeightWords
 from rowloom.hw.parameters import ArrayParameters, VectorParameters
 from rowloom.model.bounds import signed_bits
 from rowloom.model.errors import RowloomError
@@ -32,6 +31,7 @@ def fill_array(array: ArrayParameters, steps: Sequence[Step], config: ArrayConfi
                 config,
                 step.planes,
                 places=step.places,
+                others=step.others,
                 zero=step.zero,
             )
         wrong = [step for step in steps if step.weights.needs_half]
@@ -80,11 +80,6 @@ def fill_vector(
     return path
 
 
-def weight_words(array: ArrayParameters | VectorParameters, steps: Sequence[Step]) -> tuple[tuple[int, ...], ...]:
-    """Weight memories of an array, one tuple of words a row."""
-    laid = [step.weights.words for step in steps if step.array is array]
-    codes = np.concatenate(laid, axis=1) & ((1 << array.weight_bits) - 1)
-    rows, depth = codes.shape[:2]
-    bits = (codes[..., None] >> np.arange(array.weight_bits) & 1).astype(np.uint8).reshape(rows, depth, -1)
-    packed = np.packbits(bits, axis=-1, bitorder="little")
-    return tuple(tuple(int.from_bytes(word.tobytes(), "little") for word in row) for row in packed)
+def weight_words(array: ArrayParameters | VectorParameters, steps: Sequence[Step]) -> WeightWords:
+    """Weight memories of an array."""
+    return WeightWords([step.weights.words for step in steps if step.array is array], array.weight_bits)

@@ -191,13 +191,13 @@ def pool_fold(window: Window, source: Layout, config: ArrayConfig, *, banks: int
     )
 
 
-def vector_fold(window: Window, source: Layout, config: ArrayConfig, *, banks: int) -> Fold:
+def vector_fold(window: Window, source: Layout, config: ArrayConfig, *, banks: int, drains: int) -> Fold:
     """The fold of a layer on the vector path: a block is a channel word, a kernel row a chunk."""
     strip = _strip(window, 1, config.cols, banks)
     return Fold(
         sum_rows=False,
         rows_summed=1,
-        groups=config.lanes // config.drains,
+        groups=config.lanes // drains,
         strip=strip,
         strips=-(-window.height // strip),
         pixels=window.width,
@@ -206,5 +206,5 @@ def vector_fold(window: Window, source: Layout, config: ArrayConfig, *, banks: i
         taps=window.taps,
         words=1,
         chunk_rows=1,
-        steps=config.lanes // config.drains,
+        steps=config.lanes // drains,
     )

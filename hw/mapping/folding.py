@@ -1,23 +1,23 @@
 """The fold that a layer takes: the one with the fewest cycles."""
 
+from collections.abc import Sequence
+
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.mapping.fold import array_folds, pool_fold, spaced, vector_fold
 from rowloom.hw.mapping.step import Step
 from rowloom.model.errors import RowloomError
 
-__all__ = ["TooFast", "fold_step"]
+__all__ = ["TooFast", "fold_step", "vector_drains"]
+
+#: Taps of the window while whose sums accumulate a word of codes shall leave.
+_TAPS = 9
+
+#: Part of the cycles that the vector path may wait.
+_WAITING = 100
 
 
 class TooFast(RowloomError):
-    """A layer completes words faster than their planes can be written.
-
-    Attributes
-    ----------
-    readers : frozenset of str
-        Layers that read its output, and so want the planes.
-    """
-
-    readers: frozenset[str] = frozenset()
+    """A layer completes words faster than their planes can be written."""
 
 
 def fold_step(step: Step, config: ArrayConfig, banks: int, source: str, planes: int) -> None:
@@ -26,15 +26,18 @@ def fold_step(step: Step, config: ArrayConfig, banks: int, source: str, planes: 
     Rows are only merged in layers that read ``source``, so that an array merges one number of lanes.
     """
     window, array = step.window, step.array
-    used, filling = -(-window.filters // config.drains), config.lanes // config.drains
+    used, filling = -(-window.filters // step.drains), config.lanes // step.drains
     if step.square is not None:
         filling = step.square.word_emissions
     if step.path != "array":
         pool = step.path == "pool"
-        fold = (pool_fold if pool else vector_fold)(window, step.layout, config, banks=banks)
+        if pool:
+            fold = pool_fold(window, step.layout, config, banks=banks)
+        else:
+            fold = vector_fold(window, step.layout, config, banks=banks, drains=step.drains)
         enough = spaced(fold, planes, word_emissions=1 if pool else filling, used=fold.blocks if pool else used)
         if enough is None:
-            raise TooFast(step.name, f"completes words faster than every {planes} cycles")
+            raise TooFast(step.layer.name, f"completes words faster than every {planes} cycles")
         step.fold = enough
         return
     chain = array.rows // config.drains
@@ -56,3 +59,18 @@ def fold_step(step: Step, config: ArrayConfig, banks: int, source: str, planes: 
             f"and stride {window.stride_y} does not map onto {config.cols} columns and {banks} banks",
         )
     step.fold = min(folds, key=lambda fold: (fold.issue_cycles, fold.steps))
+
+
+def vector_drains(steps: Sequence[Step], config: ArrayConfig) -> int:
+    """Codes of a column that leave the vector path at once, as :class:`rowloom.hw.config.ArrayConfig` says."""
+    if config.vector_drains:
+        return config.vector_drains
+    folds = [step.fold for step in steps if step.path == "vector"]
+    waiting = sum(fold.strips * fold.pixels * fold.blocks * fold.bubbles for fold in folds)
+    if waiting * _WAITING <= sum(step.fold.issue_cycles for step in steps):
+        return config.drains
+    return next(
+        drains
+        for drains in range(config.drains, config.lanes + 1, config.drains)
+        if config.lanes % drains == 0 and config.lanes <= drains * _TAPS
+    )

@@ -1,6 +1,7 @@
 """The kinds of layers that the mapping tells apart."""
 
 from rowloom.hw.mapping.send import Send
+from rowloom.hw.mapping.slices import Slice
 from rowloom.model.layers import ChannelShuffle, Concat, Conv2d, DepthToSpace, Layer, Linear
 from rowloom.model.operation import Operation
 
@@ -9,7 +10,7 @@ __all__ = ["is_depthwise", "is_view", "keeps_lanes"]
 
 def is_view(layer: Layer | Send) -> bool:
     """Whether a layer is no step of its own: it renames what is there, or another one writes its output."""
-    return isinstance(layer, Concat | ChannelShuffle | DepthToSpace)
+    return isinstance(layer, Concat | ChannelShuffle | DepthToSpace | Slice)
 
 
 def keeps_lanes(layer: Layer | Send) -> bool:

@@ -1,9 +1,10 @@
 """Which maps share memory, and in which order the channels of a map lie: rearranging moves no data.
 
 A concatenated map is one buffer into which each of its parts is written at words of its own, so that every part
-starts at a whole word. A channel shuffle is the same buffer read in another order: the order is taken up where the
-next layer's weights are laid out. Paths that keep lanes apart (pools, depthwise layers, sums of maps) hand the order
-on; a convolution writes any order that is wanted. One in front of a depth to space writes squares of pixels.
+starts at a whole word. A slice of a map is those of its words that hold the slice's channels. A channel shuffle is the
+same buffer read in another order: the order is taken up where the next layer's weights are laid out. Paths that keep
+lanes apart (pools, depthwise layers, sums of maps) hand the order on; a convolution writes any order that is wanted.
+One in front of a depth to space writes squares of pixels.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,9 @@ from rowloom.hw.config import ArrayConfig
 from rowloom.hw.mapping.ends import Ends
 from rowloom.hw.mapping.kinds import is_view, keeps_lanes
 from rowloom.hw.mapping.send import Send
+from rowloom.hw.mapping.slices import Slice
 from rowloom.hw.mapping.squares import Square, square_of
+from rowloom.hw.mapping.weights import takes_zeros
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import ChannelShuffle, Concat, DepthToSpace, Layer
 from rowloom.model.network import Network
@@ -58,12 +61,15 @@ class Maps:
         Tensor that holds the same channels, perhaps in another order.
     squares : dict of str to Square
         Tensors whose pixels are written as squares of pixels.
+    others : dict of str to int64
+        Of a slice: places of channels in its words that are not its own.
     """
 
     places: dict[str, np.ndarray] = field(default_factory=dict)
     buffer: dict[str, str] = field(default_factory=dict)
     words_before: dict[str, int] = field(default_factory=dict)
     same: dict[str, str] = field(default_factory=dict)
+    others: dict[str, np.ndarray] = field(default_factory=dict)
     squares: dict[str, Square] = field(default_factory=dict)
 
 
@@ -98,12 +104,19 @@ def maps_of(network: Network, ends: Ends, config: ArrayConfig) -> Maps:
                 _check_squares(layer, network, layers, writers)
                 _enter(maps, layer.output, np.arange(network.tensor(layer.output).shape[2]))
                 continue
+            if isinstance(layer, Slice):
+                _slice(maps, layer, config.lanes)
+                alone = any(layer.output in each.inputs and not takes_zeros(each) for each in layers)
+                if alone and len(maps.others[layer.output]):
+                    again = True
+                    _spread(layer, maps, writers, wanted, config.lanes)
+                    break
+                continue
             source = maps.places[layer.inputs[0]]
             if isinstance(layer, ChannelShuffle):
                 if layer.input == network.input:
                     raise Misplaced(layer, 0, f"shuffles {layer.input}", "a layer must write it")
-                order = np.arange(len(source)).reshape(layer.groups, -1).T.reshape(-1)
-                _enter(maps, layer.output, source[order], at=layer.inputs[0])
+                _enter(maps, layer.output, source[_shuffled(layer, len(source))], at=layer.inputs[0])
                 continue
             if not keeps_lanes(layer):
                 places = wanted.get(layer.output, np.arange(network.tensor(layer.output).shape[2]))
@@ -128,6 +141,17 @@ def _enter(maps: Maps, name: str, places: np.ndarray, *, at: str | None = None) 
     maps.same[name] = maps.same[at] if at else name
     maps.buffer[name] = maps.buffer[at] if at else name
     maps.words_before[name] = maps.words_before[at] if at else 0
+
+
+def _slice(maps: Maps, layer: Slice, lanes: int) -> None:
+    """Note the words of a map that hold the channels of a slice, and what else lies there."""
+    whole = maps.places[layer.input]
+    mine = np.zeros(len(whole), np.bool_)
+    mine[layer.first : layer.first + layer.count] = True
+    before, after = whole[mine].min() // lanes * lanes, whole[mine].max() // lanes * lanes + lanes
+    _enter(maps, layer.output, whole[mine] - before, at=layer.input)
+    maps.words_before[layer.output] += int(before) // lanes
+    maps.others[layer.output] = whole[~mine & (whole >= before) & (whole < after)] - before
 
 
 def _concatenate(maps: Maps, layer: Concat, network: Network, lanes: int) -> None:
@@ -165,6 +189,32 @@ def _check_squares(
     if writer is None or is_view(writer) or keeps_lanes(writer) or not alone:
         problem = f"moves the channels of {layer.input}"
         raise Misplaced(layer, 0, problem, "a convolution must give it, for this layer alone", reorder=True)
+
+
+def _spread(
+    layer: Slice, maps: Maps, writers: dict[str, Layer | Send], wanted: dict[str, np.ndarray], lanes: int
+) -> None:
+    """Let the convolution behind a map write every slice of it into words of its own, with holes behind it."""
+    channels = np.arange(len(maps.places[layer.input]))
+    places = channels // layer.count * -(-layer.count // lanes) * lanes + channels % layer.count
+    name = layer.input
+    while True:
+        writer = writers.get(name)
+        if writer is None or isinstance(writer, Concat | Slice | DepthToSpace) or name in wanted:
+            raise RowloomError(layer.input, f"holds groups of {layer.count} channels in words of {lanes}")
+        if isinstance(writer, ChannelShuffle):
+            before = np.empty_like(places)
+            before[_shuffled(writer, len(places))] = places
+            places = before
+        elif not keeps_lanes(writer):
+            wanted[name] = places
+            return
+        name = writer.inputs[0]
+
+
+def _shuffled(layer: ChannelShuffle, channels: int) -> np.ndarray:
+    """Channel of the input that each channel of the output is."""
+    return np.arange(channels).reshape(layer.groups, -1).T.reshape(-1)
 
 
 def _reorder(layer: Layer, maps: Maps, writers: dict[str, Layer | Send], wanted: dict[str, np.ndarray]) -> bool:

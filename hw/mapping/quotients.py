@@ -1,7 +1,8 @@
 """Memories of the lanes that divide: a filter's line over the units' offset sums, as words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,13 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Quotients:
-    """What the lanes need of the filters of a layer, in the order emission, drain lane.
+    """What the ``drains`` lanes that a layer uses need of its filters, in the order emission, lane.
 
     ``threshold``, ``step``, ``flip`` : int64 [emissions * drains]; ``starts`` : int64 [emissions * drains, 2], which
     the remainder of a difference has below and from 0 on. ``divides`` : bool, filters whose count depends on the sum.
     """
 
+    drains: int
     threshold: Integers
     starts: Integers
     step: Integers
@@ -40,8 +42,9 @@ def quotients(step: Step, lines: NetworkLines, config: ArrayConfig) -> Quotients
     of 0: they count none. For raw sums the threshold is what must be taken off the sum.
     """
     _, high = sum_span(step, config.group)
-    count = step.fold.blocks * step.fold.groups * config.drains
+    count = step.fold.blocks * step.fold.groups * step.drains
     found = Quotients(
+        drains=step.drains,
         threshold=np.full(count, high + 1, np.int64),
         starts=np.zeros((count, 2), np.int64),
         step=np.zeros(count, np.int64),
@@ -97,17 +100,29 @@ def line_parameters(found: Sequence[Quotients], lines: NetworkLines, sum_bits: i
 
 
 def line_words(
-    found: Sequence[Quotients], config: ArrayConfig, line: LineParameters, sum_bits: int, levels: int
+    found: Sequence[Quotients], which: Iterable[int], line: LineParameters, sum_bits: int, levels: int
 ) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    """Memory words ``[lane][0]`` of the fields :meth:`rowloom.hw.parameters.LineParameters.fields`."""
+    """Memory words ``[lane][0]`` of the lanes ``which``: fields of :meth:`rowloom.hw.parameters.LineParameters.fields`.
+
+    Layers have words in the lanes that they use, one behind the other.
+    """
     widths = line.fields(sum_bits=sum_bits, levels=levels)
-    columns = {name: np.concatenate([getattr(each, name) for each in found]) for name in ("threshold", "step", "flip")}
-    starts = np.concatenate([each.starts for each in found])
-    columns |= {"start_0": starts[:, 0], "start_1": starts[:, 1]} if line.bent else {"start": starts[:, 0]}
+    lanes = []
+    for k in which:
+        words = [_words(each, slice(k, None, each.drains), widths) for each in found if each.drains > k]
+        lanes.append((tuple(chain.from_iterable(words)),))
+    return tuple(lanes)
+
+
+def _words(each: Quotients, which: slice, widths: Mapping[str, int]) -> list[int]:
+    """Words of some filters, of fields from the low bits up."""
+    columns = {name: getattr(each, name)[which] for name in ("threshold", "step", "flip")}
+    starts = each.starts[which]
+    columns |= {"start": starts[:, 0], "start_0": starts[:, 0], "start_1": starts[:, 1]}
     words = [0] * len(starts)
     at = 0
     for name, width in widths.items():
         mask = (1 << width) - 1
         words = [word | (value & mask) << at for word, value in zip(words, columns[name].tolist(), strict=True)]
         at += width
-    return tuple((tuple(words[k :: config.drains]),) for k in range(config.drains))
+    return words

@@ -69,7 +69,7 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
     mask = _address_mask(hardware)
     o_first, o_row = (target.base, target.row_words & mask) if target else (0, 0)
     first_plane = step.planes.pairs[0].activations if step.planes and layout.planes else 0
-    used = fold.blocks * fold.copies if pool else -(-window.filters // config.drains)
+    used = fold.blocks * fold.copies if pool else -(-window.filters // step.drains)
     a_tap = window.dilation_x * layout.pixel_words
     hops = {f"a_tap_{i}": a_tap & mask for i in range(2, hardware.maps)}
     if len(step.inputs) > 1:  # from map to map
@@ -128,6 +128,7 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "emissions": fold.blocks * fold.groups * fold.copies - 1,
         "emissions_used": used - 1,
         "word_emissions": 0 if pool else _word_emissions(config, step) - 1,
+        "wide": int(step.drains > config.drains),
         "t_first": step.threshold_base,
         "code_base": _code_base(hardware, step),
         "format": form,

@@ -39,6 +39,8 @@ class Step:
         Of its inputs.
     places : int64 [M]
         Place of each output channel among the codes of a pixel.
+    others : int64 or None
+        Places in its input's words that hold channels of other maps.
     window : Window
     argmax : bool
         The last layer's results leave as the place of the greatest.
@@ -48,6 +50,8 @@ class Step:
         The output leaves instead of staying in the banks.
     array : ArrayParameters, VectorParameters or None
         Runs it, None for pooling.
+    drains : int
+        Codes of a column that leave it at once.
     fold : Fold
         Set when the array is known.
     weights : RowWeights
@@ -79,10 +83,12 @@ class Step:
     tensor: str
     final: bool
     array: Any
+    drains: int
     bounds: tuple[list[int], list[int]]
     planes: Planes | None = None
     part: Part | None = None
     square: Square | None = None
+    others: np.ndarray | None = None
     fold: Fold = field(init=False)
     weights: RowWeights = field(init=False)
     span: tuple[int, int] = field(init=False)

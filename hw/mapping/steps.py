@@ -28,6 +28,7 @@ from rowloom.hw.mapping.parts import parts_of
 from rowloom.hw.mapping.planes import planes_for
 from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.step import Step
+from rowloom.hw.mapping.weights import takes_zeros
 from rowloom.hw.mapping.window import window_of
 from rowloom.hw.parameters import ArrayParameters, VectorParameters
 from rowloom.hw.units import SPECS
@@ -113,10 +114,18 @@ def steps_of(
             sends = isinstance(layer, Send)  # codes, whatever they mean
             source = Uniform(bits=encoding.bits, signed=encoding.signed) if sends else bare(encoding)
             gated = not has_zero(source)
-            parameters = VectorParameters(lanes=config.lanes, activations=source, gated=gated)
+            parameters = VectorParameters(
+                lanes=config.lanes,
+                drains=config.vector_drains or config.drains,
+                activations=source,
+                gated=gated,
+            )
             array = vectors.setdefault(parameters, parameters)
         places = maps.places[layer.inputs[0] if isinstance(layer, Send) else layer.output]
         shape = tensor.shape if isinstance(layer, Send) else target.shape
+        others = maps.others.get(layer.inputs[0])
+        if others is not None and len(others) and not takes_zeros(layer):
+            raise RowloomError(layer.name, "reads channels beside others", "groups need words of their own")
         square = maps.squares.get(layer.output)
         final = layer.name in ends.leaving
         for part in (*parts_of(layer, layout.shape),) or (None,):
@@ -137,7 +146,9 @@ def steps_of(
                 tensor="",
                 final=final,
                 array=array,
+                drains=array.drains if isinstance(array, VectorParameters) else config.drains,
                 bounds=network.sum_bounds(layer) if isinstance(layer, SummingLayer) else ([], []),
+                others=others,
                 planes=planes_for(layer.weight_encoding, encoding) if layer.name in planes else None,
                 part=part,
                 square=square,

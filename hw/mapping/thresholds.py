@@ -1,12 +1,17 @@
 """Threshold memories: where the codes of every filter begin, over the units' offset sums."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.mapping.rising import thresholds_of
 from rowloom.hw.mapping.step import Step
 
-__all__ = ["sum_span", "threshold_tables", "threshold_words"]
+__all__ = ["Table", "sum_span", "threshold_tables", "threshold_words"]
+
+#: What :func:`threshold_tables` gives.
+Table = tuple[np.ndarray, np.ndarray]
 
 #: Beyond every sum.
 _FAR = 1 << 56
@@ -21,7 +26,7 @@ def sum_span(step: Step, group: int) -> tuple[int, int]:
     return low * scale, high * scale
 
 
-def threshold_tables(step: Step, config: ArrayConfig, levels: int) -> tuple[np.ndarray, np.ndarray]:
+def threshold_tables(step: Step, config: ArrayConfig, levels: int) -> Table:
     """Thresholds and inversions of a layer's emissions.
 
     Returns
@@ -35,7 +40,7 @@ def threshold_tables(step: Step, config: ArrayConfig, levels: int) -> tuple[np.n
     """
     low, high = sum_span(step, config.group)
     emissions = step.fold.blocks * step.fold.groups
-    count = emissions * config.drains
+    count = emissions * step.drains
     table = np.full((count, (1 << levels) - 1), high + 1, np.int64)
     falls = np.zeros(count, np.int64)
     offsets = step.weights.offsets - (0 if step.layer.bias is None else np.asarray(step.layer.bias) << step.scale)
@@ -58,26 +63,30 @@ def threshold_tables(step: Step, config: ArrayConfig, levels: int) -> tuple[np.n
             table[places[m]] = low
             table[places[m], table.shape[1] - given :] = rising[m]
         falls[places] = falling
-    return table.reshape(emissions, config.drains, -1), falls.reshape(emissions, config.drains)
+    return table.reshape(emissions, step.drains, -1), falls.reshape(emissions, step.drains)
 
 
 def threshold_words(
-    tables: list[tuple[np.ndarray, np.ndarray]], config: ArrayConfig, levels: int, sum_bits: int
+    tables: Sequence[Table], which: Iterable[int], levels: int, sum_bits: int
 ) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    """Memory words ``[lane][level]``: level i holds ``2^i`` thresholds a filter, the first with its inversion."""
+    """Memory words ``[lane][level]`` of the lanes ``which``.
+
+    Level i holds ``2^i`` thresholds a filter, the first with its inversion. Layers have words in the lanes that they
+    use, one behind the other.
+    """
     mask = (1 << sum_bits) - 1
-    table = np.concatenate([t for t, _ in tables])  # [emissions, drains, thresholds]
-    falls = np.concatenate([f for _, f in tables])
     lanes = []
-    for k in range(config.drains):
+    for k in which:
+        table = np.concatenate([t[:, k] for t, _ in tables if t.shape[1] > k])  # [emissions, thresholds]
+        falls = np.concatenate([f[:, k] for _, f in tables if f.shape[1] > k])
         of_levels = []
         for level in range(levels):
             # after the prefix p the next question is whether the count reaches the middle of what is left
             step = 1 << (levels - level)
             middle = [p * step + step // 2 - 1 for p in range(1 << level)]
-            words = table[:, k, middle] & mask
+            words = table[:, middle] & mask
             if level == 0:
-                words = words | falls[:, k, None] << sum_bits
+                words = words | falls[:, None] << sum_bits
             of_levels.append(tuple(int(word) for word in words.reshape(-1)))
         lanes.append(tuple(of_levels))
     return tuple(lanes)

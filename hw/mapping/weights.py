@@ -1,6 +1,7 @@
 """Weight memories: filter words in the order in which the loop nest reads them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Conv2d, Linear
 from rowloom.model.operation import Operation
 
-__all__ = ["RowWeights", "row_weights"]
+__all__ = ["RowWeights", "row_weights", "takes_zeros"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ def row_weights(
     planes: Planes | None = None,
     *,
     places: np.ndarray | None = None,
+    others: np.ndarray | None = None,
     zero: int = 0,
 ) -> RowWeights:
     """Lay the weights of a layer into the rows of an array, for its fold; as bit planes if it runs so.
@@ -61,6 +63,8 @@ def row_weights(
     ----------
     places : int64 [M], optional
         Place of each filter's code in an output pixel. Default: filter m at place m.
+    others : int64, optional
+        Places of the source's words that hold channels of other maps: they weigh 0.
     zero : int
         Activation code that means 0, which padding holds.
     """
@@ -73,6 +77,8 @@ def row_weights(
     places = np.arange(filters) if places is None else places
     here = np.zeros(words * lanes, bool)
     here[source.places] = True
+    strange = np.zeros(0, np.int64) if others is None else others
+    here[strange] = True
     absent_of = lanes - here.reshape(words, lanes).sum(1)
 
     # Kernel rows in chunks, channels in words; lanes without a channel hold the unit's fill.
@@ -86,6 +92,8 @@ def row_weights(
             spare = word * lanes + np.flatnonzero(~here[word * lanes : (word + 1) * lanes])
             filled[..., spare, :] = spec.fill(int(absent))[:, None]
     filled[:, :rows, :, source.places] = bits
+    if len(strange):
+        filled[:, :rows, :, strange] = _zero(layer)
     if array.stacked or array.live_padding:
         filled[:, rows:] = np.tile(spec.fill(lanes), words)[:, None]
     filled = filled.reshape(filters, fold.chunks, fold.chunk_rows, taps, words, lanes, stored)
@@ -116,6 +124,8 @@ def row_weights(
         offsets = dead = 2 * (filled == 0).sum(-1)
     else:
         offsets = spec.offset(filled, absent)
+        if array.half:  # only the last word of a tap is told that its absent lanes are odd in number
+            offsets = offsets - absent % 2 * (np.arange(words) < words - 1)[:, None]
         dead = spec.dead_offset(filled, absent)
     needs_half = (
         window.padded and not array.live_padding and not np.array_equal(offsets, np.broadcast_to(dead, offsets.shape))
@@ -148,19 +158,35 @@ def _dense(layer: Conv2d | Linear) -> np.ndarray:
     codes = np.asarray(layer.weights, np.int64)
     if isinstance(layer, Linear) or layer.groups == 1:
         return codes
-    if layer.operation is not Operation.MULTIPLY:
-        raise RowloomError(layer.name, f"has {layer.groups} groups of distances", "groups need products")
-    try:
-        nothing = int(layer.weight_encoding.encode(0))
-    except RowloomError:
-        raise RowloomError(
-            layer.name, f"has {layer.groups} groups of {layer.weight_encoding} weights", "groups need a weight of 0"
-        ) from None
     filters, rows, taps, channels = codes.shape
-    dense = np.full((filters, rows, taps, layer.groups * channels), nothing, np.int64)
+    dense = np.full((filters, rows, taps, layer.groups * channels), _zero(layer), np.int64)
     for group, members in enumerate(np.split(np.arange(filters), layer.groups)):
         dense[members, :, :, group * channels : (group + 1) * channels] = codes[members]
     return dense
+
+
+def takes_zeros(layer: Any) -> bool:
+    """Whether a weight of the layer can make a channel count for nothing."""
+    try:
+        _zero(layer)
+    except RowloomError:
+        return False
+    return True
+
+
+def _zero(layer: Conv2d | Linear) -> int:
+    """Weight code of a channel that is not the filter's."""
+    groups = f"{layer.groups} groups" if isinstance(layer, Conv2d) and layer.groups > 1 else "channels beside others"
+    if layer.operation is not Operation.MULTIPLY:
+        raise RowloomError(layer.name, f"has {groups} of distances", "groups need products, or words of their own")
+    try:
+        return int(layer.weight_encoding.encode(0))
+    except RowloomError:
+        raise RowloomError(
+            layer.name,
+            f"has {groups} of {layer.weight_encoding} weights",
+            "groups need a weight of 0, or words of their own",
+        ) from None
 
 
 def _seen(

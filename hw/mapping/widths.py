@@ -5,13 +5,13 @@ from math import gcd, lcm
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
+from rowloom.hw.mapping.codes import Codes
 from rowloom.hw.mapping.sparse import skip_parameters
 from rowloom.hw.mapping.step import Step
-from rowloom.hw.mapping.thresholds import sum_span
-from rowloom.hw.parameters import ArrayParameters, Hardware, LineParameters, VectorParameters
+from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
 from rowloom.model.network import Network
 
-__all__ = ["hardware_of", "sum_bits_of"]
+__all__ = ["hardware_of"]
 
 
 def hardware_of(
@@ -22,11 +22,8 @@ def hardware_of(
     vectors: Sequence[VectorParameters],
     steps: Sequence[Step],
     layouts: Mapping[str, Layout],
-    levels: int,
+    codes: Codes,
     pairs: Sequence[int],
-    line: LineParameters | None,
-    sum_bits: int,
-    threshold_depth: int,
 ) -> Hardware:
     """Resolve the remaining widths."""
     source = layouts[network.input]
@@ -47,17 +44,18 @@ def hardware_of(
         lanes=config.lanes,
         code_bits=tuple(sorted({step.target.bits for step in summing if not step.final})),
         pooled=tuple(sorted({(step.source.bits, step.source.signed) for step in steps if step.path == "pool"})),
-        levels=levels,
-        line=line,
-        result_codes=_result_codes(finals, levels),
+        levels=codes.levels,
+        line=codes.line,
+        result_codes=_result_codes(finals, codes.levels),
         outputs=len(finals),
         pad_bits=_pad_bits(steps),
         slices=any(layouts[step.output].pitch for step in steps if not step.final),
-        sum_bits=sum_bits,
-        threshold_depth=threshold_depth,
+        sum_bits=codes.sum_bits,
+        threshold_depth=codes.depth,
         result_cols=max(min(step.fold.strip, step.window.height) for step in finals),
+        result_lanes=max(step.drains for step in finals),
         result_depth=max(
-            step.fold.strips * step.fold.pixels * -(-step.window.filters // config.drains) for step in finals
+            step.fold.strips * step.fold.pixels * -(-step.window.filters // step.drains) for step in finals
         ),
         count_bits=_largest_count(steps, layouts.values()).bit_length(),
         input_bits=source.bits,
@@ -75,18 +73,8 @@ def hardware_of(
         result_squares=any(step.square is not None for step in finals),
         parts=parts,
         skips=skip_parameters(steps, layouts),
+        extra=codes.extra,
     )
-
-
-def sum_bits_of(steps: Sequence[Step], thresholds: Sequence[tuple[int, int]], group: int) -> int:
-    """Bits that hold every sum, every threshold, every difference of the two, and every code that leaves."""
-    values = []
-    for step, (least, greatest) in zip(steps, thresholds, strict=True):
-        low, high = sum_span(step, group)
-        values += [low, high, least, greatest, low - greatest, high - least]
-        if step.layer_post is not None:
-            values += [step.target.code_min, step.target.code_max]
-    return max((value if value >= 0 else ~value).bit_length() + 1 for value in values)
 
 
 def _result_codes(finals: Sequence[Step], levels: int) -> tuple[tuple[int, bool], ...]:

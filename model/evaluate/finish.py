@@ -1,15 +1,19 @@
 """From sums to codes: bias and post-operation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from rowloom.model.arith import count_thresholds, requantize
+from rowloom.model.arith import COMPARED, count_thresholds, requantize
 from rowloom.model.encodings import Encoding
+from rowloom.model.evaluate.code_table import CodeTable
 from rowloom.model.layers import SummingLayer
 from rowloom.model.post import Requantize, Thresholds
+
+#: A table of codes pays if each of its entries stands for so many sums.
+PAYS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,10 @@ class Finish:
     """[M], multiplied alike."""
     thresholds: NDArray[Any] | None
     """[M, N] in the sums' type; those out of reach are brought to where every type of sum holds them."""
+    bound: int
+    """Greatest magnitude of a sum without bias."""
+    table: CodeTable | None = None
+    """Codes of all sums, if there are so many sums that it pays to know them beforehand."""
 
     @classmethod
     def of(cls, layer: SummingLayer, target: Encoding, dtype: DTypeLike, bound: int) -> "Finish":
@@ -46,7 +54,18 @@ class Finish:
             direction=direction,
             bias=None if bias is None else bias.astype(dtype),
             thresholds=thresholds,
+            bound=bound,
         )
+
+    def tabulated(self, channels: int, sums: int) -> "Finish":
+        """Return the same for ``channels`` channels and so many sums: with a table of codes where that pays."""
+        post, most = self.layer.post, sums // PAYS
+        if most < channels << self.target.bits:  # a channel hardly has fewer entries than codes
+            return self
+        if post is None or (isinstance(post, Thresholds) and post.values.shape[1] <= COMPARED):
+            return self
+        bias = 0 if self.bias is None else int(np.abs(self.bias).max())
+        return replace(self, table=CodeTable.of(self._computed, channels, self.bound + bias, most))
 
     def turn(self, sums: NDArray[Any]) -> NDArray[Any]:
         """Return sums [..., M] multiplied by the direction, in place."""
@@ -58,6 +77,10 @@ class Finish:
         """Return output codes [N, E, F, M] of turned sums [N, E, F, M] without bias, which are overwritten."""
         if self.bias is not None:
             sums += self.bias.astype(sums.dtype, copy=False)
+        return self._computed(sums) if self.table is None else self.table.codes(sums)
+
+    def _computed(self, sums: NDArray[Any]) -> NDArray[Any]:
+        """Return codes of turned sums with bias."""
         post = self.layer.post
         if self.thresholds is not None:
             counts = count_thresholds(sums, self.thresholds.astype(sums.dtype, copy=False))

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 class BatchNorm(nn.Module):
-    """Batch norm over channels whose evaluation is a fixed sequence of rounded float32 operations.
+    """Batch norm over channels whose evaluation is a fixed sequence of rounded operations, of the type of its input.
 
     Evaluated as (x - mean) * gain + beta with gain = gamma / sqrt(variance + eps), each operation rounded by
     itself. So it is elementwise, monotone, and the same for every shape and memory layout, which lets lowering

@@ -64,7 +64,7 @@ class Average(Summing, ABC):
 
     def average(self, sums: Tensor, scale: int) -> Tensor:
         """Return what division, norm and activation make of sums, elementwise."""
-        return sums if self.activation is None else self.post(sums / scale)
+        return sums if self.activation is None else self.post(sums, scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the values of the activation, or the sums: [N, C, E, F]."""

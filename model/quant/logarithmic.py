@@ -97,4 +97,4 @@ class PowerOfTwoActivation(Quantizer):
 
 def _place(x: Tensor, bounds: Tensor) -> Tensor:
     """Return how many of the ascending bounds each number reaches."""
-    return torch.bucketize(x.contiguous(), bounds, right=True)
+    return torch.bucketize(x.contiguous(), bounds.to(x.dtype), right=True)

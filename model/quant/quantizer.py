@@ -13,7 +13,7 @@ class Quantizer(nn.Module, ABC):
 
     ``forward`` returns a float tensor that holds integers exactly, and defines the gradient that training
     uses. Layers and lowering ask ``encoding`` and never which class a quantizer is.
-    An activation quantizer must be elementwise and monotone.
+    An activation quantizer must be elementwise and monotone; it is given float32 in training and float64 in evaluation.
     """
 
     @property

@@ -37,6 +37,7 @@ def array_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--lanes", type=int, metavar="L", help="Products of an element and cycle."),
             click.option("--group", type=int, help="Filter rows that a column sums in space."),
             click.option("--drains", type=int, help="Drain chains of a column."),
+            click.option("--vector-drains", type=int, help="Codes of a column that leave the vector path at once."),
             click.option("--input-lanes", type=int, help="Lanes of the array of the first layer."),
             click.option(
                 "--unit", "units", multiple=True, metavar="U", help="Prefer this arithmetic unit; may be repeated."
@@ -72,6 +73,7 @@ def design_for(
     lanes: int | None = None,
     group: int | None = None,
     drains: int | None = None,
+    vector_drains: int | None = None,
     input_lanes: int | None = None,
     units: tuple[str, ...] = (),
     planes: str = "auto",
@@ -100,7 +102,12 @@ def design_for(
         raise RowloomError(missing, "is missing", "give --rows, --cols and --lanes together")
     finer = {
         name: size
-        for name, size in {"group": group, "drains": drains, "input_lanes": input_lanes}.items()
+        for name, size in {
+            "group": group,
+            "drains": drains,
+            "vector_drains": vector_drains,
+            "input_lanes": input_lanes,
+        }.items()
         if size is not None
     }
     for name, size in {**given, **finer}.items():

@@ -145,7 +145,7 @@ def assert_exact(network, design, *, stalls=False, images=3):
     assert not constant
     result = simulate(design, codes, stalls=stalls, seed=1)
     assert result.ok, result.summary()
-    kept |= design.mapped.run(codes, keep="all")
+    kept = {**design.mapped.run(codes, keep="all"), **design.with_parts(kept)}
     written = {plan.tensor for plan in design.layers if not plan.to_results}
     assert result.compared == sum(kept[name].size for name in (*written, *design.leaving))
     assert [layer.cycles_measured for layer in result.layers] == [plan.cycles for plan in design.layers]

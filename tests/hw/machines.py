@@ -23,7 +23,7 @@ def hardware(**changed):
         "bank_depth": 64,
         "word_bits": 8, "write_step": 1, "lanes": 8, "code_bits": (1,), "pooled": ((1, False),), "levels": 1,
         "line": None, "result_codes": ((1, False),), "sum_bits": 12, "threshold_depth": 16, "result_cols": 3,
-        "result_depth": 64, "count_bits": 8, "input_bits": 4, "input_lanes": 2, "layers": 3,
+        "result_lanes": 2, "result_depth": 64, "count_bits": 8, "input_bits": 4, "input_lanes": 2, "layers": 3,
         "logic_bits": 0, "outputs": 1, "pad_bits": 0, "slices": False, "input_zero": False,
     }  # fmt: skip
     return Hardware(**given | changed)

@@ -40,6 +40,14 @@ def test_default_drains_leave_three_rows_a_chain(rows, lanes, drains):
     assert config.chain == rows // drains
 
 
+@pytest.mark.parametrize("vector_drains", [3, 12, 2, -4])
+def test_vector_drains_are_a_multiple_of_drains_and_divide_lanes(vector_drains):
+    rule = r"must be a multiple of drains \(4\) and divide lanes \(32\)" if vector_drains > 0 else "must be a positive"
+    with pytest.raises(RowloomError, match=rf"^vector_drains: {rule}.*, not {vector_drains}$"):
+        ArrayConfig(rows=12, cols=1, lanes=32, vector_drains=vector_drains)
+    assert ArrayConfig(rows=12, cols=1, lanes=32, vector_drains=16).drains == 4
+
+
 def test_the_other_defaults():
     assert DEFAULT.peak == DEFAULT.rows * DEFAULT.cols * DEFAULT.lanes
     assert (DEFAULT.group, DEFAULT.input_lanes) == (3, 4)

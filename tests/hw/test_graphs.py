@@ -99,6 +99,35 @@ def shuffles():
     return g.network()
 
 
+def groups():
+    """Slices and parts that are whole words, and slices that share words; read by a pool, an addition and a layer."""
+    g = graph((6, 7, 5))
+    a = g.conv("input", 24, padding=SAME)
+    b = g.conv(a, 24, padding=SAME, groups=2)
+    c = g.conv(g.pool(b), 36, (1, 3), padding=(0, 0, 1, 1), groups=3)
+    d = g.add(b, g.conv(a, 24, (1, 1), groups=2), multipliers=(1, 1))
+    g.dense(g.concat(c, g.pool(d)), 5, raw=True)
+    return g.network()
+
+
+def groups_with_zero_points():
+    """Slices of 14 channels begin within words, and padding holds the code that means 0."""
+    g = graph((6, 7, 5), SIGNED, Uniform(bits=3, signed=True))
+    a = g.conv("input", 42, (1, 1))
+    b = g.conv(a, 36, padding=SAME, groups=3)
+    g.dense(g.conv(b, 24, padding=(1, 0, 0, 1), stride=(2, 1), groups=2), 5, raw=True)
+    return g.network()
+
+
+def binary_groups():
+    """No weight means 0: channels of other groups stand in other words, with holes behind them if need be."""
+    g = graph((6, 7, 6), Binary(), Binary())
+    a = g.conv("input", 18)
+    b = g.conv(g.shuffle(a, 3), 24, padding=SAME, groups=2)
+    g.dense(g.conv(g.pool(b), 14, (2, 2), groups=2), 5, raw=True)
+    return g.network()
+
+
 def zero_points():
     """Padding holds the code that means 0, in packed windows, on arrays and in the vector path."""
     g = graph((6, 7, 1), SIGNED, Uniform(bits=3, signed=True))
@@ -171,7 +200,8 @@ def one_column():
 
 CASES = {case.__name__: case for case in (
     depthwise, first_layer_depthwise, averages, counted_padding, sums, residual, concatenation, part_that_is_added,
-    shuffles, zero_points, zero_points_of_ternary_weights, binary_depthwise, powers_depthwise, several_outputs,
+    shuffles, groups, groups_with_zero_points, binary_groups, zero_points, zero_points_of_ternary_weights,
+    binary_depthwise, powers_depthwise, several_outputs,
     pool_at_the_end, codes_of_signs_at_the_end, one_row, one_column,
 )}  # fmt: skip
 
@@ -193,6 +223,36 @@ def runs():
 def test_matches_golden_and_the_cycle_model(case, shape, stalls):
     network = CASES[case]()
     assert_exact(network, compile_network(network, CONFIGS[shape]), stalls=stalls)
+
+
+#: Cases in which more codes leave the vector path at once than an array.
+MANY_LANES = [sums, binary_depthwise, several_outputs, depthwise, averages, residual, concatenation, zero_points]
+
+
+@pytest.mark.cocotb
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[pytest.mark.slow] if i > 2 else []) for i, case in enumerate(MANY_LANES)]
+)
+def test_the_vector_path_has_lanes_of_its_own(case):
+    network = case()
+    config = ArrayConfig(rows=3, cols=2, lanes=8, drains=1, vector_drains=4)
+    design = compile_network(network, config)
+    assert design.hardware.extra.count == 3
+    assert [len(lane[0]) for lane in design.images.thresholds[1:]] == [design.hardware.extra.threshold_depth] * 3
+    assert_exact(network, design)
+
+
+def test_lanes_are_added_where_the_vector_path_waits():
+    """Sums of maps of 64 lanes would leave one by one; a 3 x 3 window accumulates while eight leave after another."""
+    g = graph((8, 8, 64))
+    a = g.conv("input", 64, (1, 1))
+    g.dense(g.add(a, g.conv(a, 64, (1, 1)), multipliers=(1, 2)), 5, raw=True)
+    design = compile_network(g.network(), ArrayConfig(rows=3, cols=2, lanes=64))
+    assert (design.config.drains, design.config.vector_drains, design.hardware.code_lanes) == (1, 0, 8)
+    one = compile_network(g.network(), ArrayConfig(rows=3, cols=2, lanes=64, vector_drains=1))
+    assert one.hardware.extra is None
+    steps = [plan.fold.steps for design in (design, one) for plan in design.layers if plan.unit == "vector"]
+    assert steps == [8, 64]
 
 
 #: Weights and activations of a first layer whose kernel rows stand side by side in a word, on an array of full size.

@@ -3,7 +3,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from rowloom.hw.config import ArrayConfig
 from rowloom.hw.linear import LinearLane
 from rowloom.hw.mapping.quotients import Quotients, line_parameters, line_words
 from tests.hw.cycles import trace
@@ -20,6 +19,7 @@ def random_quotients(rng, levels, fraction, bent, step_bits, span):
     if bent:
         starts += rng.integers(-2 * step.max() - 2, 2 * step.max() + 3, (FILTERS, 2))
     return Quotients(
+        drains=1,
         threshold=rng.integers(-span // 2, span // 2, FILTERS),
         starts=starts,
         step=step,
@@ -33,7 +33,7 @@ def lane_of(rng, *, levels, fraction, bent, step_bits, sum_bits, cols=1):
     found = random_quotients(rng, levels, fraction, bent, step_bits, 1 << (sum_bits - 2))
     lines = SimpleNamespace(levels=levels, fraction=fraction, bent=bent)
     line = line_parameters([found], lines, sum_bits)
-    ((words,),) = line_words([found], ArrayConfig(rows=1, cols=1, lanes=1), line, sum_bits, levels)
+    ((words,),) = line_words([found], range(1), line, sum_bits, levels)
     return LinearLane(line=line, sum_bits=sum_bits, levels=levels, cols=cols), words, found
 
 

@@ -3,7 +3,6 @@ import itertools
 import numpy as np
 import pytest
 
-from rowloom.hw.config import ArrayConfig
 from rowloom.hw.mapping.thresholds import threshold_words
 from rowloom.hw.postprocess import STAGE, ThresholdLane, ThresholdStage
 from rowloom.model.arith import count_thresholds
@@ -26,9 +25,8 @@ LOW, HIGH = -90, 90
 
 def lane_of(rising, falls, levels, logic_bits):
     """A lane whose memories hold rising thresholds [filters, 2^levels - 1], and its words of the first stage."""
-    config = ArrayConfig(rows=1, cols=1, lanes=1)
     table = rising[:, None], falls[:, None].astype(np.int64)
-    ((opening, *others),) = threshold_words([table], config, levels, SUM_BITS)
+    ((opening, *others),) = threshold_words([table], range(1), levels, SUM_BITS)
     lane = ThresholdLane(
         sum_bits=SUM_BITS,
         address_bits=max(1, (len(rising) - 1).bit_length()),

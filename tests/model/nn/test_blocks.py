@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,28 @@ def test_norm_evaluates_the_same_in_every_shape_and_layout():
         for y in range(5):
             assert torch.equal(norm(x[:, :, y : y + 1, :1]), whole[:, :, y : y + 1, :1])
         assert torch.equal(norm(x[:, :, 0, 0]), whole[:, :, 0, 0])
+
+
+@torch.no_grad()
+def test_codes_of_8_bits_are_those_of_real_numbers():
+    """At both sides of every threshold; norm and activation in float32 would put some a sum beside."""
+    layer = block(weight=uniform.UniformWeight(8), activation=uniform.UniformActivation(8, full_scale=2.5)).eval()
+    scramble(layer.norm)
+    norm = layer.norm
+    norm.variance.mul_(4e10)
+    gain = norm.gamma / torch.sqrt(norm.variance + norm.EPS)
+    per_real = Fraction(float(torch.exp(-layer.activation.log_step)))
+    wrong = 0
+    for m in range(8):
+        mean, slope, beta = (Fraction(float(number)) for number in (norm.mean[m], gain[m], norm.beta[m]))
+        middles = [((code + Fraction(1, 2)) / per_real - beta) / slope + mean for code in range(255)]
+        sums = [int(middle) + i for middle in middles for i in (-1, 0, 1)]
+        exact = [min(max(round(((s - mean) * slope + beta) * per_real), 0), 255) for s in sums]
+        x = torch.tensor(sums).float()[:, None, None, None].expand(-1, 8, 1, 1)
+        assert layer.post(x).dtype == torch.float32
+        assert layer.post(x)[:, m, 0, 0].tolist() == exact
+        wrong += layer.activation(norm(x))[:, m, 0, 0].tolist() != exact
+    assert wrong
 
 
 def test_rising_norm_uses_the_magnitude_of_gamma():
