@@ -65,7 +65,9 @@ def compile(network: Network, config: ArrayConfig) -> Design:
         raise problem
     best = min(trials.values(), key=lambda design: design.cost.lut4 * design.cycles)
     choice = _tell(trials, best) if len(trials) > 1 else ""
-    return replace(best, network=given, mapped=whole, config=config, parts=pieces.parts, choice=choice)
+    put_in = {layer.name for layer in whole.layers} - {layer.name for layer in given.layers}
+    plans = tuple(replace(plan, macs=0, losses=None) if plan.name in put_in else plan for plan in best.layers)
+    return replace(best, network=given, mapped=whole, config=config, layers=plans, parts=pieces.parts, choice=choice)
 
 
 def _retry(network: Network, config: ArrayConfig, planes: frozenset[str]) -> tuple[Design, frozenset[str]]:

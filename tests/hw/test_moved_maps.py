@@ -219,6 +219,12 @@ def test_a_copy_is_put_in_only_where_it_must_be():
     assert np.array_equal(design.mapped.run(codes), network.run(codes))
 
 
+def test_products_of_what_is_put_in_do_not_count():
+    network = squares_of_others()
+    design = compile_network(network, CONFIGS["6x2x4"])
+    assert design.macs == network.macs() < design.mapped.macs()
+
+
 def test_orders_that_no_unit_can_mend_are_refused():
     """Codes of more than eight bits cannot be written again."""
     g = graph((4, 4, 4), Uniform(bits=9, signed=False))
