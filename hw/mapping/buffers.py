@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
-from rowloom.hw.mapping.maps import Maps
+from rowloom.hw.mapping.maps import Maps, level
 from rowloom.hw.mapping.place import Buffer, place
 from rowloom.hw.mapping.step import Step
 from rowloom.model.network import Network
@@ -32,7 +32,7 @@ def place_maps(
     for name, layout in layouts.items():
         home = maps.buffer[name]
         words[home] = max(words.get(home, 0), (maps.words_before[name] + layout.words) * layout.word_planes)
-    _level(words, [{maps.buffer[name] for name in step.inputs} for step in steps])
+    level(words, [{maps.buffer[name] for name in step.inputs} for step in steps])
     depths = {
         maps.buffer[name]: replace(layout, pitch=words[maps.buffer[name]]).depth for name, layout in layouts.items()
     }
@@ -50,15 +50,6 @@ def place_maps(
         pitch = words[home] if words[home] != layout.pixel_words else 0
         placed[name] = replace(layout, base=buffers[home].base + before * layout.word_planes, pitch=pitch)
     return placed, tuple(buffers.values())
-
-
-def _level(words: dict[str, int], together: Sequence[set[str]]) -> None:
-    """Give buffers that a step reads together one pitch: it goes through them in equal steps."""
-    before: dict[str, int] = {}
-    while words != before:
-        before = dict(words)
-        for homes in together:
-            words.update(dict.fromkeys(homes, max(words[home] for home in homes)))
 
 
 def _read(step: Step, name: str) -> Layout:

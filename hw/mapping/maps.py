@@ -20,10 +20,10 @@ from rowloom.hw.mapping.slices import Slice
 from rowloom.hw.mapping.squares import Square, square_of
 from rowloom.hw.mapping.weights import takes_zeros
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import ChannelShuffle, Concat, DepthToSpace, Layer
+from rowloom.model.layers import Add, ChannelShuffle, Concat, DepthToSpace, Layer
 from rowloom.model.network import Network
 
-__all__ = ["Maps", "Misplaced", "maps_of"]
+__all__ = ["Maps", "Misplaced", "level", "maps_of"]
 
 
 class Misplaced(RowloomError):
@@ -132,6 +132,7 @@ def maps_of(network: Network, ends: Ends, config: ArrayConfig) -> Maps:
                 break
             _enter(maps, layer.output, source)
         if not again:
+            _check_pitch(maps, layers, network, config.lanes)
             return maps
 
 
@@ -169,6 +170,30 @@ def _concatenate(maps: Maps, layer: Concat, network: Network, lanes: int) -> Non
             maps.words_before[member] += before
         before += words
     _enter(maps, layer.output, np.concatenate(places))
+
+
+def level(words: dict[str, int], together: Sequence[set[str]]) -> None:
+    """Give buffers that a step reads together one pitch: it goes through them in equal steps."""
+    before: dict[str, int] = {}
+    while words != before:
+        before = dict(words)
+        for homes in together:
+            words.update(dict.fromkeys(homes, max(words[home] for home in homes)))
+
+
+def _check_pitch(maps: Maps, layers: Sequence[Layer | Send], network: Network, lanes: int) -> None:
+    """Raise Misplaced if the input is added to a map of a wider pitch: the loader leaves no gaps between pixels."""
+    sums = [layer for layer in layers if isinstance(layer, Add)]
+    words: dict[str, int] = {}
+    for name, places in maps.places.items():
+        home = maps.buffer[name]
+        words[home] = max(words.get(home, 0), maps.words_before[name] + int(places.max()) // lanes + 1)
+    own = words[network.input]
+    level(words, [{maps.buffer[name] for name in layer.inputs} for layer in sums])
+    for layer in sums:
+        if network.input in layer.inputs and words[network.input] > own:
+            problem = f"adds {network.input} to what lies within a wider map"
+            raise Misplaced(layer, layer.inputs.index(network.input), problem, "a layer must write it")
 
 
 def _check_order(layer: Layer | Send, maps: Maps) -> None:
