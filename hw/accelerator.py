@@ -10,7 +10,7 @@ from rowloom.hw.drain import DrainControl, DrainLane
 from rowloom.hw.issue import IssueNest
 from rowloom.hw.linear import LinearLane
 from rowloom.hw.loader import Loader
-from rowloom.hw.memories import Bank, Rom
+from rowloom.hw.memories import Bank
 from rowloom.hw.packer import Packer
 from rowloom.hw.pool import MaxPool
 from rowloom.hw.postprocess import ThresholdLane
@@ -19,6 +19,7 @@ from rowloom.hw.results import Results
 from rowloom.hw.retire import RetireNest
 from rowloom.hw.sequencer import Sequencer
 from rowloom.hw.splitter import PlaneSplitter
+from rowloom.hw.stores import Stores
 from rowloom.hw.vector import VectorArray
 from rowloom.hw.writer import BankWriter
 
@@ -26,7 +27,7 @@ __all__ = ["Accelerator"]
 
 
 class Accelerator(wiring.Component):
-    """A row-stationary accelerator with the program and weights of one network.
+    """A row-stationary accelerator with the program and weights of one network, or where these can be loaded.
 
     Bit for bit :meth:`rowloom.model.network.Network.run`; a layer takes exactly the cycles that
     :mod:`rowloom.hw.mapping.cycles` says.
@@ -36,6 +37,8 @@ class Accelerator(wiring.Component):
     design : Design
     probe : bool
         Add ports that show every write into the banks.
+    filled : bool
+        Where program and weights can be loaded: those of the design are there from the start, and it runs at once.
 
     Members
     -------
@@ -43,6 +46,10 @@ class Accelerator(wiring.Component):
         Activation codes of the images in the order y, x, c, image after image.
     output : Out(stream of {value: signed, last: 1})
         The values of the network's output in the order y, x, c; ``last`` ends an image.
+    load : In(stream of unsigned(load_bits))
+        Program and weights, as :func:`rowloom.hw.contents.load_beats` gives them; only where they can be loaded. An
+        image for a new program is to be offered once the last beat was taken, another program once all images of the
+        one before have come out.
     layer_done : Out(1)
         Strobe: a layer is done.
     layer : Out
@@ -55,13 +62,15 @@ class Accelerator(wiring.Component):
 
     input: stream.Interface
     output: stream.Interface
+    load: stream.Interface
     layer_done: Signal
     layer: Signal
     layer_cycles: Signal
 
-    def __init__(self, design, *, probe=False):
+    def __init__(self, design, *, probe=False, filled=True):
         self.design = design
         self.probe = probe
+        self.filled = filled
         hw = design.hardware
         members = {
             "input": In(stream.Signature(unsigned(hw.input_bits))),
@@ -70,6 +79,8 @@ class Accelerator(wiring.Component):
             "layer": Out(range(max(2, hw.layers))),
             "layer_cycles": Out(32),
         }
+        if hw.load_bits:
+            members["load"] = In(stream.Signature(unsigned(hw.load_bits)))
         if probe:
             for b in range(hw.banks):
                 members |= {
@@ -82,11 +93,15 @@ class Accelerator(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         hw, images = self.design.hardware, self.design.images
+        stores = Stores(m, hardware=hw, images=images, filled=self.filled)
         layer_program = data.StructLayout(layer_fields(hw))
         input_program = data.StructLayout(input_fields(hw))
 
         m.submodules.sequencer = sequencer = Sequencer(
-            hardware=hw, input_program=input_program, layer_program=layer_program, init=images.program
+            hardware=hw,
+            input_program=input_program,
+            layer_program=layer_program,
+            init=stores.contents(images.program),
         )
         program = sequencer.layer_program
         m.d.comb += [
@@ -99,7 +114,10 @@ class Accelerator(wiring.Component):
 
         # Loop nest -> banks -> streams.
         m.submodules.issue = issue = IssueNest(
-            hardware=hw, program=layer_program, pairs=images.pairs, skips=images.skips
+            hardware=hw,
+            program=layer_program,
+            pairs=stores.contents(images.pairs),
+            skips=stores.contents(images.skips),
         )
         m.submodules.crossbar = crossbar = Crossbar(hardware=hw)
         m.d.comb += [issue.program.eq(program), issue.start.eq(sequencer.start)]
@@ -151,20 +169,19 @@ class Accelerator(wiring.Component):
                 ]
             for p in range(parameters.rows):
                 width = array.products * parameters.weight_bits
-                m.submodules[f"weights_{a}_{p}"] = rom = _rom(hw, width, images.weights[a][p])
-                m.d.comb += [
-                    rom.address.eq(issue.weight_address),
-                    getattr(array, f"weights_{p}").eq(rom.data),
-                ]
+                words = images.weights[a][p]
+                weight_address, word = stores.memory(f"weights_{a}", p, width=width, words=words)
+                m.d.comb += [weight_address.eq(issue.weight_address), getattr(array, f"weights_{p}").eq(word)]
             arrays.append(array)
 
         for v, parameters in enumerate(hw.vectors, start=len(arrays)):
             path = VectorArray(parameters=parameters, cols=hw.cols, stream_bits=hw.word_bits)
             m.submodules[f"vector_{v}"] = path
-            m.submodules[f"weights_{v}_0"] = rom = _rom(hw, len(path.weights), images.weights[v][0])
+            width, words = len(path.weights), images.weights[v][0]
+            weight_address, word = stores.memory(f"weights_{v}", 0, width=width, words=words)
             m.d.comb += [
-                rom.address.eq(issue.weight_address),
-                path.weights.eq(rom.data),
+                weight_address.eq(issue.weight_address),
+                path.weights.eq(word),
                 path.accumulate.eq(active & engine[v]),
                 path.capture.eq(last),
             ]
@@ -222,17 +239,11 @@ class Accelerator(wiring.Component):
                 at = program.engine - first_engine if first_engine else program.engine
                 sums.append(of_arrays[0] if len(of_arrays) == 1 else Array(of_arrays)[at])
             lanes = _dividing if hw.line else _counting
-            for q, (code, difference) in enumerate(lanes(m, hw, k, images.thresholds[k], retire, program, sums)):
+            for q, (code, difference) in enumerate(lanes(m, hw, k, stores, retire, program, sums)):
                 # a narrower code is at the top of a quotient, at the bottom of a count
                 codes[k, q] = {bits: code[hw.levels - bits :] if hw.line else code[:bits] for bits in hw.code_bits}
                 if q < hw.result_cols and k < hw.result_lanes:
-                    values = []
-                    for bits, is_signed in hw.result_codes:
-                        result = code[hw.levels - bits :] if hw.line else code
-                        values.append(result.as_signed() if is_signed else result)
-                    value = _choose(values, program.format)
-                    raw = _choose([difference >> shift for shift in hw.result_shifts], program.format)
-                    m.d.comb += getattr(results, f"value_{k}_{q}").eq(Mux(program.raw, raw, value))
+                    m.d.comb += getattr(results, f"value_{k}_{q}").eq(_result(hw, program, code, difference))
 
         # Codes and pooled words -> banks.
         m.submodules.writer = writer = BankWriter(hardware=hw)
@@ -311,6 +322,8 @@ class Accelerator(wiring.Component):
             writer.load_data.eq(loader.load_data),
             loader.load_ready.eq(writer.load_ready),
         ]
+        if hw.load_bits:
+            self._connect_filler(m, stores, sequencer, issue, loader)
         connect(m, flipped(self.input), loader.input)
         connect(m, results.output, flipped(self.output))
 
@@ -327,44 +340,72 @@ class Accelerator(wiring.Component):
                 ]
         return m
 
+    def _connect_filler(self, m, stores, sequencer, issue, loader):
+        """Load port to program and table of planes; who runs when. The other memories have been connected."""
+        filler = stores.filler
+        connect(m, flipped(self.load), filler.load)
+        enable, address, word = stores.port("program")
+        m.d.comb += [
+            filler.idle.eq(sequencer.idle),
+            sequencer.running.eq(filler.running),
+            loader.stop.eq(~filler.running),
+            sequencer.write_enable.eq(enable),
+            sequencer.write_address.eq(address),
+            sequencer.write_data.eq(word),
+        ]
+        for name in ("pairs", "skips"):
+            if f"{name}_enable" in issue.signature.members:
+                enable, address, word = stores.port(name)
+                m.d.comb += [
+                    getattr(issue, f"{name}_enable").eq(enable),
+                    getattr(issue, f"{name}_address").eq(address),
+                    getattr(issue, f"{name}_data").eq(word),
+                ]
 
-def _counting(m, hw, k, images, retire, program, sums):
+
+def _counting(m, hw, k, stores, retire, program, sums):
     """Code and difference of each column of drain lane k, by tables of thresholds."""
-    opening, *others = images
+    opening, *others = stores.images.thresholds[k]
     sum_bits = hw.of_lane(k).sum_bits
-    m.submodules[f"thresholds_{k}"] = rom = _rom(hw, sum_bits + 1, opening)
-    m.d.comb += rom.address.eq(retire.threshold_address)
-    filter_address = Signal(len(rom.address), name=f"filter_{k}", reset_less=True)
+    first_address, first = stores.thresholds(k, 0, width=sum_bits + 1, words=opening)
+    m.d.comb += first_address.eq(retire.threshold_address)
+    filter_address = Signal(len(first_address), name=f"filter_{k}", reset_less=True)
     filter_address_q = Signal.like(filter_address, name=f"filter_{k}_q", reset_less=True)
     m.d.sync += [filter_address.eq(retire.threshold_address), filter_address_q.eq(filter_address)]
     found = []
     for q, total in enumerate(sums):
         m.submodules[f"threshold_{k}_{q}"] = lane = ThresholdLane(
             sum_bits=sum_bits,
-            address_bits=len(rom.address),
+            address_bits=len(first_address),
             levels=hw.levels,
-            tables=others,
+            tables=[stores.contents(table) for table in others],
             logic_bits=hw.logic_bits,
+            filters=hw.of_lane(k).threshold_depth if hw.load_bits else 0,
         )
+        for i in range(1, hw.levels) if hw.load_bits else ():
+            enable, address, word = stores.lane_port(k, i)
+            m.d.comb += lane.write_enable[i].eq(enable)
+            with m.If(enable):
+                m.d.comb += [lane.write_address.eq(address), lane.write_data.eq(word)]
         m.d.comb += [
             lane.address.eq(filter_address_q),
             lane.base.eq(program.code_base),
             lane.sum.eq(total),
-            lane.threshold.eq(rom.data[:sum_bits].as_signed()),
-            lane.invert.eq(rom.data[-1]),
+            lane.threshold.eq(first[:sum_bits].as_signed()),
+            lane.invert.eq(first[-1]),
         ]
         found.append((lane.code, lane.difference))
     return found
 
 
-def _dividing(m, hw, k, images, retire, program, sums):
+def _dividing(m, hw, k, stores, retire, program, sums):
     """Code and difference of each column of drain lane k, by division."""
     m.submodules[f"linear_{k}"] = lane = LinearLane(
         line=hw.of_lane(k).line, sum_bits=hw.of_lane(k).sum_bits, levels=hw.levels, cols=hw.cols
     )
-    (words,) = images
-    m.submodules[f"thresholds_{k}"] = rom = _rom(hw, lane.word.shape().size, words)
-    m.d.comb += [rom.address.eq(retire.threshold_address), lane.word.eq(rom.data)]
+    (words,) = stores.images.thresholds[k]
+    address, word = stores.thresholds(k, 0, width=lane.word.shape().size, words=words)
+    m.d.comb += [address.eq(retire.threshold_address), lane.word.eq(word)]
     m.d.comb += [getattr(lane, f"sum_{q}").eq(total) for q, total in enumerate(sums)]
     return [(getattr(lane, f"code_{q}"), getattr(lane, f"difference_{q}")) for q in range(hw.cols)]
 
@@ -382,9 +423,16 @@ def _word(word, bits, by_planes):
     return Mux(by_planes, Cat(word[bit::bits] for bit in range(bits)), word)
 
 
-def _rom(hardware, width, init):
-    """A read-only memory, in logic if it is small."""
-    return Rom(width=width, init=init, logic=width * len(init) <= hardware.logic_bits)
+def _result(hw, program, code, difference):
+    """What leaves of a sum: its code, or the sum itself."""
+    values = []
+    for bits, is_signed in hw.result_codes:
+        value = code[hw.levels - bits :] if hw.line else code
+        values.append(value.as_signed() if is_signed else value)
+    raws = [difference >> shift for shift in hw.result_shifts]
+    raw = _choose(raws, program.result_shift if len(raws) > 1 else 0)
+    value = _choose(values, program.result_code if len(values) > 1 else 0)
+    return Mux(program.raw, raw, value)
 
 
 def _choose(values, index):

@@ -6,10 +6,14 @@ from math import gcd
 from rowloom.hw.units import SPECS
 from rowloom.model.errors import RowloomError
 
-__all__ = ["DEFAULT", "PLANES", "ArrayConfig", "Budget"]
+__all__ = ["DEFAULT", "LOAD_BITS", "PLANES", "ArrayConfig", "Budget"]
 
 #: Whether layers of several bits run as bit planes.
 PLANES = ("auto", "always", "never")
+
+
+#: Bits of a word of the load port, 0 for none.
+LOAD_BITS = (0, 8, 16, 32, 64)
 
 
 def _positive(name: str, value: object) -> None:
@@ -59,6 +63,9 @@ class ArrayConfig:
         save time by it.
     logic_bits : int
         Read-only memories of at most so many bits are built from look-up tables, to spare block RAM.
+    load_bits : {0, 8, 16, 32, 64}
+        Bits of a word of the port over which program, weights and thresholds come, so that one accelerator runs every
+        network that fits it; 0: they are fixed.
 
     Raises
     ------
@@ -79,6 +86,7 @@ class ArrayConfig:
     units: tuple[str, ...] = ()
     planes: str = "auto"
     sparse: bool = True
+    load_bits: int = 0
 
     def __post_init__(self) -> None:
         for name in ("rows", "cols", "lanes"):
@@ -98,6 +106,8 @@ class ArrayConfig:
                 raise RowloomError("units", f"must be some of {', '.join(SPECS)}, not {unit!r}")
         if self.planes not in PLANES:
             raise RowloomError("planes", f"must be one of {', '.join(PLANES)}, not {self.planes!r}")
+        if self.load_bits not in LOAD_BITS:
+            raise RowloomError("load_bits", f"must be one of {', '.join(map(str, LOAD_BITS))}, not {self.load_bits!r}")
         if self.group > self.rows:
             raise RowloomError("group", f"must be at most rows ({self.rows}), not {self.group}")
         if self.rows % self.drains or self.lanes % self.drains:

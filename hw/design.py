@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from rowloom.hw.built import Built
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.cost import Cost, estimate
@@ -124,6 +125,11 @@ class Design:
     buffers: tuple[Buffer, ...]
     parts: Mapping[str, Part] = field(default_factory=dict)
     choice: str = ""
+
+    @property
+    def built(self) -> Built:
+        """The accelerator without the network."""
+        return Built(config=self.config, hardware=self.hardware)
 
     def layout(self, tensor: str) -> Layout:
         """Where a tensor lies in the banks; KeyError if it never does."""

@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 from amaranth.back import rtlil
 
 from rowloom.hw.accelerator import Accelerator
+from rowloom.hw.contents import load_beats
 from rowloom.hw.design import Design
 from rowloom.model.errors import RowloomError, ToolMissing
 
@@ -85,6 +86,9 @@ def _verilog(component, name: str, options: str) -> dict[str, str]:
 def write(design: Design, folder: str | os.PathLike[str], *, bus: str = "stream") -> None:
     """Write an accelerator as source: Verilog, memory images, a manifest and a FuseSoC core file.
 
+    One that is loaded starts with the network of ``design``; ``load.bin`` holds the beats that bring that network
+    back, or to an accelerator of equal hardware.
+
     Everything is written beside ``folder`` first and moved in at the end.
 
     Raises
@@ -101,8 +105,12 @@ def write(design: Design, folder: str | os.PathLike[str], *, bus: str = "stream"
             work = Path(beside)
             (work / "accelerator.v").write_text(verilog(Accelerator(design), "accelerator"))
             for name, words in memory_images(design).items():
+                if not words:  # of an array that this network leaves alone
+                    continue
                 digits = max(1, -(-max(word.bit_length() for word in words) // 4))
                 (work / f"{name}.hex").write_text("".join(f"{word:0{digits}x}\n" for word in words))
+            if design.hardware.load_bits:
+                (work / "load.bin").write_bytes(load_bytes(design))
             (work / "manifest.json").write_text(json.dumps(manifest(design, bus), indent=2) + "\n")
             (work / "accelerator.core").write_text(_CORE.format(name=_identifier(design.network.name)))
             target.mkdir(exist_ok=True)
@@ -123,14 +131,19 @@ def memory_images(design: Design) -> dict[str, tuple[int, ...]]:
     }
 
 
+def load_bytes(design: Design) -> bytes:
+    """The beats of the load port, low byte first."""
+    beats = load_beats(design.hardware, design.images)
+    return np.array(beats, dtype=np.uint64).astype(f"<u{design.hardware.load_bits // 8}").tobytes()
+
+
 def manifest(design: Design, bus: str) -> dict[str, object]:
     """What an emitted accelerator is, for programs."""
     return {
         "generator": "rowloom",
         "network": design.network.name,
         "bus": bus,
-        "config": design.config.to_json(),
-        "hardware": asdict(design.hardware),
+        **design.built.to_json(),
         "input": {"bits": design.input_bits, "beats": design.input_beats, "order": "y, x, c"},
         "output": {"bits": design.output_bits, "beats": design.output_beats, "order": "y, x, c"},
         "cycles": design.cycles,

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from amaranth import Array, Module, Mux, Signal, signed, unsigned
-from amaranth.lib import data, wiring
+from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from rowloom.hw.loops import Loop
@@ -46,9 +46,10 @@ class IssueNest(wiring.Component):
     program : data.Layout
         Of a layer record.
     pairs : sequence of int
-        Rows of the table of bit planes (:func:`rowloom.hw.program.pair_fields`).
+        Rows of the table of bit planes (:func:`rowloom.hw.program.pair_fields`); where it can be loaded, what it
+        holds at first.
     skips : sequence of int
-        Entries of the table of words that are multiplied.
+        Entries of the table of words that are multiplied, likewise.
 
     Members
     -------
@@ -68,6 +69,8 @@ class IssueNest(wiring.Component):
     active_data, first_data, last_data, odd_data, double_data : Out(1)
         For the word that the banks deliver: there is one; it is the first, the last of its block;
         an odd number of its lanes is absent; the sum so far counts twice.
+    pairs_enable, pairs_address, pairs_data, skips_enable, skips_address, skips_data : In
+        Write a row of these tables, where they can be loaded.
     """
 
     start: Signal
@@ -78,6 +81,12 @@ class IssueNest(wiring.Component):
     last_data: Signal
     odd_data: Signal
     double_data: Signal
+    pairs_enable: Signal
+    pairs_address: Signal
+    pairs_data: Signal
+    skips_enable: Signal
+    skips_address: Signal
+    skips_data: Signal
 
     def __init__(self, *, hardware, program, pairs=(), skips=()):
         self.hardware = hardware
@@ -94,6 +103,17 @@ class IssueNest(wiring.Component):
             "odd_data": Out(1),
             "double_data": Out(1),
         }
+        tables = []
+        if hardware.plane_pairs and hardware.load_bits:
+            tables.append(("pairs", hardware.plane_pairs, pair_fields()))
+        if hardware.skips and hardware.load_bits:
+            tables.append(("skips", hardware.skips.depth, hardware.skips.fields))
+        for name, depth, fields in tables:
+            members |= {
+                f"{name}_enable": In(1),
+                f"{name}_address": In(range(depth)),
+                f"{name}_data": In(sum(fields.values())),
+            }
         for b in range(hardware.banks):
             members[f"address_{b}"] = Out(hardware.address_bits)
         for q in range(hardware.cols):
@@ -131,6 +151,12 @@ class IssueNest(wiring.Component):
                 table.advance.eq(step),
                 launch.eq((self.start & ~sparse) | table.launch),
             ]
+            if hw.load_bits:
+                m.d.comb += [
+                    table.write_enable.eq(self.skips_enable),
+                    table.write_address.eq(self.skips_address),
+                    table.write_data.eq(self.skips_data),
+                ]
             place = {name: Mux(sparse, getattr(table, name), 0) for name in ("a", "x", "y")}
 
         def at(name, start):
@@ -347,18 +373,38 @@ class IssueNest(wiring.Component):
         fields = data.StructLayout({
             name: unsigned(width) if name == "double" else signed(width) for name, width in pair_fields().items()
         })  # fmt: skip
-        table = Array(self.pairs)
         index, index_next = Signal.like(program["p_first"]), Signal.like(program["p_first"])
         row = Signal(fields, name="pair", reset_less=True)
         opens, w_open = Signal(name="opens_pair"), Signal(row.w_step.shape(), name="w_open", reset_less=True)
         m.d.comb += index_next.eq(Mux(self.start | loops["planes"].last, program["p_first"], index + 1))
-        with m.If(self.start | turn["planes"]):
-            m.d.sync += [index.eq(index_next), row.as_value().eq(table[index_next])]
+        begins = self.start | turn["planes"]
+        if self.hardware.load_bits:
+            with m.If(begins):
+                m.d.sync += index.eq(index_next)
+            m.d.comb += row.as_value().eq(self._loaded_row(m, index_next, begins))
+        else:
+            with m.If(begins):
+                m.d.sync += [index.eq(index_next), row.as_value().eq(Array(self.pairs)[index_next])]
         with m.If(self.start | turn["words"]):
             m.d.sync += [opens.eq(self.start | turn["planes"]), w_open.eq(row.w_step)]
         double = Signal(name="doubles")
         m.d.comb += double.eq(opens & row.double)
         return SimpleNamespace(a_step=row.a_step, opens=opens, double=double, w_open=w_open)
+
+    def _loaded_row(self, m, index, begins):
+        """Row of the table at the last ``index`` with ``begins``."""
+        m.submodules.pairs = store = memory.Memory(
+            shape=len(self.pairs_data), depth=self.hardware.plane_pairs, init=self.pairs
+        )
+        write, read = store.write_port(), store.read_port(domain="sync")
+        m.d.comb += [
+            write.en.eq(self.pairs_enable),
+            write.addr.eq(self.pairs_address),
+            write.data.eq(self.pairs_data),
+            read.en.eq(begins),
+            read.addr.eq(index),
+        ]
+        return read.data
 
     def _rewind_weights(self, m, pair, flags, later, weight_next):
         """Weights of a block lie word by word, all planes of a word side by side: a pair goes back to the start."""

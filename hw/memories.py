@@ -48,12 +48,19 @@ class Rom(wiring.Component):
 
 
 class Bank(wiring.Component):
-    """An activation bank.
+    """An activation bank, or another memory that is written.
 
     Latency
     -------
     Two cycles from ``read_address`` to ``read_data``, as :class:`Rom`. A word written in a cycle is
     read from the next on.
+
+    Parameters
+    ----------
+    width, depth : int
+        Bits of a word, words.
+    init : sequence of int
+        Contents of the first words; those of the others are 0.
     """
 
     read_address: Signal
@@ -62,9 +69,10 @@ class Bank(wiring.Component):
     write_address: Signal
     write_data: Signal
 
-    def __init__(self, *, width, depth):
+    def __init__(self, *, width, depth, init=()):
         self.width = width
         self.depth = depth
+        self.init = list(init)
         bits = max(1, (depth - 1).bit_length())
         super().__init__(
             {
@@ -78,7 +86,7 @@ class Bank(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.memory = store = memory.Memory(shape=unsigned(self.width), depth=self.depth, init=[])
+        m.submodules.memory = store = memory.Memory(shape=unsigned(self.width), depth=self.depth, init=self.init)
         write = store.write_port(domain="sync")
         read = store.read_port(domain="sync")
         m.d.comb += [

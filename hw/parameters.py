@@ -55,6 +55,11 @@ class ArrayParameters:
     live_padding: bool = False
 
     @property
+    def kind(self) -> tuple[object, ...]:
+        """What tells one array of an accelerator from another."""
+        return (self.unit, self.rows, self.lanes, self.stacked, self.weights, self.activations, self.live_padding)
+
+    @property
     def spec(self) -> UnitSpec:
         """Facts of the array's units."""
         return SPECS[self.unit](weights=self.weights, activations=self.activations, half=self.half)
@@ -105,6 +110,11 @@ class VectorParameters:
 
     #: Cycles from a word to its products.
     LATENCY: ClassVar[int] = 1
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What tells one path of an accelerator from another."""
+        return (self.unit, self.lanes, self.activations, self.gated)
 
     @property
     def rows(self) -> int:
@@ -219,7 +229,7 @@ class Hardware:
     line : LineParameters or None
         Codes are found by division, not by tables of thresholds.
     result_codes : tuple of (int, bool)
-        Widths of the final layers' codes, and whether they are two's complement.
+        Width of a final layer's codes, and whether they are two's complement; of all that leave.
     outputs : int
         Tensors that leave.
     pad_bits : int
@@ -238,6 +248,10 @@ class Hardware:
         Bits of an input code.
     input_lanes : int
         Codes of an input word.
+    input_window : int
+        Codes of a window of the input where that takes several words, else 0.
+    input_rows : int
+        Input rows that a row of the banks holds.
     input_zero : bool
         Whether windows of the input are padded with another code than 0.
     input_planes : bool
@@ -251,7 +265,7 @@ class Hardware:
     plane_pairs : int
         Rows of the table of bit planes, 0 where no layer runs as planes.
     result_shifts : tuple of int
-        Low zero bits of the raw sums of the final layers.
+        Low zero bits of the raw sums of final layers.
     maps : int
         Most maps that a layer adds, at least 2.
     copies : bool
@@ -262,6 +276,8 @@ class Hardware:
         Whether the pixels of a final layer may leave as squares of pixels.
     parts : bool
         Whether a layer may begin to write within a map.
+    load_bits : int
+        Bits of a word of the port over which program, weights and thresholds come, 0 where they are fixed.
     extra : ExtraLanes or None
         Post-processing lanes of the vector path beside ``drains``.
     skips : SkipParameters or None
@@ -297,6 +313,8 @@ class Hardware:
     input_zero: bool
     layers: int
     logic_bits: int
+    input_window: int = 0
+    input_rows: int = 1
     input_planes: bool = False
     output_planes: int = 0
     plane_pairs: int = 0
@@ -306,6 +324,7 @@ class Hardware:
     squares: bool = False
     result_squares: bool = False
     parts: bool = False
+    load_bits: int = 0
     extra: ExtraLanes | None = None
     skips: SkipParameters | None = None
 
@@ -346,6 +365,10 @@ class Hardware:
     def merges(self) -> bool:
         """Whether an array can put the words of a column side by side."""
         return any(array.merged for array in self.arrays)
+
+    def products(self, array: ArrayParameters) -> int:
+        """Products that an element of an array forms in a cycle."""
+        return array.lanes * (self.group if array.stacked else 1)
 
     @property
     def engines(self) -> int:

@@ -4,7 +4,7 @@ from amaranth import Cat, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rowloom.hw.memories import Rom
+from rowloom.hw.memories import Bank, Rom
 
 __all__ = ["STAGE", "ThresholdLane", "ThresholdStage"]
 
@@ -71,6 +71,8 @@ class ThresholdLane(wiring.Component):
         Thresholds of the stages from the second on: ``2^i`` a filter, as two's complement words.
     logic_bits : int
         Tables of at most so many bits are built from look-up tables.
+    filters : int
+        Filters that the tables hold where they are loaded, else 0.
 
     Members
     -------
@@ -86,6 +88,9 @@ class ThresholdLane(wiring.Component):
         ``base`` plus the count of thresholds reached, or of those not reached where inverted.
     difference : Out(signed(sum_bits))
         The raw sum.
+    write_enable : In(levels)
+        Write a word into the table of this stage; this and the next two only where tables are loaded.
+    write_address, write_data : In
     """
 
     address: Signal
@@ -95,23 +100,32 @@ class ThresholdLane(wiring.Component):
     base: Signal
     code: Signal
     difference: Signal
+    write_enable: Signal
+    write_address: Signal
+    write_data: Signal
 
-    def __init__(self, *, sum_bits, address_bits, levels, tables, logic_bits):
+    def __init__(self, *, sum_bits, address_bits, levels, tables, logic_bits, filters=0):
         self.sum_bits = sum_bits
         self.levels = levels
         self.tables = tables
         self.logic_bits = logic_bits
-        super().__init__(
-            {
-                "address": In(address_bits),
-                "sum": In(signed(sum_bits)),
-                "threshold": In(signed(sum_bits)),
-                "invert": In(1),
-                "base": In(levels),
-                "code": Out(levels),
-                "difference": Out(signed(sum_bits)),
+        self.filters = filters
+        members = {
+            "address": In(address_bits),
+            "sum": In(signed(sum_bits)),
+            "threshold": In(signed(sum_bits)),
+            "invert": In(1),
+            "base": In(levels),
+            "code": Out(levels),
+            "difference": Out(signed(sum_bits)),
+        }
+        if filters:
+            members |= {
+                "write_enable": In(levels),
+                "write_address": In(address_bits + levels - 1),
+                "write_data": In(sum_bits),
             }
-        )
+        super().__init__(members)
 
     def elaborate(self, platform):
         """Return the gates."""
@@ -133,14 +147,13 @@ class ThresholdLane(wiring.Component):
         difference = stage.difference
         for i, table in enumerate(self.tables, start=1):
             # The bits so far pick the next threshold.
-            logic = self.sum_bits * len(table) <= self.logic_bits
-            m.submodules[f"table_{i}"] = rom = Rom(width=self.sum_bits, init=table, logic=logic)
+            read_address, read_data = self._table(m, i, table)
             m.submodules[f"stage_{i}"] = stage = ThresholdStage(sum_bits=self.sum_bits)
             total = later(total, STAGE - 1, f"sum_{i}")
             m.d.comb += [
-                rom.address.eq(Cat(*found, address)),
+                read_address.eq(Cat(*found, address)),
                 stage.sum.eq(total),
-                stage.threshold.eq(rom.data.as_signed()),
+                stage.threshold.eq(read_data.as_signed()),
             ]
             found = [stage.reached, *(later(bit, STAGE, f"found_{i}_{b}") for b, bit in enumerate(found))]
             total = later(total, 1, f"sum_{i}_last")
@@ -153,3 +166,17 @@ class ThresholdLane(wiring.Component):
             self.difference.eq(difference),
         ]
         return m
+
+    def _table(self, m, i, table):
+        """Address and word of the thresholds of stage i."""
+        if not self.filters:
+            logic = self.sum_bits * len(table) <= self.logic_bits
+            m.submodules[f"table_{i}"] = rom = Rom(width=self.sum_bits, init=table, logic=logic)
+            return rom.address, rom.data
+        m.submodules[f"table_{i}"] = bank = Bank(width=self.sum_bits, depth=self.filters << i, init=table)
+        m.d.comb += [
+            bank.write_enable.eq(self.write_enable[i]),
+            bank.write_address.eq(self.write_address),
+            bank.write_data.eq(self.write_data),
+        ]
+        return bank.read_address, bank.read_data

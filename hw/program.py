@@ -22,7 +22,6 @@ def layer_fields(hardware: Hardware) -> Fields:
     networks need is there only in their accelerators.
     """
     n, a = hardware.count_bits, hardware.address_bits
-    kinds = hardware.code_bits, hardware.pooled, hardware.result_codes, hardware.result_shifts
     fields = {
         # which engine, and the loop nest, inner to outer
         "engine": max(1, (hardware.engines - 1).bit_length()),
@@ -70,7 +69,7 @@ def layer_fields(hardware: Hardware) -> Fields:
         "wide": int(hardware.extra is not None),
         "t_first": hardware.threshold_address_bits,
         **({} if hardware.line else {"code_base": hardware.levels}),
-        "format": max(1, (max(map(len, kinds)) - 1).bit_length()),
+        "format": max(1, (max(len(hardware.code_bits), len(hardware.pooled)) - 1).bit_length()),
         # output
         "o_first": a,
         "o_row": a,
@@ -83,6 +82,8 @@ def layer_fields(hardware: Hardware) -> Fields:
         "to_results": 1,
         "raw": 1,
         "argmax": 1,
+        "result_code": (len(hardware.result_codes) - 1).bit_length() if hardware.result_codes else 0,
+        "result_shift": (len(hardware.result_shifts) - 1).bit_length() if hardware.result_shifts else 0,
         "channels": n,
         **({"r_across": n, "r_line": n, "r_skip": n} if hardware.result_squares else {}),
         "last_output": int(hardware.outputs > 1),
@@ -133,6 +134,7 @@ def input_fields(hardware: Hardware) -> Fields:
         "padded": 1,
         "pad": n,
         "zero": hardware.input_bits if hardware.input_zero else 0,
+        "planar": int(hardware.input_planes and hardware.load_bits > 0),
         "a_first": a,
         "a_row": a,
     }

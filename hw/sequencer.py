@@ -4,6 +4,7 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from rowloom.hw.contents import program_depth
 from rowloom.hw.program import RECORD_WORD_BITS, record_words
 
 __all__ = ["Sequencer"]
@@ -32,6 +33,12 @@ class Sequencer(wiring.Component):
         The input region may be overwritten.
     layer_done : Out(1)
         Strobe: layer ``layer`` took ``layer_cycles`` cycles.
+    running : In(1)
+        There is a program; this and the next ones only where another may be loaded.
+    idle : Out(1)
+        No image is in work.
+    write_enable, write_address, write_data : In
+        Of the program memory.
     """
 
     input_start: Signal
@@ -43,40 +50,61 @@ class Sequencer(wiring.Component):
     layer_done: Signal
     layer: Signal
     layer_cycles: Signal
+    running: Signal
+    idle: Signal
+    write_enable: Signal
+    write_address: Signal
+    write_data: Signal
 
     def __init__(self, *, hardware, input_program, layer_program, init):
         self.hardware = hardware
         self.init = list(init)
-        super().__init__(
-            {
-                "input_program": Out(input_program),
-                "layer_program": Out(layer_program),
-                "input_start": Out(1),
-                "start": Out(1),
-                "done": In(1),
-                "loaded": In(1),
-                "results_busy": In(1),
-                "free": Out(1, init=1),
-                "layer_done": Out(1),
-                "layer": Out(range(max(2, hardware.layers))),
-                "layer_cycles": Out(32),
+        self.depth = max(2, program_depth(hardware) if hardware.load_bits else len(self.init))
+        members = {
+            "input_program": Out(input_program),
+            "layer_program": Out(layer_program),
+            "input_start": Out(1),
+            "start": Out(1),
+            "done": In(1),
+            "loaded": In(1),
+            "results_busy": In(1),
+            "free": Out(1, init=1),
+            "layer_done": Out(1),
+            "layer": Out(range(max(2, hardware.layers))),
+            "layer_cycles": Out(32),
+        }
+        if hardware.load_bits:
+            members |= {
+                "running": In(1),
+                "idle": Out(1),
+                "write_enable": In(1),
+                "write_address": In(range(self.depth)),
+                "write_data": In(RECORD_WORD_BITS),
             }
-        )
+        super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
         input_words = record_words({str(i): f.width for i, (_, f) in enumerate(self.input_program.shape())})
         layer_words = record_words({str(i): f.width for i, (_, f) in enumerate(self.layer_program.shape())})
 
+        loadable = self.hardware.load_bits > 0
         logic = len(self.init) * RECORD_WORD_BITS <= self.hardware.logic_bits
         m.submodules.program = store = memory.Memory(
             shape=RECORD_WORD_BITS,
-            depth=max(2, len(self.init)),
+            depth=self.depth,
             init=self.init,
-            attrs={"rom_style": "logic" if logic else "block"},
+            attrs={} if loadable else {"rom_style": "logic" if logic else "block"},
         )
+        if loadable:
+            write = store.write_port()
+            m.d.comb += [
+                write.en.eq(self.write_enable),
+                write.addr.eq(self.write_address),
+                write.data.eq(self.write_data),
+            ]
         port = store.read_port(domain="sync")
-        address = Signal(range(max(2, len(self.init)) + 1))
+        address = Signal(range(self.depth + 1))
         m.d.comb += port.addr.eq(address)
 
         # Records come in low word first and move down as they do.
@@ -98,6 +126,11 @@ class Sequencer(wiring.Component):
             with m.State("reset"):
                 m.d.sync += [address.eq(1), left.eq(input_words - 1)]
                 m.next = "input"
+                if loadable:
+                    m.d.comb += self.idle.eq(~self.running)
+                    with m.If(~self.running):
+                        m.d.sync += address.eq(0)
+                        m.next = "reset"
             with m.State("input"):
                 m.d.sync += [
                     input_record.eq(Cat(input_record, port.data)[RECORD_WORD_BITS:]),
@@ -112,6 +145,11 @@ class Sequencer(wiring.Component):
                 with m.If(image):
                     m.d.sync += image.eq(0)
                     m.next = "fetch"
+                if loadable:
+                    m.d.comb += self.idle.eq(~image)
+                    with m.If(~self.running):
+                        m.d.sync += address.eq(0)
+                        m.next = "reset"
             with m.State("fetch"):
                 m.d.sync += [address.eq(address + 1), left.eq(layer_words - 1)]
                 m.next = "layer"

@@ -30,6 +30,8 @@ class SkipTable(wiring.Component):
         Place of the word after the one that has its turn.
     last : Out(1)
         The word that has its turn ends a block.
+    write_enable, write_address, write_data : In
+        Write an entry; only where entries are loaded.
     """
 
     start: Signal
@@ -40,29 +42,43 @@ class SkipTable(wiring.Component):
     x: Signal
     y: Signal
     last: Signal
+    write_enable: Signal
+    write_address: Signal
+    write_data: Signal
 
     def __init__(self, *, hardware, init):
         self.hardware = hardware
         self.init = list(init)
         self.fields = hardware.skips.fields
-        super().__init__(
-            {
-                "start": In(1),
-                "origin": In(hardware.skips.address_bits),
-                "advance": In(1),
-                "launch": Out(1),
-                **{name: Out(self.fields[name]) for name in ("a", "x", "y")},
-                "last": Out(1),
+        members = {
+            "start": In(1),
+            "origin": In(hardware.skips.address_bits),
+            "advance": In(1),
+            "launch": Out(1),
+            **{name: Out(self.fields[name]) for name in ("a", "x", "y")},
+            "last": Out(1),
+        }
+        if hardware.load_bits:
+            members |= {
+                "write_enable": In(1),
+                "write_address": In(hardware.skips.address_bits),
+                "write_data": In(sum(self.fields.values())),
             }
-        )
+        super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
         hw, entry = self.hardware, data.StructLayout(self.fields)
         logic = len(self.init) * entry.size <= hw.logic_bits
-        m.submodules.table = table = memory.Memory(
-            shape=entry.size, depth=len(self.init), init=self.init, attrs={"rom_style": "logic" if logic else "block"}
-        )
+        attrs = {} if hw.load_bits else {"rom_style": "logic" if logic else "block"}
+        m.submodules.table = table = memory.Memory(shape=entry.size, depth=hw.skips.depth, init=self.init, attrs=attrs)
+        if hw.load_bits:
+            write = table.write_port()
+            m.d.comb += [
+                write.en.eq(self.write_enable),
+                write.addr.eq(self.write_address),
+                write.data.eq(self.write_data),
+            ]
         port = table.read_port(domain="sync")
         shown, index = data.View(entry, port.data), Signal.like(self.origin, reset_less=True)
         opening, move = Signal(2), Signal()

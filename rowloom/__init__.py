@@ -9,9 +9,9 @@ Every shell verb is one of these functions. The rooms behind them are imported w
 >>> result = rowloom.simulate(design, rowloom.images(net, 2))
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rowloom.boards.build import Image
     from rowloom.boards.host import Device
+    from rowloom.hw.built import Built
     from rowloom.hw.config import ArrayConfig
     from rowloom.hw.design import Design
     from rowloom.model.encodings import Encoding
@@ -254,21 +255,47 @@ def fit(
     return fit(net, budget(get(board), clock_mhz), goal, planes)
 
 
-def compile(net: "Network", config: "ArrayConfig") -> "Design":
+@overload
+def compile(
+    net: "Network",
+    config: "ArrayConfig | None" = None,
+    *,
+    hardware: "Design | Built | str | PathLike[str] | None" = None,
+) -> "Design": ...
+@overload
+def compile(net: "Sequence[Network]", config: "ArrayConfig") -> "tuple[Design, ...]": ...
+def compile(
+    net: "Network | Sequence[Network]",
+    config: "ArrayConfig | None" = None,
+    *,
+    hardware: "Design | Built | str | PathLike[str] | None" = None,
+) -> "Design | tuple[Design, ...]":
     """Map ``net`` onto an array: schedule, memory images, exact cycles.
+
+    Parameters
+    ----------
+    net : Network, or several
+        Several share the least accelerator that runs each of them when it is loaded, and give a design each.
+    config : ArrayConfig
+        The array to build.
+    hardware : Design, Built or path
+        Instead of ``config``, an accelerator that was built to be loaded: the design of another network, or the
+        manifest of an emitted one.
 
     Raises
     ------
+    DoesNotFit
+        If the hardware lacks something; says all that it lacks.
     RowloomError
         If a layer cannot run on the array; says which and why.
     """
-    from rowloom.hw import compile
+    from rowloom.door import map_networks
 
-    return compile(net, config)
+    return map_networks(net, config, hardware)
 
 
 def emit(design: "Design", folder: str | PathLike[str], *, bus: str = "stream") -> None:
-    """Write the accelerator as source into a folder: Verilog, manifest.
+    """Write the accelerator as source into a folder: Verilog, manifest; what is to be loaded where it can be.
 
     Raises
     ------

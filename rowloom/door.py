@@ -1,10 +1,10 @@
 """Finding networks and images by what a user calls them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from rowloom.model import zoo
 from rowloom.model.errors import RowloomError, ToolMissing
 from rowloom.model.network import Network
+
+if TYPE_CHECKING:
+    from rowloom.hw import ArrayConfig, Built, Design
 
 
 def load(source: str | PathLike[str]) -> Network:
@@ -52,6 +55,32 @@ def images(net: Network, count: int | None = None, *, seed: int = 0) -> NDArray[
             return codes[:count]
     low, high = tensor.encoding.code_min, tensor.encoding.code_max
     return np.random.default_rng(seed).integers(low, high, (count or 8, *tensor.shape), endpoint=True)
+
+
+def map_networks(
+    net: Network | Sequence[Network],
+    config: "ArrayConfig | None",
+    hardware: "Design | Built | str | PathLike[str] | None",
+) -> "Design | tuple[Design, ...]":
+    """Map a network onto an array to be built or one that was; several onto one that they share.
+
+    Raises
+    ------
+    RowloomError
+        If neither or both are given, or there are several networks for what was built.
+    """
+    from rowloom import hw
+    from rowloom.hw import Built, Design
+
+    if config is not None and hardware is None:
+        return hw.compile(net, config) if isinstance(net, Network) else hw.compile_together(net, config)
+    if config is not None or hardware is None:
+        raise RowloomError("compile", "needs an array", "give config or hardware, one of them")
+    if not isinstance(net, Network):
+        raise RowloomError("compile", "maps one network at a time onto hardware that was built", "give them in turn")
+    if isinstance(hardware, Design):
+        hardware = hardware.built
+    return hw.compile_for(net, hardware if isinstance(hardware, Built) else Built.load(hardware))
 
 
 @contextmanager

@@ -23,6 +23,8 @@ class Ports:
         Bits of a bank's address and of its words.
     layer_bits : int
         Bits of a layer's index.
+    load_bits : int
+        Bits of the payload of the stream that brings program and weights, 0 where there is none.
     """
 
     input_bits: int
@@ -31,6 +33,7 @@ class Ports:
     address_bits: int
     word_bits: int
     layer_bits: int
+    load_bits: int = 0
 
     @classmethod
     def of(cls, accelerator: Any) -> "Ports":
@@ -45,6 +48,7 @@ class Ports:
             address_bits=len(accelerator.probe_0_addr),
             word_bits=len(accelerator.probe_0_data),
             layer_bits=len(accelerator.layer),
+            load_bits=len(accelerator.load.payload) if "load" in members else 0,
         )
 
     @property
@@ -57,8 +61,9 @@ def bench(ports: Ports, dut: str = "accelerator") -> str:
     """Return a module ``bench`` that holds the accelerator ``dut``.
 
     Its signals ``clk rst input_payload input_valid input_ready output_payload output_valid
-    output_ready`` are for cocotb to drive and to read. Every event of the probes becomes one line of
-    the file ``trace.hex``, all lines of equal length: a letter and hexadecimal fields,
+    output_ready``, and those of the stream ``load`` where there is one, are for cocotb to drive and to
+    read. Every event of the probes becomes one line of the file ``trace.hex``, all lines of equal
+    length: a letter and hexadecimal fields,
 
     ====== ============ ============== ============== ====================
     letter cycle (12)   index (4)      number (8)     word (data_bits / 4)
@@ -86,13 +91,14 @@ def bench(ports: Ports, dut: str = "accelerator") -> str:
         )
     layer = write.format("l", _widen("layer", 16 - ports.layer_bits), "layer_cycles", f"{ports.data_bits}'d0")
     events.append(f"    if (layer_done && !rst) {layer}")
-    for stream in ("input", "output"):
+    for stream in ("input", "output", *(["load"] if ports.load_bits else [])):
         connections += [f".{stream}__{port}({stream}_{port})" for port in ("payload", "valid", "ready")]
     connections += [f".{port}({port})" for port in ("clk", "rst", "layer_done", "layer", "layer_cycles")]
     return _BENCH.format(
         input_high=ports.input_bits - 1,
         output_high=ports.output_bits - 1,
         layer_high=ports.layer_bits - 1,
+        load=_LOAD.format(high=ports.load_bits - 1) if ports.load_bits else "",
         probes="\n".join(probes),
         dut=dut,
         connections=",\n    ".join(connections),
@@ -105,6 +111,12 @@ def _widen(signal: str, bits: int) -> str:
     return f"{{{bits}'d0, {signal}}}" if bits else signal
 
 
+_LOAD = """\
+  reg [{high}:0] load_payload /*verilator public_flat_rw*/ = 0;
+  reg load_valid /*verilator public_flat_rw*/ = 0;
+  wire load_ready /*verilator public_flat_rd*/;
+"""
+
 # Only what is marked as public can be seen from Python; all else Verilator may optimize.
 _BENCH = """\
 module bench;
@@ -116,7 +128,7 @@ module bench;
   wire [{output_high}:0] output_payload /*verilator public_flat_rd*/;
   wire output_valid /*verilator public_flat_rd*/;
   reg output_ready /*verilator public_flat_rw*/ = 0;
-  wire layer_done;
+{load}  wire layer_done;
   wire [{layer_high}:0] layer;
   wire [31:0] layer_cycles;
 {probes}

@@ -5,9 +5,10 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from rowloom.model.errors import CheckFailed, RowloomError
 from rowloom.sim.bench import TRACE_FILE, Ports, bench
 from rowloom.sim.compare import Comparison, compare_layers, compare_outputs
-from rowloom.sim.job import ENVIRONMENT, Job, Outcome
+from rowloom.sim.job import ENVIRONMENT, Job, Outcome, Phase
 from rowloom.sim.result import LayerResult, Result
 from rowloom.sim.runner import Bench, build, run
 from rowloom.sim.trace import Trace, read_trace
@@ -23,7 +24,7 @@ from rowloom.sim.trace import Trace, read_trace
 if TYPE_CHECKING:
     from rowloom.hw.design import Design
 
-__all__ = ["Progress", "accelerator_verilog", "simulate"]
+__all__ = ["Progress", "accelerator_verilog", "simulate", "simulate_programs"]
 
 #: Called with what is being done ("build", "simulate", "compare"), and how many images of how many.
 Progress = Callable[[str, int, int], None]
@@ -39,38 +40,48 @@ _IDLE = 200
 _REPORT_SECONDS = 0.25
 
 
-def simulate(
-    design: "Design",
-    x: NDArray,
+def simulate(design: "Design", x: NDArray, **options: Any) -> Result:
+    """Co-simulate an accelerator and compare every layer's every value with the golden model.
+
+    :func:`simulate_programs` with one program; the options are the same, and ``expected`` is one mapping.
+    """
+    if options.get("expected") is not None:
+        options["expected"] = [options["expected"]]
+    return simulate_programs([(design, x)], **options)[0]
+
+
+def simulate_programs(
+    programs: Sequence[tuple["Design", NDArray]],
     *,
     simulator: str = "verilator",
     stalls: bool = False,
     seed: int = 0,
     netlist: bool = False,
-    expected: Mapping[str, NDArray] | None = None,
+    expected: Sequence[Mapping[str, NDArray]] | None = None,
     progress: Progress | None = None,
     workdir: str | os.PathLike[str] | None = None,
     waves: bool = False,
-) -> Result:
-    """Co-simulate an accelerator and compare every layer's every value with the golden model.
+    filled: bool = False,
+) -> list[Result]:
+    """Co-simulate an accelerator with one program after the other, and compare all with the golden model.
 
-    The images follow each other without a reset. What differs is counted, not raised: ask the
-    result's ``ok``.
+    Programs and images follow each other without a reset. What differs is counted, not raised: ask the
+    results' ``ok``.
 
     Parameters
     ----------
-    design : Design
-    x : integer codes [N, H, W, C]
-        As :meth:`rowloom.model.network.Network.run` takes them.
+    programs : sequence of (Design, integer codes [N, H, W, C])
+        Designs for one accelerator, and for each of them images as :meth:`rowloom.model.network.Network.run` takes
+        them. Several need an accelerator that is loaded.
     simulator : {"verilator", "icarus"}
     stalls : bool
-        Whether both streams pause at random.
+        Whether all streams pause at random.
     seed : int
         Of the pauses.
     netlist : bool
         Simulate the synthesized netlist instead of the source. Not there yet.
-    expected : mapping of str to int64 [N, H, W, C], optional
-        Codes to compare with, by tensor; default: the golden model's.
+    expected : sequence of mappings of str to int64 [N, H, W, C], optional
+        Codes to compare with, by tensor, of each program; default: the golden model's.
     progress : callable, optional
         See :data:`Progress`.
     workdir : path, optional
@@ -78,11 +89,14 @@ def simulate(
         if the run fails.
     waves : bool
         Write a waveform into ``workdir``.
+    filled : bool
+        The first program of an accelerator that is loaded is there from the start.
 
     Raises
     ------
     RowloomError
-        If the images do not suit the network, or an option has an unknown value.
+        If the images do not suit the network, the designs are for different accelerators, or an option has an unknown
+        value.
     ToolMissing
         If the simulator is not installed.
     CheckFailed
@@ -93,18 +107,22 @@ def simulate(
     if netlist:
         raise RowloomError("netlist", "simulation of the synthesized netlist is not there yet", "leave it out")
     report = progress or (lambda *_: None)
-    network = design.network
-    x = np.asarray(x)
-    golden = design.with_parts(expected if expected is not None else network.run(x, keep="all"))
-    codes = golden[network.input]
-    if any(plan.tensor not in golden for plan in design.layers):  # what the mapping puts in
-        golden = {**design.mapped.run(codes, keep="all"), **golden}
-    images = len(codes)
-    if images == 0:
+    designs = [design for design, _ in programs]
+    if expected is None:
+        expected = [design.network.run(np.asarray(x), keep="all") for design, x in programs]
+    golden = [design.with_parts(tensors) for design, tensors in zip(designs, expected, strict=True)]
+    for i, design in enumerate(designs):
+        if any(plan.tensor not in golden[i] for plan in design.layers):  # what the mapping puts in
+            golden[i] = {**design.mapped.run(golden[i][design.network.input], keep="all"), **golden[i]}
+    codes = [each[design.network.input] for design, each in zip(designs, golden, strict=True)]
+    images = sum(len(each) for each in codes)
+    if not all(len(each) for each in codes):
         raise RowloomError("images", "there must be at least one")
 
     report("build", 0, images)
-    verilog, contents, ports = accelerator_verilog(design)
+    verilog, contents, ports = accelerator_verilog(designs[0], filled=filled)
+    if any(design.hardware != designs[0].hardware for design in designs) or (len(designs) > 1 and not ports.load_bits):
+        raise RowloomError("programs", "must be for one accelerator that is loaded", "compile the networks together")
     sources = {"accelerator.v": verilog, "bench.v": bench(ports)}
     program = build(sources, "bench", simulator=simulator, waves=waves)
     if workdir is None:
@@ -114,40 +132,78 @@ def simulate(
         work.mkdir(parents=True, exist_ok=True)
     for name, text in contents.items():
         (work / name).write_text(text)
-    job = _job(design, codes, ports, work, stalls=stalls, seed=seed)
+    job = _job(designs, codes, ports, work, stalls=stalls, seed=seed, filled=filled)
     _run(program, job, work, images, waves=waves, report=report)
     outcome = Outcome.load(Path(job.outcome))
     trace = read_trace(work / TRACE_FILE, ports.data_bits)
     if not outcome.finished:
-        raise CheckFailed("co-simulation", _where_it_hangs(design, trace, outcome, job), f"files are in {work}")
+        raise CheckFailed("co-simulation", _where_it_hangs(designs, trace, outcome, job), f"files are in {work}")
     report("compare", images, images)
-    result = _judge(design, trace, outcome, golden, ports, stalls=stalls, start=start)
+    results = []
+    for design, each in zip(designs, golden, strict=True):
+        mine, given, trace, outcome = _split(design, trace, outcome, len(each[design.network.input]))
+        results.append(_judge(design, mine, given, each, ports, stalls=stalls, start=start))
     if workdir is None:
         shutil.rmtree(work, ignore_errors=True)
-    return result
+    return results
 
 
-def accelerator_verilog(design: "Design") -> tuple[str, dict[str, str], Ports]:
-    """Return the accelerator of a design, with probes, as Verilog, the files it reads by their names, and its ports."""
+def _split(design: "Design", trace: Trace, outcome: Outcome, images: int) -> tuple[Trace, Outcome, Trace, Outcome]:
+    """What belongs to the images of the first program, and what follows."""
+    events, beats = images * len(design.layers), images * design.output_beats
+    return (
+        replace(trace, layers=trace.layers[:events]),
+        replace(outcome, outputs=outcome.outputs[:beats]),
+        replace(trace, layers=trace.layers[events:]),
+        replace(outcome, outputs=outcome.outputs[beats:]),
+    )
+
+
+def accelerator_verilog(design: "Design", *, filled: bool = False) -> tuple[str, dict[str, str], Ports]:
+    """Return the accelerator of a design, with probes, as Verilog, the files it reads by their names, and its ports.
+
+    Memories that are loaded are empty, unless ``filled``.
+    """
     from rowloom.hw.accelerator import Accelerator
     from rowloom.hw.emit import verilog_and_contents
 
-    accelerator = Accelerator(design, probe=True)
+    accelerator = Accelerator(design, probe=True, filled=filled)
     ports = Ports.of(accelerator)
     return *verilog_and_contents(accelerator, "accelerator"), ports
 
 
-def _job(design: "Design", codes: NDArray, ports: Ports, work: Path, *, stalls: bool, seed: int) -> Job:
+def _job(
+    designs: Sequence["Design"],
+    codes: Sequence[NDArray],
+    ports: Ports,
+    work: Path,
+    *,
+    stalls: bool,
+    seed: int,
+    filled: bool,
+) -> Job:
     """Write what the test module needs into ``work``."""
-    beats = (np.asarray(codes, dtype=np.int64) & ((1 << ports.input_bits) - 1)).reshape(len(codes), -1)
-    np.save(work / "beats.npy", beats)
-    output_beats = int(design.output_beats)
-    limit = _PATIENCE * (len(codes) + 1) * (design.cycles + beats.shape[1] + output_beats) + 1000
-    if stalls:
-        limit += _PATIENCE_A_BEAT * len(codes) * (beats.shape[1] + output_beats)
+    phases, limit = [], 1000
+    for i, (design, images) in enumerate(zip(designs, codes, strict=True)):
+        beats = (np.asarray(images, dtype=np.int64) & ((1 << ports.input_bits) - 1)).reshape(len(images), -1)
+        np.save(work / f"beats-{i}.npy", beats)
+        output_beats = int(design.output_beats)
+        limit += _PATIENCE * (len(images) + 1) * (design.cycles + beats.shape[1] + output_beats)
+        each = len(images) * (beats.shape[1] + output_beats)
+        load = ""
+        if ports.load_bits and not (filled and i == 0):
+            from rowloom.hw.contents import load_beats
+
+            load = str(work / f"load-{i}.npy")
+            program = np.array(load_beats(design.hardware, design.images), dtype=np.uint64)
+            np.save(load, program)
+            limit += _PATIENCE * len(program)
+            each += len(program)
+        if stalls:
+            limit += _PATIENCE_A_BEAT * each
+        phases.append(Phase(load=load, beats=str(work / f"beats-{i}.npy"), output_beats=output_beats))
     return Job(
-        beats=str(work / "beats.npy"),
-        output_beats=output_beats,
+        phases=phases,
         stalls=stalls,
         seed=seed,
         limit=limit,
@@ -174,7 +230,8 @@ def _run(program: Bench, job: Job, work: Path, images: int, *, waves: bool, repo
     report("simulate", images, images)
 
 
-def _where_it_hangs(design: "Design", trace: Trace, outcome: Outcome, job: Job) -> str:
+def _where_it_hangs(designs: Sequence["Design"], trace: Trace, outcome: Outcome, job: Job) -> str:
+    design = designs[0]
     ended = [design.layers[event.layer].name for event in trace if event.layer < len(design.layers)]
     after = f"the last layer that ended is {ended[-1]}" if ended else "no layer ended"
     return (

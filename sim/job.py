@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-__all__ = ["ENVIRONMENT", "PERIOD", "Job", "Outcome"]
+__all__ = ["ENVIRONMENT", "PERIOD", "Job", "Outcome", "Phase"]
 
 #: Environment variable that tells the test module inside the simulator where its job lies.
 ENVIRONMENT = "ROWLOOM_SIM_JOB"
@@ -14,17 +14,34 @@ PERIOD = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """Images for one program.
+
+    Parameters
+    ----------
+    load : str
+        ``.npy`` file of the unsigned payloads that bring the program, empty if it is there.
+    beats : str
+        ``.npy`` file of unsigned payloads [N, beats of an image], in the order they are sent.
+    output_beats : int
+        Beats that an image gives.
+    """
+
+    load: str
+    beats: str
+    output_beats: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """Images to stream through an accelerator.
 
     Parameters
     ----------
-    beats : str
-        ``.npy`` file of unsigned payloads [N, beats of an image], in the order they are sent.
-    output_beats : int
-        Beats that an image gives.
+    phases : list of Phase
+        One after the other, without a reset between.
     stalls : bool
-        Whether both ends pause at random.
+        Whether all ends pause at random.
     seed : int
     limit : int
         Clock cycles after which the run is given up.
@@ -36,8 +53,7 @@ class Job:
         File to which a byte is added for every image that is done.
     """
 
-    beats: str
-    output_beats: int
+    phases: list[Phase]
     stalls: bool
     seed: int
     limit: int
@@ -50,7 +66,8 @@ class Job:
 
     @classmethod
     def load(cls, path: Path) -> "Job":
-        return cls(**json.loads(path.read_text()))
+        given = json.loads(path.read_text())
+        return cls(**given | {"phases": [Phase(**phase) for phase in given["phases"]]})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,6 @@ RESET_CYCLES = 4
 async def stream_images(dut: Any) -> None:
     """Send every image of the job and take every answer; whether they are right is judged outside."""
     job = Job.load(Path(os.environ[ENVIRONMENT]))
-    images = np.load(job.beats)
     pauses = [Pauses(2 * job.seed + end) if job.stalls else None for end in (0, 1)]
     source = StreamSource(dut.clk, dut.input_valid, dut.input_ready, dut.input_payload, pauses=pauses[0])
     sink = StreamSink(dut.clk, dut.output_valid, dut.output_ready, dut.output_payload, period=PERIOD, pauses=pauses[1])
@@ -35,21 +34,28 @@ async def stream_images(dut: Any) -> None:
 
     taken: list[Beat] = []
     finished, surplus = True, 0
-    sending = cocotb.start_soon(source.send(images.reshape(-1).tolist()))
+    sending = None
 
     async def take_all() -> None:
-        for _ in range(len(images)):
-            for _ in range(job.output_beats):
-                taken.extend(await sink.receive(1))
-            with open(job.progress, "ab") as progress:
-                progress.write(b".")
-        await sending
+        nonlocal sending
+        for phase in job.phases:
+            if phase.load:
+                await loader(dut, job).send(np.load(phase.load).tolist())
+            images = np.load(phase.beats)
+            sending = cocotb.start_soon(source.send(images.reshape(-1).tolist()))
+            for _ in range(len(images)):
+                for _ in range(phase.output_beats):
+                    taken.extend(await sink.receive(1))
+                with open(job.progress, "ab") as progress:
+                    progress.write(b".")
+            await sending
 
     try:
         await with_timeout(take_all(), job.limit * PERIOD, "step")
     except SimTimeoutError:
         finished = False
-        sending.cancel()
+        if sending is not None:
+            sending.cancel()
     else:
         surplus = await _count_surplus(dut, job.idle)
     Outcome(
@@ -61,6 +67,12 @@ async def stream_images(dut: Any) -> None:
         cycles=int(get_sim_time("step")) // PERIOD,
         seconds=perf_counter() - start,
     ).save(Path(job.outcome))
+
+
+def loader(dut: Any, job: Job) -> StreamSource:
+    """What brings programs and weights."""
+    pauses = Pauses(2 * job.seed + 1000) if job.stalls else None
+    return StreamSource(dut.clk, dut.load_valid, dut.load_ready, dut.load_payload, pauses=pauses)
 
 
 async def _count_surplus(dut: Any, cycles: int) -> int:

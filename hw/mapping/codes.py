@@ -8,7 +8,7 @@ from rowloom.hw.mapping.lines import NetworkLines, lines_of
 from rowloom.hw.mapping.quotients import Quotients, line_parameters, line_words, quotients
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.thresholds import Table, sum_span, threshold_tables, threshold_words
-from rowloom.hw.parameters import ExtraLanes, LineParameters
+from rowloom.hw.parameters import ExtraLanes, Hardware, LineParameters
 from rowloom.model.network import Network
 
 __all__ = ["Codes", "codes_of"]
@@ -45,30 +45,36 @@ class Codes:
     tables: list[Table]
     lines: list[Quotients]
 
-    def words(self, drains: int) -> tuple[tuple[tuple[int, ...], ...], ...]:
-        """Memory words ``[lane][level]``."""
-        words = self._words(range(drains), self.line, self.sum_bits)
-        if self.extra is None:
+    def words(self, hardware: Hardware) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        """Memory words ``[lane][level]`` for an accelerator that has what is needed."""
+        words = self._words(range(hardware.drains), hardware, hardware.levels)
+        if hardware.extra is None:
             return words
-        others = range(drains, drains + self.extra.count)
-        return (*words, *self._words(others, self.extra.line, self.extra.sum_bits))
+        others = range(hardware.drains, hardware.code_lanes)
+        if self.extra is None:  # there for other networks
+            return (*words, *[((),) * len(words[0])] * len(others))
+        return (*words, *self._words(others, hardware.extra, hardware.levels))
 
-    def _words(
-        self, lanes: range, line: LineParameters | None, sum_bits: int
-    ) -> tuple[tuple[tuple[int, ...], ...], ...]:
-        if line is None:
-            return threshold_words(self.tables, lanes, self.levels, sum_bits)
-        return line_words(self.lines, lanes, line, sum_bits, self.levels)
+    def _words(self, lanes: range, kind: Hardware | ExtraLanes, levels: int) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        if kind.line is None:
+            return threshold_words(self.tables, lanes, levels, kind.sum_bits)
+        return line_words(self.lines, lanes, kind.line, kind.sum_bits, levels)
 
 
-def codes_of(network: Network, steps: Sequence[Step], config: ArrayConfig) -> Codes:
+def codes_of(network: Network, steps: Sequence[Step], config: ArrayConfig, built: Hardware | None = None) -> Codes:
     """Find the thresholds of all layers, and place them in the memories of the lanes.
 
     Layers that use more lanes than others come first, so that the memories of lanes that only they use are shallow.
+    Lanes that were built find codes as they do.
     """
     levels = max(step.levels for step in steps)
+    divided = levels >= LEAST_DIVIDED
+    if built is not None:
+        levels, divided = max(levels, built.levels), built.line is not None
     summing = sorted((step for step in steps if step.path != "pool"), key=lambda step: -step.drains)
-    lines = lines_of(network, levels) if levels >= LEAST_DIVIDED else None
+    lines = lines_of(network, levels) if divided else None
+    if lines is not None and built is not None and built.line is not None:
+        lines = lines.refined(built.line.fraction, bent=built.line.bent)
     tables: list[Table] = []
     found: list[Quotients] = []
     if lines is None:
@@ -86,21 +92,27 @@ def codes_of(network: Network, steps: Sequence[Step], config: ArrayConfig) -> Co
             count=wide[0].drains - config.drains,
             sum_bits=bits,
             threshold_depth=_place(wide),
-            line=_line(found[: len(wide)], lines, bits),
+            line=_line(found[: len(wide)], lines, bits, built.extra if built else None),
         )
     return Codes(
         levels=levels,
         sum_bits=sum_bits,
         depth=_place(summing),
-        line=_line(found, lines, sum_bits),
+        line=_line(found, lines, sum_bits, built),
         extra=extra,
         tables=tables,
         lines=found,
     )
 
 
-def _line(found: Sequence[Quotients], lines: NetworkLines | None, sum_bits: int) -> LineParameters | None:
-    return None if lines is None else line_parameters(found, lines, sum_bits)
+def _line(
+    found: Sequence[Quotients], lines: NetworkLines | None, sum_bits: int, built: Hardware | ExtraLanes | None
+) -> LineParameters | None:
+    if lines is None:
+        return None
+    if built is None or built.line is None:
+        return line_parameters(found, lines, sum_bits)
+    return line_parameters(found, lines, max(sum_bits, built.sum_bits), built.line.kept_bits)
 
 
 def _place(steps: Sequence[Step]) -> int:

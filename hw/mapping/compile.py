@@ -1,33 +1,37 @@
 """Compiles a network for an array: fold every layer, place every tensor, fill every memory."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.design import Design, Images, LayerPlan
+from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.buffers import place_maps
 from rowloom.hw.mapping.choose import plane_sets, without
-from rowloom.hw.mapping.codes import codes_of
+from rowloom.hw.mapping.codes import Codes, codes_of
 from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
 from rowloom.hw.mapping.fill import fill_array, fill_vector, weight_words
 from rowloom.hw.mapping.folding import TooFast, fold_step, vector_drains
 from rowloom.hw.mapping.groups import with_slices
+from rowloom.hw.mapping.hopeless import is_hopeless
 from rowloom.hw.mapping.inserts import with_inserts
 from rowloom.hw.mapping.losses import losses_of
+from rowloom.hw.mapping.place import Buffer
 from rowloom.hw.mapping.planes import Planes, pair_rows
 from rowloom.hw.mapping.records import program_words
 from rowloom.hw.mapping.scales import with_multiples
 from rowloom.hw.mapping.send import Send
+from rowloom.hw.mapping.slices import Split
 from rowloom.hw.mapping.sparse import skip_words
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.steps import steps_of
 from rowloom.hw.mapping.widths import hardware_of
-from rowloom.hw.parameters import Hardware
+from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
 from rowloom.hw.program import layer_fields, record_words
 from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network
 
-__all__ = ["compile"]
+__all__ = ["Mapped", "best_of", "compile", "map_network", "pieces_of"]
 
 
 def compile(network: Network, config: ArrayConfig) -> Design:
@@ -48,35 +52,110 @@ def compile(network: Network, config: ArrayConfig) -> Design:
     RowloomError
         Naming the layer that the accelerator cannot run, and why.
     """
-    given, banks = network, _banks(config)
-    whole = with_inserts(with_multiples(network), config)
-    pieces = with_slices(whole, config, banks)
-    network = pieces.network
+    return best_of(network, config)[0]
+
+
+def whole_of(network: Network, config: ArrayConfig) -> Network:
+    """A network before its groups are split: sums of maps as sums of multiples, and with layers that are put in."""
+    return with_inserts(with_multiples(network), config)
+
+
+def pieces_of(network: Network, config: ArrayConfig) -> Split:
+    """A network as the engine runs it: layers put in, groups as layers where that is better."""
+    return with_slices(whole_of(network, config), config, _banks(config))
+
+
+def best_of(network: Network, config: ArrayConfig) -> tuple[Design, frozenset[str]]:
+    """The best design for a network, and its layers that run as bit planes."""
+    pieces = pieces_of(network, config)
     trials: dict[frozenset[str], Design] = {}
     problem: RowloomError | None = None
-    for planes in plane_sets(whole, config):
+    for planes in plane_sets(pieces.whole, config):
+        if trials and is_hopeless(pieces.network, config, _banks(config), planes, next(iter(trials.values()))):
+            continue
         try:
-            design, ran = _retry(network, config, planes)
-            trials.setdefault(ran, design)
+            mapped, ran = map_network(pieces.network, config, planes)
+            trials.setdefault(ran, mapped.design(mapped.needs))
         except RowloomError as error:
             problem = problem or error
     if not trials:
         assert problem is not None
         raise problem
-    best = min(trials.values(), key=lambda design: design.cost.lut4 * design.cycles)
+    planes, best = min(trials.items(), key=lambda item: item[1].cost.lut4 * item[1].cycles)
     choice = _tell(trials, best) if len(trials) > 1 else ""
-    put_in = {layer.name for layer in whole.layers} - {layer.name for layer in given.layers}
-    plans = tuple(replace(plan, macs=0, losses=None) if plan.name in put_in else plan for plan in best.layers)
-    return replace(best, network=given, mapped=whole, config=config, layers=plans, parts=pieces.parts, choice=choice)
+    return finished(replace(best, config=config, choice=choice), network, pieces), planes
 
 
-def _retry(network: Network, config: ArrayConfig, planes: frozenset[str]) -> tuple[Design, frozenset[str]]:
-    """Compile with the named layers as bit planes, save those whose input cannot be written so fast."""
+def finished(design: Design, network: Network, pieces: Split) -> Design:
+    """The design for the network that was given: the products of layers that were put in do not count."""
+    put_in = {layer.name for layer in pieces.whole.layers} - {layer.name for layer in network.layers}
+    plans = tuple(replace(plan, macs=0, losses=None) if plan.name in put_in else plan for plan in design.layers)
+    return replace(design, network=network, mapped=pieces.whole, parts=pieces.parts, layers=plans)
+
+
+def map_network(
+    network: Network, config: ArrayConfig, planes: frozenset[str], built: Hardware | None = None
+) -> tuple["Mapped", frozenset[str]]:
+    """Map with the named layers as bit planes, save those whose input cannot be written so fast."""
     while True:
         try:
-            return _compile(network, config, planes), planes
+            return _map(network, config, planes, built), planes
         except TooFast as error:
             planes = without(network, planes, network.layer(error.subject).output)
+
+
+@dataclass(kw_only=True)
+class Mapped:
+    """A network on an array, still without contents of the memories.
+
+    Parameters
+    ----------
+    network : Network
+    config : ArrayConfig
+    steps : list of Step
+    layouts, buffers : mapping
+        As in :class:`rowloom.hw.design.Design`.
+    codes : Codes
+        Thresholds of every layer that sums.
+    pairs : list of int
+        Rows of the table of bit planes.
+    needs : Hardware
+        The least accelerator that runs it.
+    """
+
+    network: Network
+    config: ArrayConfig
+    steps: list[Step]
+    layouts: Mapping[str, Layout]
+    buffers: tuple[Buffer, ...]
+    codes: Codes
+    pairs: list[int]
+    needs: Hardware
+
+    def design(self, hardware: Hardware) -> Design:
+        """The design for an accelerator that has what is needed."""
+        there: list[ArrayParameters | VectorParameters] = [*hardware.arrays, *hardware.vectors]
+        engines = {each.kind: each for each in there}
+        for step in self.steps:
+            if step.array is not None:
+                step.array = engines[step.array.kind]
+        images = Images(
+            program=tuple(program_words(self.network, self.config, hardware, self.steps, self.layouts)),
+            weights=tuple(weight_words(engine, self.steps) for engine in engines.values()),
+            thresholds=self.codes.words(hardware),
+            pairs=tuple(self.pairs),
+            skips=tuple(skip_words(self.steps, self.layouts, hardware.skips)),
+        )
+        return Design(
+            network=self.network,
+            mapped=self.network,
+            config=self.config,
+            hardware=hardware,
+            images=images,
+            layouts=self.layouts,
+            buffers=self.buffers,
+            layers=tuple(plan_of(self.network, hardware, step) for step in self.steps),
+        )
 
 
 def _tell(trials: Mapping[frozenset[str], Design], best: Design) -> str:
@@ -90,10 +169,12 @@ def _tell(trials: Mapping[frozenset[str], Design], best: Design) -> str:
     return f"{chosen}, rather than {'; '.join(others)}"
 
 
-def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> Design:
-    """Compile with the named layers as bit planes."""
+def _map(network: Network, config: ArrayConfig, planes: Collection[str], built: Hardware | None) -> Mapped:
+    """Map with the named layers as bit planes; as far as possible onto what is built."""
     banks = _banks(config)
-    steps, arrays, vectors, maps = steps_of(network, config, banks, planes)
+    if built is not None:
+        config = replace(config, vector_drains=built.code_lanes)
+    steps, arrays, vectors, maps = steps_of(network, config, banks, planes, built)
     planar = {
         maps.buffer[name]: layout.word_planes
         for step in steps
@@ -101,33 +182,33 @@ def _compile(network: Network, config: ArrayConfig, planes: Collection[str]) -> 
     }
     for step in steps:
         wide = 1 if step.final else planar[maps.buffer[step.output]]
-        fold_step(step, config, banks, network.input, wide)
+        fold_step(step, config, banks, network.input, wide, built=built is not None)
     drains = vector_drains(steps, config)
     if drains > config.drains and not config.vector_drains:
-        return _compile(network, replace(config, vector_drains=drains), planes)
+        return _map(network, replace(config, vector_drains=drains), planes, built)
     arrays = [fill_array(array, [step for step in steps if step.array is array], config) for array in arrays]
     vectors = [fill_vector(path, [step for step in steps if step.array is path], network, config) for path in vectors]
 
     layouts, buffers = place_maps(network, steps, maps, config)
-    codes = codes_of(network, steps, config)
+    codes = codes_of(network, steps, config, built)
     pairs = _pairs(steps)
-    hardware = hardware_of(network, config, banks, arrays, vectors, steps, layouts, codes, pairs)
-    images = Images(
-        program=tuple(program_words(network, config, hardware, steps, layouts)),
-        weights=(*(weight_words(a, steps) for a in arrays), *(weight_words(v, steps) for v in vectors)),
-        thresholds=codes.words(config.drains),
-        pairs=tuple(pairs),
-        skips=tuple(skip_words(steps, layouts, hardware.skips)),
-    )
-    return Design(
+    needs = hardware_of(network, config, banks, arrays, vectors, steps, layouts, codes, pairs)
+    if built is not None:  # where only sums leave, any form of codes will do, and the other way round
+        finals = [step for step in steps if step.final]
+        needs = replace(
+            needs,
+            result_codes=needs.result_codes if any(step.layer_post for step in finals) else (),
+            result_shifts=needs.result_shifts if any(step.layer_post is None for step in finals) else (),
+        )
+    return Mapped(
         network=network,
-        mapped=network,
         config=config,
-        hardware=hardware,
-        images=images,
+        steps=steps,
         layouts=layouts,
         buffers=buffers,
-        layers=tuple(plan_of(network, hardware, step) for step in steps),
+        codes=codes,
+        pairs=pairs,
+        needs=needs,
     )
 
 

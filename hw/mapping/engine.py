@@ -25,6 +25,8 @@ __all__ = [
     "check_preferred",
     "has_zero",
     "is_linear",
+    "is_padded",
+    "pads_live",
     "path_of",
     "seen",
     "stacked_key",
@@ -110,7 +112,7 @@ def array_keys(network: Network, layers: list[Any], specs: list[type[UnitSpec] |
     live = {key for key, layer in zip(plain, layers, strict=True) if key and pads_live(layer)}
     # A layer without padding takes either kind of array.
     return [
-        None if key is None else (*key, key in live and not (_padded(layer) and not pads_live(layer)))
+        None if key is None else (*key, key in live and not (is_padded(layer) and not pads_live(layer)))
         for key, layer in zip(plain, layers, strict=True)
     ]
 
@@ -140,20 +142,21 @@ def is_linear(layer: Any) -> bool:
     return not isinstance(layer, Send) and getattr(layer, "operation", Operation.MULTIPLY) is Operation.MULTIPLY
 
 
-def _padded(layer: Any) -> bool:
+def is_padded(layer: Any) -> bool:
+    """Whether some taps of a layer lie outside of the map."""
     return isinstance(layer, Conv2d) and any(layer.padding)
 
 
 def pads_live(layer: Any) -> bool:
     """Whether padded taps contribute what a value makes of their weights, instead of nothing."""
-    if not _padded(layer) or layer.pad_value is None:
+    if not is_padded(layer) or layer.pad_value is None:
         return False
     return layer.pad_value != 0 or layer.operation is not Operation.MULTIPLY
 
 
 def zeros_show(layer: Any) -> bool:
     """Whether a padded tap is not a tap of code 0, even where code 0 means 0: it cannot share a word with live ones."""
-    return _padded(layer) and layer.operation is not Operation.MULTIPLY and not pads_live(layer)
+    return is_padded(layer) and layer.operation is not Operation.MULTIPLY and not pads_live(layer)
 
 
 def bare(encoding: Encoding) -> Encoding:

@@ -19,7 +19,7 @@ __all__ = ["fill_array", "fill_vector", "weight_words"]
 
 def fill_array(array: ArrayParameters, steps: Sequence[Step], config: ArrayConfig) -> ArrayParameters:
     """Lay out the weights of an array, and give it the widths that they need."""
-    for half in (False, True):
+    for half in (True,) if array.half else (False, True):
         array = replace(array, half=half)
         for step in steps:
             step.weights = row_weights(
@@ -80,6 +80,9 @@ def fill_vector(
     return path
 
 
-def weight_words(array: ArrayParameters | VectorParameters, steps: Sequence[Step]) -> WeightWords:
-    """Weight memories of an array."""
-    return WeightWords([step.weights.words for step in steps if step.array is array], array.weight_bits)
+def weight_words(array: ArrayParameters | VectorParameters, steps: Sequence[Step]) -> Sequence[tuple[int, ...]]:
+    """Weight memories of an array, a tuple of words a row."""
+    laid = [step.weights.words for step in steps if step.array is array]
+    if not laid:  # built for other networks
+        return ((),) * array.rows
+    return WeightWords(laid, array.weight_bits)

@@ -20,10 +20,11 @@ class TooFast(RowloomError):
     """A layer completes words faster than their planes can be written."""
 
 
-def fold_step(step: Step, config: ArrayConfig, banks: int, source: str, planes: int) -> None:
+def fold_step(step: Step, config: ArrayConfig, banks: int, source: str, planes: int, *, built: bool = False) -> None:
     """Choose the fold with the fewest cycles, for an output whose words are stored as so many planes.
 
-    Rows are only merged in layers that read ``source``, so that an array merges one number of lanes.
+    Rows are only merged in layers that read ``source``, so that an array merges one number of lanes: that of an array
+    that was built.
     """
     window, array = step.window, step.array
     used, filling = -(-window.filters // step.drains), config.lanes // step.drains
@@ -43,6 +44,8 @@ def fold_step(step: Step, config: ArrayConfig, banks: int, source: str, planes: 
     chain = array.rows // config.drains
     pairs = len(step.planes.pairs) if step.planes else 1
     merge = step.mergeable and source == step.inputs[0]
+    if built:
+        merge = merge and array.merged == step.layout.channels
     ways = array_folds(
         window, step.layout, config, chain=chain, stacked=array.stacked, banks=banks, planes=pairs, merge=merge
     )

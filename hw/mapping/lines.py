@@ -1,7 +1,7 @@
 """Thresholds on lines: for every filter a step and a start that give all of its thresholds exactly."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -55,6 +55,15 @@ class NetworkLines:
     fraction: int
     bent: bool
     layers: Mapping[str, Lines]
+
+    def refined(self, fraction: int, *, bent: bool) -> "NetworkLines":
+        """The same lines with at least so many fraction bits, and bent if there are two starts for others' sake."""
+        more = max(0, fraction - self.fraction)
+        layers = {
+            name: replace(line, step=line.step << more, starts=line.starts << more)
+            for name, line in self.layers.items()
+        }
+        return replace(self, fraction=self.fraction + more, bent=self.bent or bent, layers=layers)
 
 
 @dataclass(slots=True)

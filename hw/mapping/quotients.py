@@ -72,13 +72,16 @@ def quotients(step: Step, lines: NetworkLines, config: ArrayConfig) -> Quotients
     return found
 
 
-def line_parameters(found: Sequence[Quotients], lines: NetworkLines, sum_bits: int) -> LineParameters:
-    """Widths that keep every remainder exact, and every difference beyond them clear of all thresholds."""
+def line_parameters(found: Sequence[Quotients], lines: NetworkLines, sum_bits: int, kept: int = 1) -> LineParameters:
+    """Widths that keep every remainder exact, and every difference beyond them clear of all thresholds.
+
+    At least ``kept`` low bits of a difference are divided.
+    """
     step, starts = (
         np.concatenate([getattr(each, name)[each.divides] for each in found]) for name in ("step", "starts")
     )
     whole = step * ((1 << (lines.levels - 1)) - 1)
-    unit, kept = 1 << lines.fraction, 1
+    unit = 1 << lines.fraction
     while kept < sum_bits:
         reach = unit << (kept - 1)
         if ((reach + starts[:, 1] >= whole) & (starts[:, 0] + whole < reach + unit)).all():

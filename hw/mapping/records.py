@@ -41,11 +41,13 @@ def program_words(
 def _input_record(hardware: Hardware, source: Layout) -> dict[str, int]:
     height, width, channels = source.shape
     right = (source.columns - 1) * source.stride - source.padding + source.window - width if source.packed else 0
-    tail = source.channels - (source.words - 1) * source.lanes
+    # a window is put together as one word, whatever words it takes
+    words, lanes = (1, source.window_codes) if source.packed else (source.words, source.lanes)
+    tail = source.window_codes - (words - 1) * lanes
     return {
         "height": height - 1,
         "width": width - 1,
-        "words": source.words - 1,
+        "words": words - 1,
         "word_codes": source.lanes - 1,
         "tail_codes": (channels if source.packed else tail) - 1,
         "place": source.lanes - 1,
@@ -57,6 +59,7 @@ def _input_record(hardware: Hardware, source: Layout) -> dict[str, int]:
         "pad": max(0, right - 1),
         "a_first": source.base,
         "a_row": source.row_words & _address_mask(hardware),
+        "planar": int(source.planes),
     }
 
 
@@ -86,12 +89,8 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
     engines = (*hardware.arrays, *hardware.vectors)
     if pool:
         form = hardware.pooled.index((step.source.bits, step.source.signed))
-    elif not final:
-        form = hardware.code_bits.index(step.target.bits)
-    elif step.layer_post is None:
-        form = hardware.result_shifts.index(step.scale)
     else:
-        form = hardware.result_codes.index((step.target.bits, step.target.signed))
+        form = 0 if final else hardware.code_bits.index(step.target.bits)
     return {
         "engine": hardware.pool if pool else engines.index(step.array),
         **_window_loops(step),
@@ -103,7 +102,7 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "y_strip": fold.strip * window.stride_y,
         "y_chunk": fold.chunk_rows * window.dilation_y,
         "stride": window.stride_y if fold.strip > 1 else 0,
-        "height": layout.shape[0],
+        "height": layout.rows,
         "kernel_rows": window.rows,
         "sum_rows": int(fold.sum_rows),
         "merged": int(fold.merged),
@@ -141,6 +140,7 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "to_results": int(final),
         "raw": int(not pool and step.layer_post is None),
         "argmax": int(step.argmax),
+        **(_result_record(hardware, step) if final else {"result_code": 0, "result_shift": 0}),
         "o_bank": step.part.row % target.banks if target and step.part else 0,
         **_square_record(hardware, step, target, target_words),
         "channels": channels - 1,
@@ -155,7 +155,7 @@ def _padding(hardware: Hardware, step: Step) -> int:
 
 def _word_emissions(config: ArrayConfig, step: Step) -> int:
     """Emissions that fill a word."""
-    return step.square.word_emissions if step.square else config.lanes // config.drains
+    return step.square.word_emissions if step.square else config.lanes // step.drains
 
 
 def _square_record(hardware: Hardware, step: Step, target: Layout | None, words: int) -> dict[str, int]:
@@ -178,6 +178,13 @@ def _square_record(hardware: Hardware, step: Step, target: Layout | None, words:
         "r_line": line,
         "r_skip": (across - 1) * line,
     }
+
+
+def _result_record(hardware: Hardware, step: Step) -> dict[str, int]:
+    """Fields of a layer whose values leave: in which form."""
+    if step.layer_post is None:
+        return {"result_code": 0, "result_shift": hardware.result_shifts.index(step.scale)}
+    return {"result_code": hardware.result_codes.index(step.result_code(hardware.levels)), "result_shift": 0}
 
 
 def _window_loops(step: Step) -> dict[str, int]:

@@ -163,6 +163,10 @@ class Step:
         # a lane of one level adds no least code
         return max(self.target.bits, 2 if self.target.code_min else 1)
 
+    def result_code(self, levels: int) -> tuple[int, bool]:
+        """Width of the codes that leave, and whether they are two's complement."""
+        return min(levels, self.target.bits), self.target.signed
+
     @property
     def layer_post(self) -> Post:
         """What turns the layer's sums into codes, if anything does."""

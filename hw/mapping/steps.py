@@ -1,16 +1,16 @@
 """The layers of a network as steps of the accelerator: which array runs each, on which layout."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
+from rowloom.hw.mapping.arrays import arrays_of
 from rowloom.hw.mapping.ends import ends_of
 from rowloom.hw.mapping.engine import (
     PLANES_KEY,
-    ArrayKey,
     array_keys,
     bare,
     check_preferred,
@@ -18,10 +18,9 @@ from rowloom.hw.mapping.engine import (
     is_linear,
     path_of,
     seen,
-    stacked_key,
     unit_of,
-    zeros_show,
 )
+from rowloom.hw.mapping.inputs import input_layout
 from rowloom.hw.mapping.kinds import is_view
 from rowloom.hw.mapping.maps import Maps, maps_of
 from rowloom.hw.mapping.parts import parts_of
@@ -30,25 +29,25 @@ from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.weights import takes_zeros
 from rowloom.hw.mapping.window import window_of
-from rowloom.hw.parameters import ArrayParameters, VectorParameters
+from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
 from rowloom.hw.units import SPECS
 from rowloom.model.encodings import Encoding, Uniform
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import Conv2d, SummingLayer
-from rowloom.model.network import Network
+from rowloom.model.layers import Layer, SummingLayer
+from rowloom.model.network import Network, Tensor
 
 __all__ = ["steps_of"]
 
 
 def steps_of(
-    network: Network, config: ArrayConfig, banks: int, planes: Collection[str] = ()
+    network: Network, config: ArrayConfig, banks: int, planes: Collection[str] = (), built: Hardware | None = None
 ) -> tuple[list[Step], list[ArrayParameters], list[VectorParameters], Maps]:
     """The steps of a network and the paths that they need, still without widths and depths.
 
     Each unit that is used, for each pair of encodings, gets an array of the configured size. Only
     the first layer's, where no other layer shares it, is a small one whose elements take all input
     rows of a column at once (*stacked*). The layers named in ``planes`` run as bit planes on the
-    xnor array.
+    xnor array. Layers that an array of ``built`` takes run there.
 
     Raises
     ------
@@ -62,45 +61,26 @@ def steps_of(
         unit_of(layer, network, config, last=layer.name in ends.leaving, planes=layer.name in planes)
         for layer in layers
     ]
-    for name in config.units:
+    for name in config.units if built is None else ():
         check_preferred(SPECS[name], network, layers)
     keys = [
         PLANES_KEY if layer.name in planes else key
         for layer, key in zip(layers, array_keys(network, layers, specs), strict=True)
     ]
     sources = [network.tensor(layer.inputs[0]).encoding for layer in layers]
-    stacked = stacked_key(network, layers, keys)
-    arrays: dict[ArrayKey, ArrayParameters] = {}
-    for key in keys:
-        if key is not None and key not in arrays:
-            small = key == stacked
-            arrays[key] = ArrayParameters(
-                unit=key[0],
-                rows=config.drains if small else config.rows,
-                lanes=config.input_lanes if small else config.lanes,
-                stacked=small,
-                weights=key[1],
-                activations=key[2],
-                live_padding=key[3],
-                weight_depth=1,
-                sum_bits=1,
-                planes=bool(planes) and key == PLANES_KEY,
-            )
+    arrays = arrays_of(network, config, layers, keys, planes, built)
     vectors: dict[VectorParameters, VectorParameters] = {}
     layouts: dict[str, Layout] = {}
     kinds: dict[str, tuple[int, int, bool]] = {}
-    packed = {
-        _layout(layer, network.tensor(network.input), arrays[key].lanes if key else 0, banks, maps, first=bool(key))
-        for layer, key in zip(layers, keys, strict=True)
-        if network.input in layer.inputs
-    }
+    entry = _entry(network, layers, arrays, maps, config, banks, planes)
     steps = []
-    for layer, spec, key, encoding in zip(layers, specs, keys, sources, strict=True):
+    for layer, on_array, encoding in zip(layers, arrays, sources, strict=True):
         tensor, target = network.tensor(layer.inputs[0]), network.tensor(layer.output)
-        lanes = arrays[key].lanes if key else config.lanes
+        lanes = on_array.lanes if on_array else config.lanes
         for name in layer.inputs:
-            first = name == network.input and key is not None and len(packed) == 1
-            layout = _layout(layer, network.tensor(name), lanes, banks, maps, first=first)
+            layout = _plain(network.tensor(name), lanes, banks, maps)
+            if name == network.input and entry is not None:
+                layout = entry
             if layer.name in planes and tensor.encoding.bits > 1:
                 layout = replace(layout, planes=True)
             kind = (layout.lanes, layout.bits, layout.planes)
@@ -108,7 +88,7 @@ def steps_of(
                 raise RowloomError(layer.name, f"needs {name} in another layout than an earlier layer")
         path = path_of(layer)
         layout = layouts[layer.inputs[0]]
-        array: ArrayParameters | VectorParameters | None = arrays[key] if key else None
+        array: ArrayParameters | VectorParameters | None = on_array
         source = seen(layer, encoding)
         if path == "vector":
             sends = isinstance(layer, Send)  # codes, whatever they mean
@@ -135,7 +115,7 @@ def steps_of(
             step = Step(
                 layer=layer,
                 path=path,
-                spec=spec,
+                spec=SPECS[on_array.unit] if on_array else None,
                 source=source,
                 target=target.encoding,
                 zero=_zero(encoding) if is_linear(layer) else 0,
@@ -155,7 +135,8 @@ def steps_of(
             )
             step.tensor = ends.leaving.get(layer.name, step.output)
             steps.append(step)
-    return steps, list(arrays.values()), list(vectors.values()), maps
+    used = list({id(array): array for array in arrays if array}.values())
+    return steps, used, list(vectors.values()), maps
 
 
 def _zero(encoding: Encoding) -> int:
@@ -163,20 +144,32 @@ def _zero(encoding: Encoding) -> int:
     return encoding.zero_point if isinstance(encoding, Uniform) else 0
 
 
-def _layout(layer, tensor, lanes: int, banks: int, maps: Maps, *, first: bool) -> Layout:
-    """The layout in which a layer reads an input; the windows of the network's input are packed if they fit."""
+def _plain(tensor: Tensor, lanes: int, banks: int, maps: Maps) -> Layout:
+    """The layout of a map in words of ``lanes`` codes, pixel by pixel."""
     encoding = tensor.encoding
     places = maps.places[tensor.name]
     order = () if np.array_equal(places, np.arange(len(places))) else tuple(int(place) for place in places)
-    plain = Layout(
-        shape=tensor.shape, bits=encoding.bits, lanes=lanes, banks=banks, signed=encoding.signed, order=order
-    )
-    if not first or not isinstance(layer, Conv2d) or layer.groups > 1 or not has_zero(bare(encoding)):
-        return plain
-    if zeros_show(layer) and any(layer.padding[2:]):
-        return plain
-    taps, channels = layer.weights.shape[2], tensor.shape[2]
-    if 1 < taps * channels <= lanes and taps > 1 and layer.dilation[1] == 1 and layer.padding[2] < taps:
-        columns = layer.output_shape(tensor.shape)[1]
-        return replace(plain, window=taps, stride=layer.stride[1], padding=layer.padding[2], columns=columns)
-    return plain
+    return Layout(shape=tensor.shape, bits=encoding.bits, lanes=lanes, banks=banks, signed=encoding.signed, order=order)
+
+
+def _entry(
+    network: Network,
+    layers: Sequence[Layer | Send],
+    arrays: Sequence[ArrayParameters | None],
+    maps: Maps,
+    config: ArrayConfig,
+    banks: int,
+    planes: Collection[str],
+) -> Layout | None:
+    """The layout of the network's input that all layers on arrays want that read it; None if others read it too."""
+    tensor = network.tensor(network.input)
+    readers = [(layer, array) for layer, array in zip(layers, arrays, strict=True) if network.input in layer.inputs]
+    alone = len(readers) == 1 and (readers[0][0].name not in planes or tensor.encoding.bits == 1)
+    alone = alone and not config.load_bits  # which is for several networks
+    wanted = set()
+    for layer, array in readers:
+        if array is None:
+            return None
+        plain = _plain(tensor, array.lanes, banks, maps)
+        wanted.add(input_layout(layer, plain, tensor.encoding, array, config, banks, alone=alone))
+    return wanted.pop() if len(wanted) == 1 else None

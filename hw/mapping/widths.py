@@ -30,6 +30,7 @@ def hardware_of(
     squares, parts = any(step.window.side > 1 for step in steps), any(step.part is not None for step in steps)
     finals = [step for step in steps if step.final]
     summing = [step for step in steps if step.path != "pool"]
+    coded = [step for step in finals if step.layer_post is not None] or finals[-1:]
     written = [layout.word_planes for name, layout in layouts.items() if name != network.input]
     return Hardware(
         cols=config.cols,
@@ -46,7 +47,7 @@ def hardware_of(
         pooled=tuple(sorted({(step.source.bits, step.source.signed) for step in steps if step.path == "pool"})),
         levels=codes.levels,
         line=codes.line,
-        result_codes=_result_codes(finals, codes.levels),
+        result_codes=tuple(sorted({step.result_code(codes.levels) for step in coded})),
         outputs=len(finals),
         pad_bits=_pad_bits(steps),
         slices=any(layouts[step.output].pitch for step in steps if not step.final),
@@ -60,6 +61,8 @@ def hardware_of(
         count_bits=_largest_count(steps, layouts.values()).bit_length(),
         input_bits=source.bits,
         input_lanes=min(source.lanes, source.channels) if source.planes else source.lanes,
+        input_window=source.window_codes if source.packed and source.window_words > 1 else 0,
+        input_rows=source.deep,
         input_zero=source.packed and any(step.zero for step in steps if network.input in step.inputs),
         layers=len(steps),
         logic_bits=config.logic_bits,
@@ -72,15 +75,10 @@ def hardware_of(
         squares=squares,
         result_squares=any(step.square is not None for step in finals),
         parts=parts,
+        load_bits=config.load_bits,
         skips=skip_parameters(steps, layouts),
         extra=codes.extra,
     )
-
-
-def _result_codes(finals: Sequence[Step], levels: int) -> tuple[tuple[int, bool], ...]:
-    """Width and sign of the codes that leave; any, if only sums do."""
-    coded = [step for step in finals if step.layer_post is not None] or finals[-1:]
-    return tuple(sorted({(min(levels, step.target.bits), step.target.signed) for step in coded}))
 
 
 def _pad_bits(steps: Sequence[Step]) -> int:

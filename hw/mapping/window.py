@@ -12,7 +12,7 @@ __all__ = ["Window", "window_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The kernel of a layer as it slides over the stored input.
+    """The kernel of a layer as it slides over the stored input; rows are those of the banks.
 
     ``rows`` x ``taps`` positions; steps down and across; ``top`` and ``left`` padding; output of
     ``height`` x ``width`` pixels of ``filters`` channels. Each pixel is written as a square of ``side`` x ``side``,
@@ -108,15 +108,16 @@ def window_of(layer: Layer | Send, source: Layout, target: tuple[int, int, int],
             width=part.width,
             filters=filters,
         )
-    packed = source.packed
+    packed, deep = source.packed, source.deep
+    above = -top % deep  # rows of weights before the kernel, so that it begins with a row of the banks
     return Window(
-        rows=rows,
+        rows=-(-(above + rows) // deep),
         taps=1 if packed else taps,
-        stride_y=layer.stride[0],
+        stride_y=layer.stride[0] // deep,
         stride_x=1 if packed else layer.stride[1],
         dilation_y=dilation[0] if rows > 1 else 1,
         dilation_x=1 if packed else dilation[1],
-        top=top,
+        top=(top + above) // deep,
         left=0 if packed else left,
         padded=any(layer.padding),
         height=height,

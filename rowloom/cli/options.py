@@ -51,6 +51,25 @@ def array_options(function: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--no-sparse", is_flag=True, help="Do not leave out words of weights that are zero."),
             click.option("--no-prefetch", is_flag=True, help="Do not load an image while another is computed."),
+            click.option(
+                "--overlay",
+                "load_bits",
+                is_flag=False,
+                flag_value=32,
+                type=int,
+                metavar="[BITS]",
+                help="Load program and weights over a port of so many bits (32) instead of building them in.",
+            ),
+            click.option(
+                "--with",
+                "others",
+                multiple=True,
+                metavar="N",
+                help="Build so that network N can be loaded too; may be repeated. Implies --overlay.",
+            ),
+            click.option(
+                "--for", "built", metavar="FILE", help="Map onto the accelerator that this manifest.json tells of."
+            ),
             click.option("--board", metavar="B", help="Size the array for a board instead; see rowloom boards."),
             click.option(
                 "--goal",
@@ -79,13 +98,17 @@ def design_for(
     planes: str = "auto",
     no_sparse: bool = False,
     no_prefetch: bool = False,
+    load_bits: int | None = None,
+    others: tuple[str, ...] = (),
+    built: str | None = None,
     board: str | None = None,
     goal: str = "balanced",
     clock_mhz: float | None = None,
 ) -> "Design":
     """Compile a network for the array that the options ask for.
 
-    ``--rows --cols --lanes`` together, or ``--board`` to have the array sized, or neither for the default array.
+    ``--rows --cols --lanes`` together, or ``--board`` to have the array sized, or neither for the default array; or
+    ``--for`` an accelerator that was built with ``--overlay``.
 
     Raises
     ------
@@ -116,6 +139,10 @@ def design_for(
     if (finer or no_prefetch or no_sparse or units) and not given:
         raise RowloomError("--rows", "is missing", "finer options need --rows, --cols and --lanes")
     net = rowloom.load(network)
+    if built is not None:
+        if given or finer or no_prefetch or no_sparse or units or load_bits or others:
+            raise RowloomError("--for", "is given", "leave out what sizes another accelerator")
+        return rowloom.compile(net, hardware=built)
     if given:
         config = rowloom.ArrayConfig(
             **given,
@@ -125,7 +152,12 @@ def design_for(
             units=units,
             planes=planes,
         )
-        return rowloom.compile(net, config)
-    if board is not None:
-        return rowloom.compile(net, rowloom.fit(net, board, goal, clock_mhz=clock_mhz, planes=planes))
-    return rowloom.compile(net, replace(DEFAULT, planes=planes))
+    elif board is not None:
+        config = rowloom.fit(net, board, goal, clock_mhz=clock_mhz, planes=planes)
+    else:
+        config = replace(DEFAULT, planes=planes)
+    if load_bits or others:
+        config = replace(config, load_bits=load_bits or 32)
+    if others:
+        return rowloom.compile([net, *(rowloom.load(other) for other in others)], config)[0]
+    return rowloom.compile(net, config)

@@ -183,7 +183,7 @@ MUTANTS = {
     "padding-is-dead": ("accelerator", "program.solid if hw.plane_pairs else 0", "0"),
     "rows-are-not-merged": ("array", "Mux(self.merge, low,", "Mux(0, low,"),
     "all-rows-are-merged": ("array", "Mux(self.merge, low,", "Mux(1, low,"),
-    "sums-keep-their-scale": ("accelerator", ">> shift", ">> 0"),
+    "sums-keep-their-scale": ("accelerator", "difference >> shift for", "difference for"),
 }  # fmt: skip
 
 

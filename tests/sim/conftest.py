@@ -79,7 +79,7 @@ class ToyDesign:
 def toy(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ToyDesign]:
     """Make a toy design, with pieces of its Verilog replaced."""
     source = Path(__file__).with_name("fake_accelerator.v").read_text()
-    monkeypatch.setattr(cosimulation, "accelerator_verilog", lambda design: (design.verilog, {}, PORTS))
+    monkeypatch.setattr(cosimulation, "accelerator_verilog", lambda design, filled: (design.verilog, {}, PORTS))
 
     def make(**replaced: tuple[str, str]) -> ToyDesign:
         text = source
