@@ -99,8 +99,8 @@ def test_windows_are_packed_where_that_saves_cycles():
 
 def test_windows_that_would_take_longer_to_load_are_not_packed_where_nothing_hides_that():
     for prefetch in (True, False):
-        config = ArrayConfig(rows=3, cols=2, lanes=6, prefetch=prefetch)
-        assert compile_network(words(), config).layout("input").packed == prefetch
+        design = compile_network(words(), replace(WIDE, prefetch=prefetch))
+        assert design.layout("input").packed == prefetch
 
 
 def test_a_tall_strip_takes_neighbouring_rows_whatever_the_stride():
