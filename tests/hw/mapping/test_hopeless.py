@@ -36,8 +36,8 @@ def test_eight_bits_as_planes_are_hopeless_and_two_are_not(bits, hopeless):
 
 def test_what_is_hopeless_is_not_compiled(monkeypatch):
     tried = []
-    of_compile = compiling._map
-    monkeypatch.setattr(compiling, "_map", lambda *given: tried.append(set(given[2])) or of_compile(*given))
+    map_network = compiling.map_network
+    monkeypatch.setattr(compiling, "map_network", lambda *given: tried.append(set(given[2])) or map_network(*given))
     design = compile_network(network(8), replace(CONFIG, planes="auto"))
     assert tried == [set()]
     assert design.choice == ""
