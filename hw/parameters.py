@@ -264,6 +264,8 @@ class Hardware:
         Low zero bits of the raw sums of final layers.
     load_bits : int
         Bits of a word of the port over which program, weights and thresholds come, 0 where they are fixed.
+    weight_stream : int
+        Bits a cycle in which weights come over that port while images are computed, 0 if they never do.
     extra : ExtraLanes or None
         Post-processing lanes of the vector path beside ``drains``.
     skips : SkipParameters or None
@@ -304,6 +306,7 @@ class Hardware:
     plane_pairs: int = 0
     result_shifts: tuple[int, ...] = (0,)
     load_bits: int = 0
+    weight_stream: int = 0
     extra: ExtraLanes | None = None
     skips: SkipParameters | None = None
 

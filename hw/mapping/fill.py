@@ -15,7 +15,7 @@ from rowloom.model.bounds import signed_bits
 from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network
 
-__all__ = ["fill_array", "fill_vector", "weight_words"]
+__all__ = ["fill_array", "fill_vector", "packed_words", "weight_words"]
 
 
 def fill_array(array: ArrayParameters, steps: Sequence[Step], config: ArrayConfig) -> ArrayParameters:
@@ -81,10 +81,15 @@ def fill_vector(
 
 def weight_words(array: ArrayParameters | VectorParameters, steps: Sequence[Step]) -> tuple[tuple[int, ...], ...]:
     """Weight memories of an array, one tuple of words a row."""
-    laid = [step.weights.words for step in steps if step.array is array]
-    if not laid:  # built for other networks
+    laid = [step.weights.words for step in steps if step.array is array and step.lead is None]
+    if not laid:  # built for other networks, or all weights come for every image
         return ((),) * array.rows
-    codes = np.concatenate(laid, axis=1) & ((1 << array.weight_bits) - 1)
+    return packed_words(array, np.concatenate(laid, axis=1))
+
+
+def packed_words(array: ArrayParameters | VectorParameters, codes: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    """Weight codes int64 [rows, depth, products] as memory words of each row."""
+    codes = codes & ((1 << array.weight_bits) - 1)
     rows, depth = codes.shape[:2]
     bits = (codes[..., None] >> np.arange(array.weight_bits) & 1).astype(np.uint8).reshape(rows, depth, -1)
     packed = np.packbits(bits, axis=-1, bitorder="little")

@@ -69,6 +69,7 @@ def hardware_of(
         plane_pairs=len(pairs),
         result_shifts=tuple(sorted({step.scale for step in finals if step.layer_post is None})) or (0,),
         load_bits=config.load_bits,
+        weight_stream=config.weight_stream,
         skips=skip_parameters(steps, layouts),
         extra=codes.extra,
     )
