@@ -15,6 +15,7 @@ from rowloom.hw.mapping.fill import fill_array, fill_vector, weight_words
 from rowloom.hw.mapping.folding import TooFast, fold_step, vector_drains
 from rowloom.hw.mapping.groups import with_slices
 from rowloom.hw.mapping.losses import losses_of
+from rowloom.hw.mapping.parts import with_parts
 from rowloom.hw.mapping.place import Buffer
 from rowloom.hw.mapping.planes import Planes, pair_rows
 from rowloom.hw.mapping.records import program_words
@@ -60,8 +61,9 @@ def compile(network: Network, config: ArrayConfig) -> Design:
 
 
 def pieces_of(network: Network, config: ArrayConfig) -> Split:
-    """A network as the engine runs it: sums of maps as sums of multiples, groups as layers where that is better."""
-    return with_slices(with_multiples(network), config, _banks(config))
+    """A network as the engine runs it: sums of maps as sums of multiples, layers in parts where that is better."""
+    pieces = with_slices(with_multiples(network), config, _banks(config))
+    return with_parts(pieces, config, _banks(config)) if config.weight_stream else pieces
 
 
 def best_of(network: Network, config: ArrayConfig) -> tuple[Design, frozenset[str]]:
@@ -71,7 +73,7 @@ def best_of(network: Network, config: ArrayConfig) -> tuple[Design, frozenset[st
     problem: RowloomError | None = None
     for planes in plane_sets(with_multiples(network), config):
         try:
-            mapped, ran = map_network(pieces.network, config, planes)
+            mapped, ran = map_network(pieces.network, config, pieces.of(planes))
             trials.setdefault(ran, mapped.design(mapped.needs))
         except RowloomError as error:
             problem = problem or error
