@@ -1,6 +1,6 @@
 """A compiled accelerator: what the gates are, what the memories hold, what it will take."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from math import prod
 from typing import Any
@@ -89,14 +89,14 @@ class WeightSection:
         First word.
     lead : int
         Sections that may be there unused when this one begins.
-    words : tuple of tuples of int
+    words : sequence of tuples of int
         Of each memory.
     """
 
     engine: int
     address: int
     lead: int
-    words: tuple[tuple[int, ...], ...]
+    words: Sequence[tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class Images:
     """
 
     program: tuple[int, ...]
-    weights: tuple[tuple[tuple[int, ...], ...], ...]
+    weights: tuple[Sequence[tuple[int, ...]], ...]
     thresholds: tuple[tuple[tuple[int, ...], ...], ...]
     pairs: tuple[int, ...] = ()
     skips: tuple[int, ...] = ()

@@ -3,19 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.mapping.lanes import lane_weights
 from rowloom.hw.mapping.sparse import leave_out_zeros
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.weights import row_weights
+from rowloom.hw.mapping.words import WeightWords
 from rowloom.hw.parameters import ArrayParameters, VectorParameters
 from rowloom.model.bounds import signed_bits
 from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network
 
-__all__ = ["fill_array", "fill_vector", "packed_words", "weight_words"]
+__all__ = ["fill_array", "fill_vector", "weight_words"]
 
 
 def fill_array(array: ArrayParameters, steps: Sequence[Step], config: ArrayConfig) -> ArrayParameters:
@@ -79,18 +78,9 @@ def fill_vector(
     return path
 
 
-def weight_words(array: ArrayParameters | VectorParameters, steps: Sequence[Step]) -> tuple[tuple[int, ...], ...]:
-    """Weight memories of an array, one tuple of words a row."""
+def weight_words(array: ArrayParameters | VectorParameters, steps: Sequence[Step]) -> Sequence[tuple[int, ...]]:
+    """Weight memories of an array, a tuple of words a row."""
     laid = [step.weights.words for step in steps if step.array is array and step.lead is None]
     if not laid:  # built for other networks, or all weights come for every image
         return ((),) * array.rows
-    return packed_words(array, np.concatenate(laid, axis=1))
-
-
-def packed_words(array: ArrayParameters | VectorParameters, codes: np.ndarray) -> tuple[tuple[int, ...], ...]:
-    """Weight codes int64 [rows, depth, products] as memory words of each row."""
-    codes = codes & ((1 << array.weight_bits) - 1)
-    rows, depth = codes.shape[:2]
-    bits = (codes[..., None] >> np.arange(array.weight_bits) & 1).astype(np.uint8).reshape(rows, depth, -1)
-    packed = np.packbits(bits, axis=-1, bitorder="little")
-    return tuple(tuple(int.from_bytes(word.tobytes(), "little") for word in row) for row in packed)
+    return WeightWords(laid, array.weight_bits)

@@ -47,6 +47,7 @@ def fit(network: Network, budget: Budget, goal: str = "throughput", planes: str 
         raise RowloomError("goal", f"must be one of {', '.join(GOALS)}, not {goal!r}")
     bram = Bram(bits=budget.bram_block_bits, width=budget.bram_block_width)
     dsp = Dsp(widest=budget.dsp_widest, paired=budget.dsp_paired, blocks=budget.dsp - 1)  # one for the row's address
+    _check_weights(network, budget)
     fitting: list[tuple[float, int, ArrayConfig]] = []
     nearest: tuple[float, str] | None = None
     for config in _candidates(budget, _ways(network, planes)):
@@ -64,6 +65,17 @@ def fit(network: Network, budget: Budget, goal: str = "throughput", planes: str 
         raise DoesNotFit(network.name, nearest[1], "choose a smaller network or a larger device")
     best = min(score for score, _, _ in fitting)
     return min((entry for entry in fitting if entry[0] <= NEAR * best), key=lambda entry: entry[1])[2]
+
+
+def _check_weights(network: Network, budget: Budget) -> None:
+    """Raise DoesNotFit if not even all memory and all tables of a device, 16 bits each, hold the weights."""
+    weights, blocks = network.weight_bits(), budget.bram_blocks * budget.bram_block_bits
+    if weights > blocks + 16 * budget.lut4:
+        raise DoesNotFit(
+            network.name,
+            f"does not fit: its weights take {weights:,} bits, where {budget.bram_blocks:,} block RAMs hold {blocks:,}",
+            "choose a smaller network or a larger device",
+        )
 
 
 def _ways(network: Network, planes: str) -> tuple[str, ...]:

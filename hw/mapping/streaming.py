@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from rowloom.hw.design import WeightSection
-from rowloom.hw.mapping.fill import packed_words
 from rowloom.hw.mapping.step import Step
+from rowloom.hw.mapping.words import WeightWords
 from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
 from rowloom.model.errors import DoesNotFit
 
@@ -105,7 +105,7 @@ def weight_sections(steps: Sequence[Step], hardware: Hardware) -> tuple[WeightSe
             engine=engines.index(step.array),
             address=step.weight_base,
             lead=step.lead,
-            words=packed_words(step.array, step.weights.words),
+            words=WeightWords([step.weights.words], step.array.weight_bits),
         )
         for step in steps
         if step.lead is not None

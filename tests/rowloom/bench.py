@@ -10,22 +10,23 @@ import numpy as np
 
 import rowloom
 from rowloom.boards import BOARDS
+from rowloom.hw.accelerator import Accelerator
 from rowloom.model.errors import RowloomError
 
 NETWORK = "fashion-bnn"
 
-#: Networks to map: name, rows, columns, lanes, least utilization that is aimed at.
+#: Networks to map: name, rows, columns, lanes, drain chains (0: as many as is usual), least utilization aimed at.
 REFERENCES = (
-    ("cnv-w1a1", 12, 2, 32, "0.85"),
-    ("cnv-w1a1", 24, 2, 32, "0.85"),
-    ("ds-cnn", 6, 5, 16, "0.50"),
-    ("resnet8", 6, 4, 16, ""),
-    ("resnet20", 6, 4, 16, ""),
-    ("mobilenet-025", 6, 4, 16, ""),
-    ("autoencoder", 6, 1, 16, ""),
-    ("peer-cnn", 6, 4, 16, "0.80"),
-    ("resnet18-shapes", 3, 7, 64, "0.95"),
-    ("alexnet-shapes", 12, 14, 8, "0.80"),
+    ("cnv-w1a1", 12, 2, 32, 0, "0.85"),
+    ("cnv-w1a1", 24, 2, 32, 0, "0.85"),
+    ("ds-cnn", 6, 5, 16, 0, "0.50"),
+    ("resnet8", 6, 4, 16, 0, ""),
+    ("resnet20", 6, 4, 16, 0, ""),
+    ("mobilenet-025", 6, 4, 16, 0, ""),
+    ("autoencoder", 6, 1, 16, 0, ""),
+    ("peer-cnn", 8, 1, 16, 8, "0.80"),
+    ("resnet18-shapes", 3, 7, 64, 0, "0.95"),
+    ("alexnet-shapes", 12, 14, 8, 0, "0.80"),
 )
 
 
@@ -78,7 +79,6 @@ def ecp5_cells(component, name):
 
 def formats(config):
     """Print what each number format costs and gives: the same small network in all of them."""
-    from rowloom.hw.accelerator import Accelerator
     from rowloom.model import zoo
 
     shape = f"{config.rows} x {config.cols} x {config.lanes}"
@@ -112,14 +112,18 @@ def references():
     sys.stdout.write("\nreference networks, cycles an image by the model\n")
     row = "{:<18} {:>12} {:>14} {:>11} {:>12}   {:<8} {:>8}\n"
     sys.stdout.write(row.format("network", "array", "MACs", "cycles", "utilization", "aim", "seconds"))
-    for name, rows, cols, lanes, aim in REFERENCES:
+    for name, rows, cols, lanes, drains, aim in REFERENCES:
         net = rowloom.load(name)
         start = time.perf_counter()
-        design = rowloom.compile(net, rowloom.ArrayConfig(rows=rows, cols=cols, lanes=lanes))
+        design = rowloom.compile(net, rowloom.ArrayConfig(rows=rows, cols=cols, lanes=lanes, drains=drains))
         took = time.perf_counter() - start
         figures = (f"{net.macs():,}", f"{design.cycles:,}", f"{design.utilization:.3f}", aim and f">= {aim}")
         sys.stdout.write(row.format(name, f"{rows} x {cols} x {lanes}", *figures, f"{took:.1f}"))
         sys.stdout.flush()
+    peer = next(entry for entry in REFERENCES if entry[0] == "peer-cnn")
+    config = rowloom.ArrayConfig(rows=peer[1], cols=peer[2], lanes=peer[3], drains=peer[4])
+    used = ecp5_cells(Accelerator(rowloom.compile(rowloom.load(peer[0]), config)), "accelerator")
+    say(f"{peer[0]}: LUT4 on ECP5 ({used.bram} block RAMs, {used.dsp} DSP blocks)", f"{used.lut4:,}", "<= 12,000")
 
 
 def array(design):

@@ -62,3 +62,9 @@ def test_bit_planes_are_weighed_by_the_goal():
     assert sizes[0] <= NEAR * min(sizes[1:])
     binary = make_network([Conv(filters=9), Dense(filters=4)], shape=(8, 8, 1), encoding=Binary())
     assert fit(binary, DEVICE, "size").planes == "auto"
+
+
+def test_weights_beyond_all_memory_are_told_at_once():
+    network = make_network([Dense(filters=1000)], shape=(16, 16, 8))
+    with pytest.raises(DoesNotFit, match=r"weights take 2,048,000 bits, where 2 block RAMs hold 36,864, choose"):
+        fit(network, replace(DEVICE, bram_blocks=2))
