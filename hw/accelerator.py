@@ -273,6 +273,8 @@ class Accelerator(wiring.Component):
                 ]
         else:
             m.d.comb += sequencer.done.eq(retire.done)
+        if hw.squares:
+            m.d.comb += writer.side.eq(program.o_side)
         by_planes = (program.o_word > 1) if split else 0
         for q in range(hw.cols):
             packed, pooled = [], []
@@ -351,6 +353,8 @@ class Accelerator(wiring.Component):
             sequencer.write_address.eq(address),
             sequencer.write_data.eq(word),
         ]
+        if self.design.hardware.weight_stream:
+            m.d.comb += [sequencer.weights_ready.eq(filler.ready), filler.used.eq(sequencer.weights_used)]
         for name in ("pairs", "skips"):
             if f"{name}_enable" in issue.signature.members:
                 enable, address, word = stores.port(name)

@@ -251,7 +251,7 @@ class Hardware:
     outputs : int
         Tensors that leave.
     pad_bits : int
-        Width of the codes that padded taps hold where code 0 does not mean 0; 0 if that never is so.
+        Width of a pattern of the codes that padded taps hold where code 0 does not mean 0; 0 if that never is so.
     slices : bool
         Whether a layer may write a slice of the channels of a map.
     sum_bits : int
@@ -284,8 +284,20 @@ class Hardware:
         Rows of the table of bit planes, 0 where no layer runs as planes.
     result_shifts : tuple of int
         Low zero bits of the raw sums of final layers.
+    maps : int
+        Most maps that a layer adds, at least 2.
+    copies : bool
+        Whether a layer may read a pixel several times.
+    squares : bool
+        Whether a layer may write squares of pixels.
+    result_squares : bool
+        Whether the pixels of a final layer may leave as squares of pixels.
+    parts : bool
+        Whether a layer may begin to write within a map.
     load_bits : int
         Bits of a word of the port over which program, weights and thresholds come, 0 where they are fixed.
+    weight_stream : int
+        Bits a cycle in which weights come over that port while images are computed, 0 if they never do.
     extra : ExtraLanes or None
         Post-processing lanes of the vector path beside ``drains``.
     skips : SkipParameters or None
@@ -327,7 +339,13 @@ class Hardware:
     output_planes: int = 0
     plane_pairs: int = 0
     result_shifts: tuple[int, ...] = (0,)
+    maps: int = 2
+    copies: bool = False
+    squares: bool = False
+    result_squares: bool = False
+    parts: bool = False
     load_bits: int = 0
+    weight_stream: int = 0
     extra: ExtraLanes | None = None
     skips: SkipParameters | None = None
 

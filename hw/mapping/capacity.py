@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from math import gcd
+from math import gcd, lcm
 from typing import Any
 
 from rowloom.hw.parameters import ExtraLanes, Hardware, LineParameters, SkipParameters
@@ -79,6 +79,7 @@ HARDWARE_RULES: dict[str, Rule] = {
     "lanes": _same("{need} lanes, there are {has}"),
     "logic_bits": _same("memories of {need} bits in look-up tables, there are {has}"),
     "load_bits": _same("a load port of {need} bits, it has {has}"),
+    "weight_stream": _same("weights at {need} bits a cycle, they come at {has}"),
     "input_bits": _same("an input of {need} bit codes, it has {has} bits"),
     "bank_depth": _most("{need} words in each activation bank, there are {has}"),
     "word_bits": _most("activation words of {need} bits, there are {has}"),
@@ -93,7 +94,11 @@ HARDWARE_RULES: dict[str, Rule] = {
     "result_codes": _kinds("results of codes of (bits, signed) {need}, it gives {has}"),
     "result_shifts": _kinds("sums shifted by {need}, it shifts by {has}"),
     "outputs": Rule("{need} outputs, it gives {has}", lambda need, has: need <= 1 or has > 1, max),
-    "pad_bits": _one("padding with codes of {need} bits, it pads with {has} bits"),
+    "pad_bits": Rule(
+        "padding with codes of {need} bits, it pads with {has} bits",
+        lambda need, has: not need or (has > 0 and has % need == 0),
+        lambda one, other: lcm(one or other, other or one),
+    ),
     "slices": _able("maps that are written in parts, it writes whole ones"),
     "sum_bits": _most("sums of {need} bits, there are {has}"),
     "threshold_depth": _most("{need} words in each threshold memory, there are {has}"),
@@ -109,6 +114,11 @@ HARDWARE_RULES: dict[str, Rule] = {
     "layers": _most("{need} layers, the program memory has room for {has}"),
     "output_planes": _most("maps stored as {need} bit planes, it writes {has}"),
     "plane_pairs": _most("{need} rows in the table of bit planes, there are {has}"),
+    "maps": _most("sums of {need} maps, it adds {has}"),
+    "copies": _able("pixels that are read several times"),
+    "squares": _able("pixels that become squares of pixels"),
+    "result_squares": _able("pixels that leave as squares of pixels"),
+    "parts": _able("layers that write a map part by part"),
 }
 
 #: Of an array, beside what makes it an array of its own.

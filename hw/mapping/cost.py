@@ -166,7 +166,7 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5, dsp: Dsp = DSP_ECP5) ->
         ff += hw.cols * hw.extra.count * hw.extra.sum_bits
     # bank writer and loader
     lut += hw.banks * hw.word_bits * max(1, hw.cols // hw.write_step) + hw.banks * 2 * hw.address_bits
-    lut += hw.input_lanes * hw.input_bits * 4 + 12 * hw.count_bits + 80
+    lut += (hw.input_window or hw.input_lanes) * hw.input_bits * 4 + 12 * hw.count_bits + 80
     # issue nest, retire nest, sequencer, results
     lut += 40 * hw.count_bits + 12 * hw.address_bits + streams * 14 + 26 * hw.count_bits + 140
     lut += hw.result_cols * hw.result_lanes * hw.sum_bits + 8 * hw.count_bits + 40

@@ -66,7 +66,9 @@ def fill_vector(
     """Lay out the weights of a vector path, and give it the widths that they need."""
     depth, low, high, bits = 0, 0, 0, 1
     for step in steps:
-        step.weights, step.span = lane_weights(step.layer, network, step.layout, step.window, step.fold, config)
+        step.weights, step.span = lane_weights(
+            step.layer, network, step.layout, step.window, step.fold, config, step.part
+        )
         step.weight_base = depth
         words = step.weights.words
         depth += words.shape[1]
@@ -80,7 +82,7 @@ def fill_vector(
 
 def weight_words(array: ArrayParameters | VectorParameters, steps: Sequence[Step]) -> Sequence[tuple[int, ...]]:
     """Weight memories of an array, a tuple of words a row."""
-    laid = [step.weights.words for step in steps if step.array is array]
-    if not laid:  # built for other networks
+    laid = [step.weights.words for step in steps if step.array is array and step.lead is None]
+    if not laid:  # built for other networks, or all weights come for every image
         return ((),) * array.rows
     return WeightWords(laid, array.weight_bits)

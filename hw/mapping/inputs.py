@@ -6,6 +6,7 @@ from typing import Any
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
+from rowloom.hw.mapping.cycles import load_cycles
 from rowloom.hw.mapping.engine import bare, has_zero, is_linear, pads_live, zeros_show
 from rowloom.hw.mapping.fold import array_folds
 from rowloom.hw.mapping.weights import takes_zeros
@@ -83,7 +84,7 @@ def _deep(layer: Conv2d, packed: Layout) -> Iterator[Layout]:
 
 
 def _cycles(layer: Conv2d, layout: Layout, array: ArrayParameters, config: ArrayConfig, banks: int) -> float:
-    """Cycles of the loop nest."""
+    """Cycles of the loop nest; and of loading an image, where no layer hides that."""
     merge = not array.live_padding and array.unit != SPECS["xnor"].NAME and has_zero(array.activations)
     folds = array_folds(
         window_of(layer, layout, layer.output_shape(layout.shape)),
@@ -94,4 +95,5 @@ def _cycles(layer: Conv2d, layout: Layout, array: ArrayParameters, config: Array
         banks=banks,
         merge=merge and is_linear(layer),
     )
-    return min((fold.issue_cycles for fold in folds), default=float("inf"))
+    loading = 0 if config.prefetch else load_cycles(layout)
+    return loading + min((fold.issue_cycles for fold in folds), default=float("inf"))

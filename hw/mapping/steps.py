@@ -21,7 +21,9 @@ from rowloom.hw.mapping.engine import (
     unit_of,
 )
 from rowloom.hw.mapping.inputs import input_layout
-from rowloom.hw.mapping.maps import Maps, is_view, maps_of
+from rowloom.hw.mapping.kinds import is_view
+from rowloom.hw.mapping.maps import Maps, maps_of
+from rowloom.hw.mapping.parts import parts_of
 from rowloom.hw.mapping.planes import planes_for
 from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.step import Step
@@ -53,7 +55,7 @@ def steps_of(
         Naming the layer that the accelerator cannot run, and why; or a unit that was asked for in vain.
     """
     ends = ends_of(network)
-    maps = maps_of(network, ends.layers, config.lanes)
+    maps = maps_of(network, ends, config)
     layers = [layer for layer in ends.layers if not is_view(layer)]
     specs = [
         unit_of(layer, network, config, last=layer.name in ends.leaving, planes=layer.name in planes)
@@ -101,13 +103,16 @@ def steps_of(
             array = vectors.setdefault(parameters, parameters)
         places = maps.places[layer.inputs[0] if isinstance(layer, Send) else layer.output]
         shape = tensor.shape if isinstance(layer, Send) else target.shape
-        if isinstance(layer, Send) and not np.array_equal(places, np.arange(len(places))):
-            raise RowloomError(layer.output, "leaves with its channels in another order than they lie in memory")
         others = maps.others.get(layer.inputs[0])
         if others is not None and len(others) and not takes_zeros(layer):
             raise RowloomError(layer.name, "reads channels beside others", "groups need words of their own")
-        steps.append(
-            Step(
+        square = maps.squares.get(layer.output)
+        final = layer.name in ends.leaving
+        for part in (*parts_of(layer, layout.shape),) or (None,):
+            window = replace(window_of(layer, layout, shape, part), filters=int(places.max()) + 1)
+            if square is not None and not final:
+                window = replace(window, side=square.side)
+            step = Step(
                 layer=layer,
                 path=path,
                 spec=SPECS[on_array.unit] if on_array else None,
@@ -116,17 +121,20 @@ def steps_of(
                 zero=_zero(encoding) if is_linear(layer) else 0,
                 layouts=tuple(layouts[name] for name in layer.inputs),
                 places=places,
-                window=replace(window_of(layer, layout, shape), filters=int(places.max()) + 1),
+                window=window,
                 argmax=layer.name in ends.argmax,
-                tensor=ends.leaving.get(layer.name, layer.output),
-                final=layer.name in ends.leaving,
+                tensor="",
+                final=final,
                 array=array,
                 drains=array.drains if isinstance(array, VectorParameters) else config.drains,
                 bounds=network.sum_bounds(layer) if isinstance(layer, SummingLayer) else ([], []),
                 others=others,
                 planes=planes_for(layer.weight_encoding, encoding) if layer.name in planes else None,
+                part=part,
+                square=square,
             )
-        )
+            step.tensor = ends.leaving.get(layer.name, step.output)
+            steps.append(step)
     used = list({id(array): array for array in arrays if array}.values())
     return steps, used, list(vectors.values()), maps
 

@@ -1,5 +1,7 @@
 """Windows of the input that take several words, and rows of the banks that hold several input rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ WEIGHTS = Uniform(bits=3, signed=True)
 SAME = (1, 1, 1, 1)
 
 TALL = ArrayConfig(rows=6, cols=2, lanes=4)
-WIDE = ArrayConfig(rows=4, cols=3, lanes=6, prefetch=False)
+WIDE = ArrayConfig(rows=4, cols=3, lanes=6)
 
 
 def words():
@@ -61,7 +63,7 @@ CASES = {
     "words": (words, WIDE, True, 2, 1),
     "words-of-signs": (words_of_signs, WIDE, False, 2, 1),
     "rows": (rows, TALL, False, 3, 4),
-    "rows-with-a-zero-point": (rows_with_a_zero_point, TALL, True, 3, 4),
+    "rows-with-a-zero-point": (rows_with_a_zero_point, replace(TALL, prefetch=False), True, 3, 4),
     "words-with-a-zero-point": (rows_with_a_zero_point, WIDE, True, 2, 1),
     "rows-of-bytes": (rows_of_bytes, ArrayConfig(rows=6, cols=2, lanes=8, input_lanes=4), True, 4, 5),
     "words-of-bytes": (rows_of_bytes, ArrayConfig(rows=4, cols=3, lanes=6, input_lanes=6), False, 3, 1),
@@ -93,6 +95,12 @@ def test_windows_are_packed_where_that_saves_cycles():
     network = words()
     for lanes, packed in ((3, False), (6, True)):
         assert design_of(network, lanes).layout("input").packed == packed
+
+
+def test_windows_that_would_take_longer_to_load_are_not_packed_where_nothing_hides_that():
+    for prefetch in (True, False):
+        design = compile_network(words(), replace(WIDE, prefetch=prefetch))
+        assert design.layout("input").packed == prefetch
 
 
 def test_a_tall_strip_takes_neighbouring_rows_whatever_the_stride():
