@@ -353,6 +353,8 @@ class Accelerator(wiring.Component):
             sequencer.write_address.eq(address),
             sequencer.write_data.eq(word),
         ]
+        if self.design.hardware.weight_stream:
+            m.d.comb += [sequencer.weights_ready.eq(filler.ready), filler.used.eq(sequencer.weights_used)]
         for name in ("pairs", "skips"):
             if f"{name}_enable" in issue.signature.members:
                 enable, address, word = stores.port(name)

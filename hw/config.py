@@ -66,6 +66,11 @@ class ArrayConfig:
     load_bits : {0, 8, 16, 32, 64}
         Bits of a word of the port over which program, weights and thresholds come, so that one accelerator runs every
         network that fits it; 0: they are fixed.
+    weight_stream : int
+        Bits a cycle in which weights come over the same port while images are computed, for layers that find no room;
+        divides ``load_bits``. 0: all weights lie in the memories.
+    weight_depth : int
+        With ``weight_stream``, most words of the weight memory of an array's row.
 
     Raises
     ------
@@ -87,6 +92,8 @@ class ArrayConfig:
     planes: str = "auto"
     sparse: bool = True
     load_bits: int = 0
+    weight_stream: int = 0
+    weight_depth: int = 0
 
     def __post_init__(self) -> None:
         for name in ("rows", "cols", "lanes"):
@@ -108,6 +115,7 @@ class ArrayConfig:
             raise RowloomError("planes", f"must be one of {', '.join(PLANES)}, not {self.planes!r}")
         if self.load_bits not in LOAD_BITS:
             raise RowloomError("load_bits", f"must be one of {', '.join(map(str, LOAD_BITS))}, not {self.load_bits!r}")
+        self._check_stream()
         if self.group > self.rows:
             raise RowloomError("group", f"must be at most rows ({self.rows}), not {self.group}")
         if self.rows % self.drains or self.lanes % self.drains:
@@ -118,6 +126,15 @@ class ArrayConfig:
                 f"must be a multiple of drains ({self.drains}) and divide lanes ({self.lanes}), "
                 f"not {self.vector_drains}",
             )
+
+    def _check_stream(self) -> None:
+        """Refuse a stream of weights without a port, or without memories that it fills."""
+        if not self.weight_stream and not self.weight_depth:
+            return
+        for name in ("weight_stream", "weight_depth"):
+            _positive(name, getattr(self, name))
+        if self.load_bits % self.weight_stream or not self.load_bits:
+            raise RowloomError("weight_stream", f"must divide load_bits ({self.load_bits}), not {self.weight_stream}")
 
     @property
     def peak(self) -> int:

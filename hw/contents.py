@@ -20,6 +20,7 @@ __all__ = [
     "memory_groups",
     "program_depth",
     "section",
+    "stream_beats",
 ]
 
 #: Fields of a section's header and their widths, from the low bits up.
@@ -116,6 +117,18 @@ def load_beats(hardware: Hardware, images: "Images") -> list[int]:
         if members and members[0]:
             beats += section(hardware.load_bits, number, group, members)
     return beats + _split(header(memory=GO), HEADER_BITS, hardware.load_bits)
+
+
+def stream_beats(hardware: Hardware, images: "Images") -> list[int]:
+    """The beats that bring the weights of one image."""
+    beats: list[int] = []
+    groups = memory_groups(hardware)
+    for each in images.stream:
+        number = 1 + each.engine
+        beats += section(
+            hardware.load_bits, number, groups[number], each.words, address=each.address, lead=each.lead + 1
+        )
+    return beats
 
 
 def section(

@@ -16,10 +16,11 @@ from rowloom.hw.mapping.fold import Fold
 from rowloom.hw.mapping.losses import Losses
 from rowloom.hw.mapping.place import Buffer
 from rowloom.hw.mapping.slices import Part
+from rowloom.hw.mapping.timeline import Timeline
 from rowloom.hw.parameters import Hardware
 from rowloom.model.network import Network
 
-__all__ = ["Design", "Images", "LayerPlan"]
+__all__ = ["Design", "Images", "LayerPlan", "WeightSection"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,9 @@ class LayerPlan:
     macs : int
         Multiply-accumulates an image.
     cycles : int
-        Exact cycles an image.
+        Exact cycles an image, when image follows image.
+    stall : int
+        Of these, cycles in which the layer waits for its weights.
     planes : int
         Products of single bits that stand for a multiply-accumulate where the layer runs as bit planes, else 1.
     peak : int
@@ -61,6 +64,7 @@ class LayerPlan:
     planes: int
     losses: Losses | None
     to_results: bool
+    stall: int = 0
 
     @property
     def skipped(self) -> int:
@@ -74,11 +78,34 @@ class LayerPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WeightSection:
+    """Weights of a layer that come over the load port for every image.
+
+    Parameters
+    ----------
+    engine : int
+        Array or vector path whose memories they fill.
+    address : int
+        First word.
+    lead : int
+        Sections that may be there unused when this one begins.
+    words : sequence of tuples of int
+        Of each memory.
+    """
+
+    engine: int
+    address: int
+    lead: int
+    words: Sequence[tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
     """Contents of the memories, words as integers.
 
     ``program`` words; ``weights[array][row]`` words; ``thresholds[lane][level]`` words; ``pairs``, rows of the
-    table of bit planes; ``skips``, entries of the table of words that are multiplied.
+    table of bit planes; ``skips``, entries of the table of words that are multiplied. ``stream``, what comes over
+    the load port for every image, in this order.
     """
 
     program: tuple[int, ...]
@@ -86,6 +113,7 @@ class Images:
     thresholds: tuple[tuple[tuple[int, ...], ...], ...]
     pairs: tuple[int, ...] = ()
     skips: tuple[int, ...] = ()
+    stream: tuple[WeightSection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,6 +141,8 @@ class Design:
         What those tensors are in the network that layers write in parts, by name.
     choice : str
         Which of several ways was taken to run layers of several bits, and why; empty where there was one way.
+    timeline : Timeline, optional
+        When layers run and their weights come, where any do.
     """
 
     network: Network
@@ -125,6 +155,16 @@ class Design:
     buffers: tuple[Buffer, ...]
     parts: Mapping[str, Part] = field(default_factory=dict)
     choice: str = ""
+    timeline: Timeline | None = None
+
+    def layer_cycles(self, images: int) -> list[tuple[int, ...]]:
+        """Exact cycles of every layer in each of the images that follow a load."""
+        if self.timeline is None:
+            return [tuple(plan.cycles for plan in self.layers)] * images
+        return [
+            tuple(cycles + wait for cycles, wait in zip(self.timeline.cycles, waits, strict=True))
+            for waits in self.timeline.stalls(images)
+        ]
 
     @property
     def built(self) -> Built:

@@ -11,7 +11,7 @@ import numpy as np
 from amaranth.back import rtlil
 
 from rowloom.hw.accelerator import Accelerator
-from rowloom.hw.contents import load_beats
+from rowloom.hw.contents import load_beats, stream_beats
 from rowloom.hw.design import Design
 from rowloom.model.errors import RowloomError, ToolMissing
 
@@ -87,7 +87,7 @@ def write(design: Design, folder: str | os.PathLike[str], *, bus: str = "stream"
     """Write an accelerator as source: Verilog, memory images, a manifest and a FuseSoC core file.
 
     One that is loaded starts with the network of ``design``; ``load.bin`` holds the beats that bring that network
-    back, or to an accelerator of equal hardware.
+    back, or to an accelerator of equal hardware, and ``stream.bin`` those that it takes for every image.
 
     Everything is written beside ``folder`` first and moved in at the end.
 
@@ -110,7 +110,9 @@ def write(design: Design, folder: str | os.PathLike[str], *, bus: str = "stream"
                 digits = max(1, -(-max(word.bit_length() for word in words) // 4))
                 (work / f"{name}.hex").write_text("".join(f"{word:0{digits}x}\n" for word in words))
             if design.hardware.load_bits:
-                (work / "load.bin").write_bytes(load_bytes(design))
+                (work / "load.bin").write_bytes(_bytes(design, load_beats(design.hardware, design.images)))
+            if design.images.stream:
+                (work / "stream.bin").write_bytes(_bytes(design, stream_beats(design.hardware, design.images)))
             (work / "manifest.json").write_text(json.dumps(manifest(design, bus), indent=2) + "\n")
             (work / "accelerator.core").write_text(_CORE.format(name=_identifier(design.network.name)))
             target.mkdir(exist_ok=True)
@@ -131,9 +133,8 @@ def memory_images(design: Design) -> dict[str, tuple[int, ...]]:
     }
 
 
-def load_bytes(design: Design) -> bytes:
-    """The beats of the load port, low byte first."""
-    beats = load_beats(design.hardware, design.images)
+def _bytes(design: Design, beats: list[int]) -> bytes:
+    """Beats of the load port, low byte first."""
     return np.array(beats, dtype=np.uint64).astype(f"<u{design.hardware.load_bits // 8}").tobytes()
 
 

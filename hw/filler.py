@@ -15,6 +15,9 @@ class Filler(wiring.Component):
     A section is a header and the words of a group of memories, in turn a word for each. The first section of a
     load waits until the accelerator is idle, and stops it.
 
+    A section of a layer's weights, as :func:`rowloom.hw.contents.stream_beats` makes them, comes while images are
+    computed: its header's ``lead`` says how many other sections may be there unused when it begins, plus one.
+
     Latency
     -------
     A beat a cycle; two cycles more after each header.
@@ -32,6 +35,10 @@ class Filler(wiring.Component):
         No image is in work.
     running : Out(1)
         The memories hold a whole load.
+    used : In(1)
+        Strobe: the layer of the oldest section of weights is done. This and the next only where weights are streamed.
+    ready : Out(1)
+        There is a section of weights that was not used.
     address : Out
         Where words are written.
     enable_{g} : Out(members)
@@ -43,6 +50,8 @@ class Filler(wiring.Component):
     idle: Signal
     running: Signal
     address: Signal
+    used: Signal
+    ready: Signal
 
     def __init__(self, *, hardware, running):
         self.hardware = hardware
@@ -53,6 +62,8 @@ class Filler(wiring.Component):
             "running": Out(1, init=running),
             "address": Out(max(1, *((group.depth - 1).bit_length() for group in self.groups))),
         }
+        if hardware.weight_stream:
+            members |= {"used": In(1), "ready": Out(1)}
         for g, group in enumerate(self.groups):
             members |= {f"enable_{g}": Out(group.members), f"data_{g}": Out(group.width)}
         super().__init__(members)
@@ -79,6 +90,9 @@ class Filler(wiring.Component):
         members_of = Array(group.members - 1 for group in groups)
         beats_of = Array(each - 1 for each in beats)
         written = Signal()  # a word is complete
+        streams = self.hardware.weight_stream > 0
+        ahead = Signal(range(self.hardware.layers + 1))  # sections of weights that were not used
+        of_layer, section_end = Signal(), Signal()
         last = (members_left == 0) & (words_left == 1)
 
         with m.FSM():
@@ -94,10 +108,15 @@ class Filler(wiring.Component):
                     self.address.eq(head.address),
                     words_left.eq(head.count),
                     beats_left.eq(header_beats - 1),
+                    of_layer.eq(head.lead != 0),
                 ]
                 with m.If(head.memory == GO):
                     m.d.sync += self.running.eq(1)
                     m.next = "header"
+                if streams:
+                    with m.Elif(head.lead != 0):
+                        with m.If(ahead < head.lead):
+                            m.next = "first"
                 with m.Elif(self.idle):
                     m.d.sync += self.running.eq(0)
                     m.next = "first"
@@ -116,7 +135,12 @@ class Filler(wiring.Component):
                             words_left.eq(words_left - (members_left == 0)),
                         ]
                         with m.If(last):
+                            m.d.comb += section_end.eq(1)
                             m.next = "header"
+
+        if streams:
+            m.d.comb += self.ready.eq(ahead != 0)
+            m.d.sync += ahead.eq(ahead + (section_end & of_layer) - self.used)
 
         # A cycle later the word is whole.
         turn_end = Signal()

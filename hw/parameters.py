@@ -296,6 +296,8 @@ class Hardware:
         Whether a layer may begin to write within a map.
     load_bits : int
         Bits of a word of the port over which program, weights and thresholds come, 0 where they are fixed.
+    weight_stream : int
+        Bits a cycle in which weights come over that port while images are computed, 0 if they never do.
     extra : ExtraLanes or None
         Post-processing lanes of the vector path beside ``drains``.
     skips : SkipParameters or None
@@ -343,6 +345,7 @@ class Hardware:
     result_squares: bool = False
     parts: bool = False
     load_bits: int = 0
+    weight_stream: int = 0
     extra: ExtraLanes | None = None
     skips: SkipParameters | None = None
 

@@ -57,6 +57,7 @@ def layer_fields(hardware: Hardware) -> Fields:
         "a_row": a,
         # weights
         "w_first": hardware.weight_address_bits,
+        "streamed": int(hardware.weight_stream > 0),
         "odd": 1,
         **({"sparse": 1, "s_first": hardware.skips.address_bits} if hardware.skips else {}),
         **(_plane_fields(hardware) if hardware.plane_pairs else {}),

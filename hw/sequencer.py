@@ -39,6 +39,11 @@ class Sequencer(wiring.Component):
         No image is in work.
     write_enable, write_address, write_data : In
         Of the program memory.
+    weights_ready : In(1)
+        The weights of the next layer that waits for its own are there; this and the next only where weights are
+        streamed.
+    weights_used : Out(1)
+        Strobe: that layer is done.
     """
 
     input_start: Signal
@@ -55,6 +60,8 @@ class Sequencer(wiring.Component):
     write_enable: Signal
     write_address: Signal
     write_data: Signal
+    weights_ready: Signal
+    weights_used: Signal
 
     def __init__(self, *, hardware, input_program, layer_program, init):
         self.hardware = hardware
@@ -81,6 +88,8 @@ class Sequencer(wiring.Component):
                 "write_address": In(range(self.depth)),
                 "write_data": In(RECORD_WORD_BITS),
             }
+        if hardware.weight_stream:
+            members |= {"weights_ready": In(1), "weights_used": Out(1)}
         super().__init__(members)
 
     def elaborate(self, platform):
@@ -165,12 +174,17 @@ class Sequencer(wiring.Component):
             with m.State("ready"):
                 with m.If(self.layer_program.to_results & self.results_busy):
                     m.d.sync += cycles.eq(cycles)
+                if self.hardware.weight_stream:
+                    with m.Elif(self.layer_program.streamed & ~self.weights_ready):
+                        m.next = "ready"
                 with m.Else():
                     m.d.comb += self.start.eq(1)
                     m.next = "run"
             with m.State("run"):
                 with m.If(self.done):
                     m.d.comb += self.layer_done.eq(1)
+                    if self.hardware.weight_stream:
+                        m.d.comb += self.weights_used.eq(self.layer_program.streamed)
                     m.d.sync += [cycles.eq(1), layer.eq(layer + 1)]
                     with m.If(self.layer_program.release_input):
                         m.d.sync += region_free.eq(1)

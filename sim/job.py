@@ -25,11 +25,17 @@ class Phase:
         ``.npy`` file of unsigned payloads [N, beats of an image], in the order they are sent.
     output_beats : int
         Beats that an image gives.
+    stream : str
+        ``.npy`` file of the unsigned payloads that bring weights for every image, empty if none come.
+    interval : int
+        Cycles from one of these to the next.
     """
 
     load: str
     beats: str
     output_beats: int
+    stream: str = ""
+    interval: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

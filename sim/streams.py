@@ -72,10 +72,13 @@ class StreamSource:
         self.pauses = pauses
         self.sent = 0
 
-    async def send(self, beats: Iterable[int]) -> None:
-        """Send ``beats`` one after the other; ``sent`` counts what was taken."""
+    async def send(self, beats: Iterable[int], interval: int = 1) -> None:
+        """Send ``beats`` one after the other, ``interval`` cycles apart; ``sent`` counts what was taken."""
         clock, ready = RisingEdge(self.clk), RisingEdge(self.ready)
         for payload in beats:
+            for _ in range(interval - 1):
+                self.valid.value = 0
+                await clock
             if self.pauses is not None and (pause := self.pauses.draw()):
                 self.valid.value = 0
                 for _ in range(pause):

@@ -42,6 +42,9 @@ async def stream_images(dut: Any) -> None:
             if phase.load:
                 await loader(dut, job).send(np.load(phase.load).tolist())
             images = np.load(phase.beats)
+            if phase.stream:
+                weights = np.load(phase.stream).tolist() * len(images)
+                cocotb.start_soon(loader(dut, job).send(weights, phase.interval))
             sending = cocotb.start_soon(source.send(images.reshape(-1).tolist()))
             for _ in range(len(images)):
                 for _ in range(phase.output_beats):

@@ -4,12 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rowloom.hw.config import ArrayConfig
+from rowloom.hw.contents import HEADER_BITS, memory_groups
 from rowloom.hw.design import Design, Images, LayerPlan
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.buffers import place_maps
 from rowloom.hw.mapping.choose import plane_sets, without
 from rowloom.hw.mapping.codes import Codes, codes_of
-from rowloom.hw.mapping.cycles import array_cycles, pool_cycles
+from rowloom.hw.mapping.cycles import array_cycles, load_cycles, pool_cycles
 from rowloom.hw.mapping.fill import fill_array, fill_vector, weight_words
 from rowloom.hw.mapping.folding import TooFast, fold_step, vector_drains
 from rowloom.hw.mapping.groups import with_slices
@@ -18,6 +19,7 @@ from rowloom.hw.mapping.inserts import with_inserts
 from rowloom.hw.mapping.losses import losses_of
 from rowloom.hw.mapping.place import Buffer
 from rowloom.hw.mapping.planes import Planes, pair_rows
+from rowloom.hw.mapping.portions import with_portions
 from rowloom.hw.mapping.records import program_words
 from rowloom.hw.mapping.scales import with_multiples
 from rowloom.hw.mapping.send import Send
@@ -25,11 +27,16 @@ from rowloom.hw.mapping.slices import Split
 from rowloom.hw.mapping.sparse import skip_words
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.steps import steps_of
+from rowloom.hw.mapping.streaming import place_streams, weight_sections
+from rowloom.hw.mapping.timeline import Timeline
 from rowloom.hw.mapping.widths import hardware_of
 from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
-from rowloom.hw.program import layer_fields, record_words
+from rowloom.hw.program import input_fields, layer_fields, record_words
 from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network
+
+#: Images after which layers that wait for weights do so in a steady way.
+SETTLED = 32
 
 __all__ = ["Mapped", "best_of", "compile", "map_network", "pieces_of"]
 
@@ -61,8 +68,9 @@ def whole_of(network: Network, config: ArrayConfig) -> Network:
 
 
 def pieces_of(network: Network, config: ArrayConfig) -> Split:
-    """A network as the engine runs it: layers put in, groups as layers where that is better."""
-    return with_slices(whole_of(network, config), config, _banks(config))
+    """A network as the engine runs it: layers put in, and layers in parts where that is better."""
+    pieces = with_slices(whole_of(network, config), config, _banks(config))
+    return with_portions(pieces, config, _banks(config)) if config.weight_stream else pieces
 
 
 def best_of(network: Network, config: ArrayConfig) -> tuple[Design, frozenset[str]]:
@@ -74,7 +82,7 @@ def best_of(network: Network, config: ArrayConfig) -> tuple[Design, frozenset[st
         if trials and is_hopeless(pieces.network, config, _banks(config), planes, next(iter(trials.values()))):
             continue
         try:
-            mapped, ran = map_network(pieces.network, config, planes)
+            mapped, ran = map_network(pieces.network, config, pieces.of(planes))
             trials.setdefault(ran, mapped.design(mapped.needs))
         except RowloomError as error:
             problem = problem or error
@@ -145,7 +153,16 @@ class Mapped:
             thresholds=self.codes.words(hardware),
             pairs=tuple(self.pairs),
             skips=tuple(skip_words(self.steps, self.layouts, hardware.skips)),
+            stream=weight_sections(self.steps, hardware),
         )
+        plans = [plan_of(self.network, hardware, step) for step in self.steps]
+        timeline = None
+        if images.stream:
+            timeline = self._timeline(hardware, plans)
+            settled = timeline.stalls(SETTLED)[-1]
+            plans = [
+                plan_of(self.network, hardware, step, stall) for step, stall in zip(self.steps, settled, strict=True)
+            ]
         return Design(
             network=self.network,
             mapped=self.network,
@@ -154,7 +171,35 @@ class Mapped:
             images=images,
             layouts=self.layouts,
             buffers=self.buffers,
-            layers=tuple(plan_of(self.network, hardware, step) for step in self.steps),
+            layers=tuple(plans),
+            timeline=timeline,
+        )
+
+    def _timeline(self, hardware: Hardware, plans: Sequence[LayerPlan]) -> Timeline:
+        """When layers run and their weights come."""
+        groups = {group.name: group for group in memory_groups(hardware)}
+        engines = (*hardware.arrays, *hardware.vectors)
+        sections: list[tuple[int, int] | None] = []
+        for step in self.steps:
+            if step.lead is None:
+                sections.append(None)
+                continue
+            group = groups[f"weights_{engines.index(step.array)}"]
+            words = step.weights.words.shape[1] * group.members
+            sections.append((words * group.beats(hardware.load_bits), step.lead))
+        source = self.network.input
+        release = len(plans)
+        if self.config.prefetch:
+            release = 1 + max(i for i, plan in enumerate(plans) if source in plan.sources)
+        return Timeline(
+            cycles=tuple(plan.cycles for plan in plans),
+            sections=tuple(sections),
+            interval=hardware.load_bits // hardware.weight_stream,
+            header_beats=HEADER_BITS // hardware.load_bits,
+            input_words=record_words(input_fields(hardware)),
+            record_words=record_words(layer_fields(hardware)),
+            load=load_cycles(self.layouts[source]),
+            release=release,
         )
 
 
@@ -188,6 +233,8 @@ def _map(network: Network, config: ArrayConfig, planes: Collection[str], built: 
         return _map(network, replace(config, vector_drains=drains), planes, built)
     arrays = [fill_array(array, [step for step in steps if step.array is array], config) for array in arrays]
     vectors = [fill_vector(path, [step for step in steps if step.array is path], network, config) for path in vectors]
+    if config.weight_stream:
+        arrays, vectors = place_streams(arrays, vectors, steps, _limits(config, built))
 
     layouts, buffers = place_maps(network, steps, maps, config)
     codes = codes_of(network, steps, config, built)
@@ -212,6 +259,12 @@ def _map(network: Network, config: ArrayConfig, planes: Collection[str], built: 
     )
 
 
+def _limits(config: ArrayConfig, built: Hardware | None) -> dict[object, int]:
+    """Most words of each engine's weight memories, by its kind; under None those of any other."""
+    there: list[ArrayParameters | VectorParameters] = [*built.arrays, *built.vectors] if built else []
+    return {None: config.weight_depth} | {each.kind: each.weight_depth for each in there}
+
+
 def _banks(config: ArrayConfig) -> int:
     """Enough for the rows of a strip at stride 1, and for a strip of stride 2 or of 2 x 2 pooling."""
     return 1 << (max(config.cols + config.group - 1, 2 * config.cols) - 1).bit_length()
@@ -231,8 +284,8 @@ def _pairs(steps: Sequence[Step]) -> list[int]:
     return rows
 
 
-def plan_of(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
-    """What a step takes, and where the array's time goes."""
+def plan_of(network: Network, hardware: Hardware, step: Step, stall: int = 0) -> LayerPlan:
+    """What a step takes where it waits for its weights so long, and where the array's time goes."""
     words = record_words(layer_fields(hardware))
     if step.path == "pool":
         cycles, peak, unit = pool_cycles(step.fold, record_words=words), 0, "pool"
@@ -248,11 +301,14 @@ def plan_of(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
         latency = array.spec.latency(products)
         cycles = array_cycles(step.fold, latency=latency, code=hardware.code_cycles, record_words=words)
         peak, unit = array.rows * hardware.cols * products, array.unit
+    cycles += stall
     macs = 0 if isinstance(step.layer, Send) else network.macs(step.layer)
     planes = step.planes.products if step.planes else 1
     losses = None
     if macs and peak:
-        losses = losses_of(step, cols=hardware.cols, products=products, peak=peak, macs=planes * macs, cycles=cycles)
+        losses = losses_of(
+            step, cols=hardware.cols, products=products, peak=peak, macs=planes * macs, cycles=cycles, stall=stall
+        )
     return LayerPlan(
         name=step.name,
         op=step.layer.op,
@@ -266,4 +322,5 @@ def plan_of(network: Network, hardware: Hardware, step: Step) -> LayerPlan:
         planes=planes,
         losses=losses,
         to_results=step.final,
+        stall=stall,
     )

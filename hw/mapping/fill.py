@@ -82,7 +82,7 @@ def fill_vector(
 
 def weight_words(array: ArrayParameters | VectorParameters, steps: Sequence[Step]) -> Sequence[tuple[int, ...]]:
     """Weight memories of an array, a tuple of words a row."""
-    laid = [step.weights.words for step in steps if step.array is array]
-    if not laid:  # built for other networks
+    laid = [step.weights.words for step in steps if step.array is array and step.lead is None]
+    if not laid:  # built for other networks, or all weights come for every image
         return ((),) * array.rows
     return WeightWords(laid, array.weight_bits)

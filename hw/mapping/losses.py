@@ -27,6 +27,8 @@ class Losses:
         The record, the pipeline, the last block's drain.
     skipped : float
         Zero or negative: gained by words of weights that are left out because they are zero.
+    weights : float
+        Waiting for weights that come over the load port.
     """
 
     lanes: float
@@ -35,6 +37,7 @@ class Losses:
     drain: float
     fill: float
     skipped: float
+    weights: float = 0.0
 
     def to_json(self) -> dict[str, float]:
         return asdict(self)
@@ -45,7 +48,7 @@ class Losses:
         return max((each.name for each in fields(self)), key=lambda name: float(getattr(self, name)))
 
 
-def losses_of(step: Step, *, cols: int, products: int, peak: int, macs: int, cycles: int) -> Losses:
+def losses_of(step: Step, *, cols: int, products: int, peak: int, macs: int, cycles: int, stall: int = 0) -> Losses:
     """The losses of a layer that multiplies, by an array or by the vector path.
 
     Losses are told apart in the order fill, drain, columns, lanes, rows: each is a share of what those before
@@ -62,8 +65,8 @@ def losses_of(step: Step, *, cols: int, products: int, peak: int, macs: int, cyc
         Products a cycle of all of it.
     macs : int
         Products of the layer.
-    cycles : int
-        That it takes.
+    cycles, stall : int
+        That it takes; of these, those in which it waits for its weights.
     """
     fold, window = step.fold, step.window
     blocks = fold.strips * fold.pixels * fold.blocks
@@ -78,8 +81,9 @@ def losses_of(step: Step, *, cols: int, products: int, peak: int, macs: int, cyc
         rows=float(busy * columns * lanes - used),
         columns=float(busy * (1 - columns)),
         drain=float(drain),
-        fill=float(1 - busy - drain + skipped),
+        fill=float(1 - busy - drain + skipped - Fraction(stall, cycles)),
         skipped=-float(skipped),
+        weights=stall / cycles,
     )
 
 

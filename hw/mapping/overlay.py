@@ -44,7 +44,7 @@ def compile_for(network: Network, built: Built) -> Design:
         for planes, config in product(plane_sets(pieces.whole, built.config), _ways(built)):
             config = replace(config, prefetch=prefetch)
             try:
-                mapped, _ = map_network(pieces.network, config, planes, built.hardware)
+                mapped, _ = map_network(pieces.network, config, pieces.of(planes), built.hardware)
             except RowloomError as error:
                 problem = problem or error
                 continue

@@ -118,6 +118,7 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "a_block": int(step.path != "array"),
         "a_row": layout.row_words & mask,
         "w_first": step.weight_base + (step.planes.pairs[0].weights if step.planes else 0),
+        "streamed": int(step.lead is not None),
         "odd": 0 if pool else int(step.weights.odd),
         "sparse": int(step.kept is not None),
         "s_first": step.skip_base,

@@ -1,6 +1,6 @@
 """Groups as layers of their own: each reads a slice of the channels, and writes a part of a concatenated map."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -10,7 +10,7 @@ from rowloom.model.layers.base import Shape, UnaryLayer
 from rowloom.model.network import Network
 from rowloom.model.post import Post, Requantize, Thresholds
 
-__all__ = ["Part", "Slice", "Split", "split"]
+__all__ = ["Part", "Slice", "Split", "post_of", "split"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,6 +56,12 @@ class Split:
     network: Network
     whole: Network
     parts: Mapping[str, Part] = field(default_factory=dict)
+
+    def of(self, names: Collection[str]) -> frozenset[str]:
+        """Names of the layers of the split network that are, or are part of, the named ones."""
+        return frozenset(
+            layer.name for layer in self.network.layers if {layer.name, layer.name.rpartition("/")[0]} & set(names)
+        )
 
 
 @lru_cache(maxsize=32)
@@ -104,12 +110,12 @@ def _groups(layer: Conv2d) -> Iterator[tuple[Slice, Conv2d, int]]:
             groups=1,
             weights=layer.weights[mine],
             bias=None if layer.bias is None else layer.bias[mine],
-            post=_post(layer.post, mine),
+            post=post_of(layer.post, mine),
         )
         yield view, part, mine.start
 
 
-def _post(post: Post, mine: slice) -> Post:
+def post_of(post: Post, mine: slice) -> Post:
     """What a post-operation is for some of the filters."""
     if isinstance(post, Thresholds):
         return replace(post, values=post.values[mine], direction=post.direction[mine])

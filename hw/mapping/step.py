@@ -58,6 +58,8 @@ class Step:
         Set with the fold, for steps that sum.
     span : (int, int)
         Least and greatest sum on the vector path, set with the weights.
+    lead : int or None
+        Sections of weights that may be there unused when those of this layer begin to come; None if its weights stay.
     bounds : (list of int, list of int)
         Least and greatest sum of every output channel, in the model's terms; empty where nothing is summed.
     planes : Planes or None
@@ -94,6 +96,7 @@ class Step:
     span: tuple[int, int] = field(init=False)
     kept: np.ndarray | None = None
     weight_base: int = 0
+    lead: int | None = None
     threshold_base: int = 0
     pair_base: int = 0
     skip_base: int = 0

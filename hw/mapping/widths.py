@@ -76,6 +76,7 @@ def hardware_of(
         result_squares=any(step.square is not None for step in finals),
         parts=parts,
         load_bits=config.load_bits,
+        weight_stream=config.weight_stream,
         skips=skip_parameters(steps, layouts),
         extra=codes.extra,
     )

@@ -6,7 +6,7 @@ from rowloom.cli.options import array_options, design_for, network_argument, ver
 from rowloom.cli.output import Output
 
 #: What keeps an array from full use, in the columns of the table; ``other`` is of a network alone.
-LOSSES = ("lanes", "rows", "columns", "drain", "fill", "skipped", "other")
+LOSSES = ("lanes", "rows", "columns", "drain", "fill", "skipped", "weights", "other")
 
 
 @verb("compile")

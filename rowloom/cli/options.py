@@ -61,6 +61,20 @@ def array_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 help="Load program and weights over a port of so many bits (32) instead of building them in.",
             ),
             click.option(
+                "--weight-stream",
+                type=int,
+                default=0,
+                metavar="BITS",
+                help="Bits a cycle in which weights come while images are computed. Implies --overlay.",
+            ),
+            click.option(
+                "--weight-depth",
+                type=int,
+                default=0,
+                metavar="WORDS",
+                help="With --weight-stream, most words of the weight memory of an array's row.",
+            ),
+            click.option(
                 "--with",
                 "others",
                 multiple=True,
@@ -99,6 +113,8 @@ def design_for(
     no_sparse: bool = False,
     no_prefetch: bool = False,
     load_bits: int | None = None,
+    weight_stream: int = 0,
+    weight_depth: int = 0,
     others: tuple[str, ...] = (),
     built: str | None = None,
     board: str | None = None,
@@ -140,7 +156,7 @@ def design_for(
         raise RowloomError("--rows", "is missing", "finer options need --rows, --cols and --lanes")
     net = rowloom.load(network)
     if built is not None:
-        if given or finer or no_prefetch or no_sparse or units or load_bits or others:
+        if given or finer or no_prefetch or no_sparse or units or load_bits or others or weight_stream:
             raise RowloomError("--for", "is given", "leave out what sizes another accelerator")
         return rowloom.compile(net, hardware=built)
     if given:
@@ -156,8 +172,8 @@ def design_for(
         config = rowloom.fit(net, board, goal, clock_mhz=clock_mhz, planes=planes)
     else:
         config = replace(DEFAULT, planes=planes)
-    if load_bits or others:
-        config = replace(config, load_bits=load_bits or 32)
+    if load_bits or others or weight_stream or weight_depth:
+        config = replace(config, load_bits=load_bits or 32, weight_stream=weight_stream, weight_depth=weight_depth)
     if others:
         return rowloom.compile([net, *(rowloom.load(other) for other in others)], config)[0]
     return rowloom.compile(net, config)
