@@ -109,6 +109,14 @@ def test_a_tensor_is_judged_when_its_layer_ends_not_later(tmp_path):
     assert comparisons[1].mismatches == 2
 
 
+def test_a_tensor_that_layers_write_in_parts_is_judged_when_the_last_one_ends(tmp_path):
+    golden = {"a": np.array([[[[1], [2]]]])}
+    parts = [record("w", 10, 0, 0, 1), record("l", 11, 0, 7), record("w", 12, 0, 1, 2), record("l", 15, 1, 8)]
+    comparisons, problems = compare(written(tmp_path, *parts), golden, tensors=["a", "a"])
+    assert problems == []
+    assert [(c.compared, c.mismatches, c.cycles) for c in comparisons] == [(0, 0, [7]), (2, 0, [8])]
+
+
 def test_a_missing_layer_is_a_problem(tmp_path):
     _, problems = compare(written(tmp_path, *RIGHT[:3]), GOLDEN)
     assert problems == ["layer second: ended 0 times in 1 images"]
