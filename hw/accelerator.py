@@ -273,6 +273,8 @@ class Accelerator(wiring.Component):
                 ]
         else:
             m.d.comb += sequencer.done.eq(retire.done)
+        if hw.squares:
+            m.d.comb += writer.side.eq(program.o_side)
         by_planes = (program.o_word > 1) if split else 0
         for q in range(hw.cols):
             packed, pooled = [], []

@@ -123,6 +123,8 @@ class Design:
     Parameters
     ----------
     network : Network
+    mapped : Network
+        The network as it runs: with the layers that the mapping puts in, and equal in all that both compute.
     config : ArrayConfig
         What was asked for.
     hardware : Hardware
@@ -144,6 +146,7 @@ class Design:
     """
 
     network: Network
+    mapped: Network
     config: ArrayConfig
     hardware: Hardware
     images: Images
@@ -180,14 +183,16 @@ class Design:
     @property
     def cycles(self) -> int:
         """Cycles from one image to the next, when neither stream makes the accelerator wait."""
-        source = self.network.input
-        released = len(self.layers)
-        if self.config.prefetch:
-            released = 1 + max(i for i, layer in enumerate(self.layers) if source in layer.sources)
-        load = load_cycles(self.layouts[source])
-        return sum(layer.cycles for layer in self.layers) + handover_cycles(
-            load, sum(layer.cycles for layer in self.layers[released:])
-        )
+        load = load_cycles(self.layouts[self.network.input])
+        return sum(layer.cycles for layer in self.layers) + handover_cycles(load, self._cycles_after_release)
+
+    @property
+    def _cycles_after_release(self) -> int:
+        """Cycles of the layers that run after the input's memory is free again."""
+        if not self.config.prefetch:
+            return 0
+        last = max(i for i, layer in enumerate(self.layers) if self.network.input in layer.sources)
+        return sum(layer.cycles for layer in self.layers[last + 1 :])
 
     @property
     def live_words(self) -> tuple[int, ...]:
@@ -205,8 +210,7 @@ class Design:
         """
         source = self.layout(self.network.input)
         ends = [layer.cycles for layer in self.layers]
-        readers = [i for i, layer in enumerate(self.layers) if self.network.input in layer.sources]
-        free = sum(ends[max(readers) + 1 :]) if self.config.prefetch else 0
+        free = self._cycles_after_release
         sent = [layer for layer in self.layers if layer.to_results]
         if len(sent) > 1:  # one waits for the other
             return False

@@ -19,7 +19,11 @@ class IssueNest(wiring.Component):
     Loops, outer to inner: strip of output rows, output column (pixel), filter block, chunk of
     kernel rows, kernel column (tap), channel word. The inner three accumulate; after each block
     ``bubbles`` idle cycles give the drain chains time. In the pooling engine a block is a channel
-    word (``a_block``).
+    word (``a_block``). Where a pixel is read several times, there is a loop ``copies`` between pixel
+    and block.
+
+    The taps of a sum of maps are maps: ``a_tap`` leads to the second one, ``a_tap_2`` on to the third,
+    and so on; the last of these steps is that of all further taps.
 
     Accelerators with bit planes have one more loop, between block and chunk: pairs of planes, which
     accumulate too. A row of the table ``pairs`` says whether its pair doubles the sum so far, and how
@@ -129,7 +133,12 @@ class IssueNest(wiring.Component):
         step = Signal()
         m.d.comb += step.eq(running & ~waiting)
         planes = hw.plane_pairs > 0
-        names = ("words", "taps", "chunks", *(["planes"] if planes else []), "blocks", "pixels", "strips")
+        kinds = {"planes": planes, "copies": hw.copies}
+        names = [
+            name
+            for name in ("words", "taps", "chunks", "planes", "blocks", "copies", "pixels", "strips")
+            if kinds.get(name, True)
+        ]
         block = "planes" if planes else "blocks"  # the loop round those that walk a window
         sparse, launch = 0, self.start
         place = {}  # of the next word, from its window's start
@@ -195,10 +204,14 @@ class IssueNest(wiring.Component):
                 m.d.sync += a_start.eq(a_tap_next)
             with m.If(self.start):
                 m.d.sync += a_start.eq(program["a_first"])
+        a_again = a_block + program["a_block"]  # in the same pixel
+        if hw.copies:
+            a_again = Mux(turn["copies"], a_pixel, a_again)
+        a_step = self._tap_step(m, turn, loops) if hw.maps > 2 else program["a_tap"]
         m.d.comb += [
             x_pixel_next.eq(Mux(turn["strips"], program["x_first"].as_signed(), x_pixel + program["x_pixel"])),
             a_pixel_next.eq(Mux(turn["strips"], program["a_first"], a_pixel + program["a_pixel"])),
-            a_block_next.eq(Mux(turn["pixels"], a_pixel_next, a_block + program["a_block"])),
+            a_block_next.eq(Mux(turn["pixels"], a_pixel_next, a_again)),
             x_next.eq(Mux(turn["pixels"], x_pixel_next, x_pixel)),
             a_tap_next.eq(Mux(turn["blocks"], a_block_next, a_plane_next if planes else a_start)),
         ]
@@ -206,8 +219,8 @@ class IssueNest(wiring.Component):
             m.d.sync += a.eq(a + (program["a_word"] if planes else 1))
         with m.If(turn["taps"]):
             m.d.sync += [
-                a.eq(a_tap + program["a_tap"]),
-                a_tap.eq(a_tap + program["a_tap"]),
+                a.eq(a_tap + a_step),
+                a_tap.eq(a_tap + a_step),
                 x.eq(x + program["x_tap"]),
             ]
         with m.If(turn["chunks"]):
@@ -337,6 +350,18 @@ class IssueNest(wiring.Component):
                 getattr(self, f"select_{j}_{q}").eq(later(rows[j, q], 3, f"select_{j}_{q}_data", init=0)),
             ]
         return m
+
+    def _tap_step(self, m, turn, loops):
+        """The step to the next tap, where the maps of a sum lie at unequal distances."""
+        program = self.program
+        names = ["a_tap", *(f"a_tap_{i}" for i in range(2, self.hardware.maps))]
+        index, index_next = (Signal(range(len(names)), name=name) for name in ("tap_index", "tap_index_next"))
+        step = Signal.like(program["a_tap"], name="tap_step", reset_less=True)
+        last = index == len(names) - 1
+        m.d.comb += index_next.eq(Mux(self.start | loops["taps"].last, 0, Mux(last, index, index + 1)))
+        with m.If(self.start | turn["taps"]):
+            m.d.sync += [index.eq(index_next), step.eq(Array(program[name] for name in names)[index_next])]
+        return step
 
     def _pair(self, m, turn, loops):
         """The row of the table for the pair of planes in turn.

@@ -14,7 +14,8 @@ class Layout:
 
     Row y lies in bank ``y % banks``. A pixel takes ``words`` words of ``lanes`` codes, low bits
     first; lanes without a channel hold zero. A *packed* map (``window > 1``) has a pixel for each
-    output column of the first layer instead, holding that column's window of input columns.
+    output column of the first layer instead, holding that column's window of input columns. If it is *deep*, a row
+    holds several input rows, and a pixel the words of their windows one after the other.
 
     Parameters
     ----------
@@ -28,6 +29,8 @@ class Layout:
     window, stride, padding, columns : int
         Of a packed map: columns of a window, input columns between windows, padded columns at the
         left, and number of windows.
+    deep : int
+        Of a packed map: input rows that a row holds.
     planes : bool
         A pixel's word is stored as ``bits`` words of one bit of each code, low bits first.
     base : int
@@ -47,6 +50,7 @@ class Layout:
     stride: int = 1
     padding: int = 0
     columns: int = 0
+    deep: int = 1
     planes: bool = False
     base: int = 0
     pitch: int = 0
@@ -62,19 +66,37 @@ class Layout:
         return self.columns or self.shape[1]
 
     @property
+    def rows(self) -> int:
+        """Rows as they are stored."""
+        return -(-self.shape[0] // self.deep)
+
+    @property
     def channels(self) -> int:
         """Codes of a stored pixel."""
+        return self.window_codes * self.deep
+
+    @property
+    def window_codes(self) -> int:
+        """Codes of a stored pixel in an input row."""
         return self.shape[2] * self.window
+
+    @property
+    def window_words(self) -> int:
+        """Words of a stored pixel in an input row."""
+        return -(-(max(self.order) + 1 if self.order else self.window_codes) // self.lanes)
 
     @property
     def places(self) -> np.ndarray:
         """Place of each channel among the codes of a pixel, int64 [channels]."""
-        return np.array(self.order, np.int64) if self.order else np.arange(self.channels)
+        if self.order:
+            return np.array(self.order, np.int64)
+        starts = np.arange(self.deep)[:, None] * self.window_words * self.lanes
+        return (starts + np.arange(self.window_codes)).reshape(-1)
 
     @property
     def words(self) -> int:
         """Words of a stored pixel, each of them ``word_planes`` words of a bank."""
-        return -(-(max(self.order) + 1 if self.order else self.channels) // self.lanes)
+        return self.window_words * self.deep
 
     @property
     def word_planes(self) -> int:
@@ -98,17 +120,17 @@ class Layout:
     @property
     def depth(self) -> int:
         """Words that the map takes in every bank."""
-        return -(-self.shape[0] // self.banks) * self.row_words
+        return -(-self.rows // self.banks) * self.row_words
 
     def extract(self, banks: Sequence[Sequence[int]]) -> np.ndarray:
         """Codes int64 [H, W, C] from the contents of the banks (words as integers)."""
-        height, width, channels = self.shape
+        _, width, channels = self.shape
         bits = self.bits // self.word_planes  # of a code, in one word
         size = -(-self.word_bits // 8)
         mask = (1 << self.word_bits) - 1
         weights = 1 << np.arange(bits)
-        stored = np.zeros((height, self.width, self.channels), np.int64)
-        for y in range(height):
+        stored = np.zeros((self.rows, self.width, self.channels), np.int64)
+        for y in range(self.rows):
             start = self.base + y // self.banks * self.row_words
             row = banks[y % self.banks][start : start + self.row_words]
             taken = b"".join((int(word) & mask).to_bytes(size, "little") for word in row)
@@ -124,6 +146,9 @@ class Layout:
             stored -= (stored >> (self.bits - 1)) << self.bits
         if not self.packed:
             return stored
+        # [row, column, input row of the row, code of its window] -> [input row, column, code]
+        by_row = stored.reshape(self.rows, self.width, self.deep, -1).swapaxes(1, 2)
+        stored = by_row.reshape(-1, self.width, self.window_codes)[: self.shape[0]]
         codes = np.zeros(self.shape, np.int64)
         for f in range(self.columns):
             for s in range(self.window):

@@ -14,14 +14,15 @@ class Loader(wiring.Component):
 
     Plain layout: a word holds ``word_codes`` channels of one pixel; the last word of a pixel holds
     ``tail_codes``. Packed layout, for images of few channels: a word holds the window of kernel
-    columns of one output column, ``word_codes`` codes that overlap with the next window's, so that
-    a kernel row is one word. Plane by plane, a word is written as one word for each bit of its codes,
-    bit 0 first.
+    columns of one output column, codes that overlap with the next window's, so that a kernel row is
+    one word; or several (``hardware.input_words``), written one after the other. A row of the banks
+    may hold several input rows (``hardware.input_rows``), whose windows follow each other in a pixel.
+    Plane by plane, a word is written as one word for each bit of its codes, bit 0 first.
 
     Latency
     -------
-    One code a cycle, and one cycle for each further plane of a word; except for the zeros that pad the
-    right edge of a packed row, and while the writer is busy with the bank.
+    One code a cycle, and one cycle for each further word of a window or plane of a word; except for the
+    zeros that pad the right edge of a packed row, and while the writer is busy with the bank.
 
     Members
     -------
@@ -74,7 +75,7 @@ class Loader(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         hw, program = self.hardware, self.program
-        lanes, bits = hw.input_lanes, hw.input_bits
+        lanes, bits = hw.input_window or hw.input_lanes, hw.input_bits  # codes that are put together
 
         window = Signal(lanes * bits, reset_less=True)
         zero, opening = 0, 0  # what pads a packed row, and what its first window begins with
@@ -92,6 +93,9 @@ class Loader(wiring.Component):
         bank = Signal(hw.bank_bits, reset_less=True)
         row, address = Signal(hw.address_bits, reset_less=True), Signal(hw.address_bits, reset_less=True)
         filling, row_end = Signal(), Signal()
+        # Which input row of a row of the banks this is, and where its first word lies.
+        turn, start = Signal(range(max(2, hw.input_rows))), Signal(hw.address_bits, reset_less=True)
+        row_words = -(-lanes // hw.input_lanes)  # of a pixel, in an input row
 
         def open_word(last):
             """Registers for the next word of a pixel."""
@@ -123,6 +127,14 @@ class Loader(wiring.Component):
             m.d.comb += taken.eq(written & last_plane)
             with m.If(written):
                 m.d.sync += plane.eq(Mux(taken, 0, plane + 1))
+        if hw.input_window:
+            size = hw.input_lanes * bits
+            parts = [window[at : at + size] for at in range(0, lanes * bits, size)]
+            part = Signal(range(len(parts)))
+            word = Array(parts)[part]
+            m.d.comb += taken.eq(written & (part == len(parts) - 1))
+            with m.If(written):
+                m.d.sync += part.eq(Mux(taken, 0, part + 1))
         kept = Signal.like(window)
         m.d.comb += [
             self.load_enable.eq(pending),
@@ -135,6 +147,8 @@ class Loader(wiring.Component):
             m.d.sync += address.eq(address + 1)
         with m.If(taken):
             m.d.sync += [pending.eq(0), window.eq(kept)]
+            if hw.input_rows > 1:  # a pixel goes on with the words of other input rows
+                m.d.sync += address.eq(address + 1 + (hw.input_rows - 1) * row_words)
 
         # A code enters, or a zero right of the map; not while a window waits to be written.
         room, enter, code = Signal(), Signal(), Signal(bits)
@@ -177,6 +191,12 @@ class Loader(wiring.Component):
             rows.advance()
             m.d.sync += [row_end.eq(0), window.eq(opening), *open_row]
             m.d.sync += [bank.eq(bank_next), row.eq(row_next), address.eq(row_next)]
+            if hw.input_rows > 1:
+                m.d.sync += [turn.eq(turn + 1), start.eq(start + row_words)]
+                with m.If(turn == hw.input_rows - 1):
+                    m.d.sync += [turn.eq(0), start.eq(row_next)]
+                with m.Else():
+                    m.d.sync += [bank.eq(bank), row.eq(row), address.eq(start + row_words)]
             with m.If(rows.last):
                 m.d.sync += filling.eq(0)
                 m.d.comb += self.loaded.eq(1)
@@ -198,4 +218,6 @@ class Loader(wiring.Component):
                 row.eq(program["a_first"]),
                 address.eq(program["a_first"]),
             ]
+            if hw.input_rows > 1:
+                m.d.sync += [turn.eq(0), start.eq(program["a_first"])]
         return m

@@ -138,6 +138,12 @@ class LineParameters:
         Bits of a remainder.
     bent : bool
         Whether a filter has two starts, one for each side of its threshold.
+    mends : int
+        Sums of a filter that are divided as one beside them.
+    nudge_bits : int
+        Bits of the distance to that one.
+    late : bool
+        Whether a filter's odd thresholds may leave out the sum that lies on its line.
     """
 
     fraction: int
@@ -145,13 +151,25 @@ class LineParameters:
     kept_bits: int
     remainder_bits: int
     bent: bool
+    mends: int = 0
+    nudge_bits: int = 0
+    late: bool = False
+
+    @property
+    def turns(self) -> bool:
+        """Whether a cycle passes between the difference and its division: the start is chosen, or the sum mended."""
+        return self.bent or self.mends > 0
 
     def fields(self, *, sum_bits: int, levels: int) -> dict[str, int]:
         """Fields of a filter's word and their widths, from the low bits up."""
         starts = {"start": self.fraction}
         if self.bent:
             starts = {"start_0": self.remainder_bits, "start_1": self.remainder_bits}
-        return {"threshold": sum_bits} | starts | {"step": self.step_bits, "flip": levels}
+        mends: dict[str, int] = {}
+        for k in range(self.mends):
+            mends |= {f"mended_{k}": sum_bits, f"nudge_{k}": self.nudge_bits}
+        late = {"late": 1} if self.late else {}
+        return {"threshold": sum_bits} | starts | {"step": self.step_bits, "flip": levels} | late | mends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +251,7 @@ class Hardware:
     outputs : int
         Tensors that leave.
     pad_bits : int
-        Width of the codes that padded taps hold where code 0 does not mean 0; 0 if that never is so.
+        Width of a pattern of the codes that padded taps hold where code 0 does not mean 0; 0 if that never is so.
     slices : bool
         Whether a layer may write a slice of the channels of a map.
     sum_bits : int
@@ -248,6 +266,10 @@ class Hardware:
         Bits of an input code.
     input_lanes : int
         Codes of an input word.
+    input_window : int
+        Codes of a window of the input where that takes several words, else 0.
+    input_rows : int
+        Input rows that a row of the banks holds.
     input_zero : bool
         Whether windows of the input are padded with another code than 0.
     input_planes : bool
@@ -262,6 +284,16 @@ class Hardware:
         Rows of the table of bit planes, 0 where no layer runs as planes.
     result_shifts : tuple of int
         Low zero bits of the raw sums of final layers.
+    maps : int
+        Most maps that a layer adds, at least 2.
+    copies : bool
+        Whether a layer may read a pixel several times.
+    squares : bool
+        Whether a layer may write squares of pixels.
+    result_squares : bool
+        Whether the pixels of a final layer may leave as squares of pixels.
+    parts : bool
+        Whether a layer may begin to write within a map.
     load_bits : int
         Bits of a word of the port over which program, weights and thresholds come, 0 where they are fixed.
     weight_stream : int
@@ -301,10 +333,17 @@ class Hardware:
     input_zero: bool
     layers: int
     logic_bits: int
+    input_window: int = 0
+    input_rows: int = 1
     input_planes: bool = False
     output_planes: int = 0
     plane_pairs: int = 0
     result_shifts: tuple[int, ...] = (0,)
+    maps: int = 2
+    copies: bool = False
+    squares: bool = False
+    result_squares: bool = False
+    parts: bool = False
     load_bits: int = 0
     weight_stream: int = 0
     extra: ExtraLanes | None = None
@@ -315,7 +354,7 @@ class Hardware:
         """Cycles from a sum's announcement to its code."""
         if self.line is None:
             return 3 * self.levels
-        return 2 + self.levels + self.line.bent
+        return 2 + self.levels + self.line.turns
 
     @property
     def code_lanes(self) -> int:

@@ -29,6 +29,7 @@ def layer_fields(hardware: Hardware) -> Fields:
         "taps": n,
         "chunks": n,
         "blocks": n,
+        "copies": n if hardware.copies else 0,
         "pixels": n,
         "strips": n,
         "bubbles": n,
@@ -51,6 +52,7 @@ def layer_fields(hardware: Hardware) -> Fields:
         "a_first": a,
         "a_pixel": a,
         "a_tap": a,
+        **{f"a_tap_{i}": a for i in range(2, hardware.maps)},
         "a_block": 1,
         "a_row": a,
         # weights
@@ -74,6 +76,8 @@ def layer_fields(hardware: Hardware) -> Fields:
         "o_row": a,
         "o_skip": a if hardware.slices else 0,
         "o_word": hardware.output_planes.bit_length(),
+        "o_bank": hardware.bank_bits if hardware.parts else 0,
+        **(_square_fields(hardware) if hardware.squares else {}),
         "o_height": n,
         "strip": n,
         "to_results": 1,
@@ -82,6 +86,7 @@ def layer_fields(hardware: Hardware) -> Fields:
         "result_code": (len(hardware.result_codes) - 1).bit_length() if hardware.result_codes else 0,
         "result_shift": (len(hardware.result_shifts) - 1).bit_length() if hardware.result_shifts else 0,
         "channels": n,
+        **({"r_across": n, "r_line": n, "r_skip": n} if hardware.result_squares else {}),
         "last_output": int(hardware.outputs > 1),
         "release_input": 1,
         "last": 1,
@@ -100,6 +105,12 @@ def _plane_fields(hardware: Hardware) -> Fields:
         "w_block": hardware.weight_address_bits,
         "solid": 1,
     }
+
+
+def _square_fields(hardware: Hardware) -> Fields:
+    """Fields of a layer record where pixels become squares of pixels."""
+    n, a = hardware.count_bits, hardware.address_bits
+    return {"o_words": n, "o_side": n, "o_square": a, "o_strip": n, "o_strip_row": a, "o_strip_next": a}
 
 
 def pair_fields() -> Fields:

@@ -100,6 +100,14 @@ class Results(wiring.Component):
             last_lane = Mux(program["wide"], hw.result_lanes - 1, last_lane)
         last_channel = channel == program["channels"]
         last_row = rows_left == 1
+        restarts = pixels.restart()
+        last_pixel = pixels.last
+        if hw.result_squares:
+            # Squares of pixels: a line of all squares of a row, then the next one.
+            across, lines = (Loop(m, name, program["r_across"]) for name in ("across", "lines"))
+            line_base = Signal(bits, reset_less=True)
+            restarts += [*across.restart(), *lines.restart(), line_base.eq(0)]
+            last_pixel &= across.last & lines.last
         m.d.comb += read_address.eq(address)
 
         # A value is picked, compared with the best one so far, and offered: a register behind each step.
@@ -136,7 +144,7 @@ class Results(wiring.Component):
                         lane.eq(0),
                         channel.eq(0),
                         rows_left.eq(program["o_height"]),
-                        *pixels.restart(),
+                        *restarts,
                     ]
                     m.next = "fetch"
             with m.State("fetch"):
@@ -148,7 +156,7 @@ class Results(wiring.Component):
                         picked.value.eq(Array(words)[column][lane]),
                         picked.channel.eq(channel),
                         picked.end.eq(last_channel),
-                        picked.last.eq(last_channel & pixels.last & last_row & ends),
+                        picked.last.eq(last_channel & last_pixel & last_row & ends),
                         channel.eq(channel + 1),
                         lane.eq(lane + 1),
                     ]
@@ -157,11 +165,16 @@ class Results(wiring.Component):
                         m.next = "fetch"
                     with m.If(last_channel):
                         m.d.sync += channel.eq(0)
-                        pixels.advance()
-                        with m.If(pixels.last):
+                        if hw.result_squares:
+                            self._next_of_square(m, program, across, lines, pixels, address, line_base, strip_base)
+                        else:
+                            pixels.advance()
+                        with m.If(last_pixel):
                             m.d.sync += [column.eq(column + 1), rows_left.eq(rows_left - 1), address.eq(strip_base)]
                             with m.If(column == program["strip"] - 1):
                                 m.d.sync += [column.eq(0), strip_base.eq(address + 1), address.eq(address + 1)]
+                                if hw.result_squares:
+                                    m.d.sync += line_base.eq(address + 1)
                             with m.If(last_row):
                                 m.next = "empty"
             with m.State("empty"):
@@ -169,3 +182,14 @@ class Results(wiring.Component):
                     m.d.sync += self.busy.eq(0)
                     m.next = "idle"
         return m
+
+    def _next_of_square(self, m, program, across, lines, pixels, address, line_base, strip_base):
+        """After the last channel of a pixel of a square: its neighbour, the next square, or the next line of all."""
+        across.advance()
+        with m.If(across.last):
+            m.d.sync += address.eq(address + 1 + program["r_skip"])
+            pixels.advance()
+            with m.If(pixels.last):
+                lines.advance()
+                line_next = line_base + program["r_line"]
+                m.d.sync += [address.eq(line_next), line_base.eq(Mux(lines.last, strip_base, line_next))]

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from rowloom.hw.loops import Loop
 from rowloom.hw.postprocess import STAGE
+from rowloom.hw.squares import SquareWalk
 
 __all__ = ["RetireNest"]
 
@@ -15,7 +16,12 @@ class RetireNest(wiring.Component):
 
     An emission is one code of every drain lane, or one pooled word. A pixel has ``emissions`` of
     them, of which the first ``emissions_used`` hold channels; ``word_emissions`` fill a word.
-    Output row e lies in bank ``e % banks`` at ``o_first + e // banks * o_row``.
+    Output row e lies in bank ``e % banks`` at ``o_first + e // banks * o_row``; of a layer that writes
+    a part of a map, row 0 in bank ``o_bank``.
+
+    Where pixels become squares of pixels, the words of a pixel are those of a square, line by line. A
+    row of the strip then takes ``o_side`` + 1 output rows, and column q writes row
+    ``q * (o_side + 1)`` and those that follow.
 
     Latency
     -------
@@ -157,34 +163,47 @@ class RetireNest(wiring.Component):
         m.d.comb += self.done.eq(later(done, 2, "done"))
 
         # Where its word goes.
+        o_strip = program["o_strip"] if hw.squares else program["strip"]
         row, word = Signal(hw.address_bits, reset_less=True), Signal(hw.address_bits, reset_less=True)
         bank = Signal(hw.bank_bits, reset_less=True)
         rows_left = Signal(program["o_height"].shape(), reset_less=True)
-        bank_next = Signal(hw.bank_bits + program["strip"].shape().width)
+        bank_next = Signal(hw.bank_bits + o_strip.shape().width)
         row_next = Signal(hw.address_bits)
+        wraps = bank_next >= hw.banks
+        row_step = Mux(wraps, row + program["o_row"], row)
+        squares = SquareWalk(m, hw, program) if hw.squares else None
+        if squares:
+            row_step = row + Mux(wraps, program["o_strip_next"], program["o_strip_row"])
         m.d.comb += [
-            bank_next.eq(bank + program["strip"]),
-            row_next.eq(Mux(bank_next >= hw.banks, row + program["o_row"], row)),
+            bank_next.eq(bank + o_strip),
+            row_next.eq(row_step),
             self.word_address.eq(word),
             self.word_address_next.eq(word + program["o_row"]),
-            self.word_bank.eq(bank),
+            self.word_bank.eq(squares.bank if squares else bank),
         ]
+        step = program["o_word"] if hw.output_planes else 1
+        skip = program["o_skip"] if hw.slices else 0
+        first_bank = program["o_bank"] if hw.parts else 0
         with m.If(self.word_enable):
-            step = program["o_word"] if hw.output_planes else 1
-            m.d.sync += word.eq(word + step + (Mux(next_pixel, program["o_skip"], 0) if hw.slices else 0))
+            if squares:
+                squares.advance(word, step=step, skip=skip, last=next_pixel, bank=bank)
+            else:
+                m.d.sync += word.eq(word + step + (Mux(next_pixel, skip, 0) if hw.slices else 0))
         with m.If(next_strip):
             m.d.sync += [
                 bank.eq(bank_next[: hw.bank_bits]),
                 row.eq(row_next),
                 word.eq(row_next),
                 rows_left.eq(rows_left - program["strip"]),
+                *(squares.begin(row_next, bank_next[: hw.bank_bits]) if squares else ()),
             ]
         with m.If(self.start):
             m.d.sync += [
-                bank.eq(0),
+                bank.eq(first_bank),
                 row.eq(program["o_first"]),
                 word.eq(program["o_first"]),
                 rows_left.eq(program["o_height"]),
+                *((*squares.begin(program["o_first"], first_bank), *squares.restart()) if squares else ()),
             ]
         for q in range(hw.cols):
             m.d.comb += getattr(self, f"column_{q}").eq(_more(rows_left, q) & _more(program["strip"], q))

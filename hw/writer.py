@@ -20,6 +20,9 @@ class BankWriter(wiring.Component):
         The columns' words are complete.
     bank : In(bank_bits)
         Bank of column 0; column q writes bank ``(bank + q) % banks``.
+    side : In(count_bits)
+        Where pixels become squares, their side less one: column q writes bank ``(bank + q * (side + 1)) % banks``.
+        Constant during a layer.
     address, address_next : In(address_bits)
         Address in banks from ``bank`` upwards, and in the banks below it.
     column_{q}, word_{q} : In
@@ -55,6 +58,8 @@ class BankWriter(wiring.Component):
             "load_data": In(w),
             "load_ready": Out(1),
         }
+        if hardware.squares:
+            members["side"] = In(hardware.count_bits)
         for q in range(hardware.cols):
             members |= {f"column_{q}": In(1), f"word_{q}": In(w)}
         for b in range(hardware.banks):
@@ -65,12 +70,17 @@ class BankWriter(wiring.Component):
         m = Module()
         hw = self.hardware
         load_ready = Signal(hw.banks)
+        places = [self.bank + q for q in range(hw.cols)]
+        if hw.squares:
+            steps = [Signal(hw.bank_bits, name=f"step_{q}", reset_less=True) for q in range(hw.cols)]
+            m.d.sync += [step.eq(q * self.side + q) for q, step in enumerate(steps)]
+            places = [self.bank + step for step in steps]
         for b in range(hw.banks):
             taken, data = Signal(name=f"taken_{b}"), Signal(hw.word_bits, name=f"data_{b}")
             for q in range(hw.cols):
                 if (b - q) % hw.write_step:
                     continue  # by the strip heights, this column never writes this bank
-                here = (self.bank + q)[: hw.bank_bits] == b
+                here = places[q][: hw.bank_bits] == b
                 with m.If(here & getattr(self, f"column_{q}")):
                     m.d.comb += [taken.eq(self.enable), data.eq(getattr(self, f"word_{q}"))]
             load_here = Signal(name=f"load_here_{b}")

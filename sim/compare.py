@@ -75,7 +75,8 @@ def compare_layers(
     ----------
     trace : Trace
     layers, tensors : sequence of str
-        Name of each layer and of the tensor it writes, by the index that the accelerator gives.
+        Name of each layer and of the tensor it writes, by the index that the accelerator gives. A tensor that several
+        layers write in parts is compared when the last of them is done.
     layouts : mapping of str to Layout
         For each tensor that lies in the banks. A layer whose tensor is not here goes to the output
         stream: only its cycles are taken from the trace.
@@ -111,7 +112,7 @@ def compare_layers(
         if image >= images:
             continue
         layout = layouts.get(tensors[event.layer])
-        if layout is not None:
+        if layout is not None and tensors[event.layer] not in tensors[event.layer + 1 :]:
             got = np.asarray(layout.extract(memory), dtype=np.int64)
             want = np.asarray(golden[tensors[event.layer]][image], dtype=np.int64)
             comparison.add(layers[event.layer], image, got, want)

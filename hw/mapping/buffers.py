@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
-from rowloom.hw.mapping.maps import Maps
+from rowloom.hw.mapping.maps import Maps, level
 from rowloom.hw.mapping.place import Buffer, place
 from rowloom.hw.mapping.step import Step
 from rowloom.model.network import Network
@@ -18,10 +18,10 @@ def place_maps(
 ) -> tuple[dict[str, Layout], tuple[Buffer, ...]]:
     """Place every tensor that lies in the banks: buffers by their lifetime, tensors in their buffers."""
     layouts = {name: _read(step, name) for step in steps for name in step.inputs}
-    written = {network.input: 0} | {step.layer.output: i for i, step in enumerate(steps) if not step.final}
+    written = [(network.input, 0), *((step.output, i) for i, step in enumerate(steps) if not step.final)]
     last = len(steps) - 1
     lives: dict[str, tuple[int, int]] = {}
-    for name, i in written.items():
+    for name, i in written:
         reads = [
             at for at, step in enumerate(steps) for source in step.inputs if maps.buffer[source] == maps.buffer[name]
         ]
@@ -32,16 +32,16 @@ def place_maps(
     for name, layout in layouts.items():
         home = maps.buffer[name]
         words[home] = max(words.get(home, 0), (maps.words_before[name] + layout.words) * layout.word_planes)
-    _level(words, [{maps.buffer[name] for name in step.inputs} for step in steps])
+    level(words, [{maps.buffer[name] for name in step.inputs} for step in steps])
     depths = {
         maps.buffer[name]: replace(layout, pitch=words[maps.buffer[name]]).depth for name, layout in layouts.items()
     }
     buffers = place(depths, lives)
     for step in steps:  # parts of a concatenation are written, but read as a whole
-        name = step.layer.output
+        name = step.output
         if not step.final and name not in layouts:
             whole = next(each for each in layouts if maps.buffer[each] == maps.buffer[name])
-            order = tuple(int(at) for at in step.places)
+            order = tuple(int(at) for at in maps.places[name])
             shape = network.tensor(name).shape
             layouts[name] = replace(layouts[whole], shape=shape, order=order)
     placed = {}
@@ -50,15 +50,6 @@ def place_maps(
         pitch = words[home] if words[home] != layout.pixel_words else 0
         placed[name] = replace(layout, base=buffers[home].base + before * layout.word_planes, pitch=pitch)
     return placed, tuple(buffers.values())
-
-
-def _level(words: dict[str, int], together: Sequence[set[str]]) -> None:
-    """Give buffers that a step reads together one pitch: it goes through them in equal steps."""
-    before: dict[str, int] = {}
-    while words != before:
-        before = dict(words)
-        for homes in together:
-            words.update(dict.fromkeys(homes, max(words[home] for home in homes)))
 
 
 def _read(step: Step, name: str) -> Layout:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from math import gcd
+from math import gcd, lcm
 from typing import Any
 
 from rowloom.hw.parameters import ExtraLanes, Hardware, LineParameters, SkipParameters
@@ -94,7 +94,11 @@ HARDWARE_RULES: dict[str, Rule] = {
     "result_codes": _kinds("results of codes of (bits, signed) {need}, it gives {has}"),
     "result_shifts": _kinds("sums shifted by {need}, it shifts by {has}"),
     "outputs": Rule("{need} outputs, it gives {has}", lambda need, has: need <= 1 or has > 1, max),
-    "pad_bits": _one("padding with codes of {need} bits, it pads with {has} bits"),
+    "pad_bits": Rule(
+        "padding with codes of {need} bits, it pads with {has} bits",
+        lambda need, has: not need or (has > 0 and has % need == 0),
+        lambda one, other: lcm(one or other, other or one),
+    ),
     "slices": _able("maps that are written in parts, it writes whole ones"),
     "sum_bits": _most("sums of {need} bits, there are {has}"),
     "threshold_depth": _most("{need} words in each threshold memory, there are {has}"),
@@ -103,11 +107,18 @@ HARDWARE_RULES: dict[str, Rule] = {
     "result_depth": _most("{need} words in each result memory, there are {has}"),
     "count_bits": _most("counts of {need} bits, there are {has}"),
     "input_lanes": _most("input words of {need} codes, there are {has}"),
+    "input_window": _same("input windows of {need} codes in several words, there are {has}"),
+    "input_rows": _same("{need} input rows in a row of the banks, there are {has}"),
     "input_zero": _able("an input padded with another code than 0"),
     "input_planes": _able("an input stored as bit planes"),
     "layers": _most("{need} layers, the program memory has room for {has}"),
     "output_planes": _most("maps stored as {need} bit planes, it writes {has}"),
     "plane_pairs": _most("{need} rows in the table of bit planes, there are {has}"),
+    "maps": _most("sums of {need} maps, it adds {has}"),
+    "copies": _able("pixels that are read several times"),
+    "squares": _able("pixels that become squares of pixels"),
+    "result_squares": _able("pixels that leave as squares of pixels"),
+    "parts": _able("layers that write a map part by part"),
 }
 
 #: Of an array, beside what makes it an array of its own.
@@ -134,6 +145,9 @@ LINE_RULES: dict[str, Rule] = {
     "kept_bits": _most("differences of {need} bits, there are {has}"),
     "remainder_bits": _most("remainders of {need} bits, there are {has}"),
     "bent": _able("lanes that bend"),
+    "mends": _most("{need} sums to mend in each filter, there are {has}"),
+    "nudge_bits": _most("nudges of {need} bits, there are {has}"),
+    "late": _able("lanes that take late filters"),
 }
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from rowloom.hw.config import ArrayConfig
-from rowloom.hw.mapping.maps import is_view
+from rowloom.hw.mapping.kinds import is_view
 from rowloom.hw.mapping.planes import planes_for
 from rowloom.model.encodings import Encoding
-from rowloom.model.layers import Conv2d, Linear
+from rowloom.model.layers import Conv2d, DepthToSpace, Linear
 from rowloom.model.network import Network
 
 __all__ = ["plane_sets", "without"]
@@ -52,11 +52,27 @@ def _planes(network: Network, layer: Any) -> bool:
 
 
 def _closed(network: Network, layers: list[Any]) -> list[Any]:
-    """Those of the layers whose inputs no other layer reads: a tensor is stored in one way."""
+    """Those of the layers whose inputs nothing else reads, whole or in part: a tensor is stored in one way."""
     names = {layer.name for layer in layers}
-    kept = []
-    for layer in layers:
-        readers = {other.name for other in network.layers if layer.input in other.inputs}
-        if readers <= names or network.tensor(layer.input).encoding.bits == 1:
-            kept.append(layer)
-    return kept
+    homes = _homes(network)
+    readers: dict[str, set[str]] = {}
+    for layer in network.layers:
+        for name in () if is_view(layer) else layer.inputs:
+            readers.setdefault(homes[name], set()).add(layer.name)
+    for name in network.outputs:  # what is read too is sent from memory
+        readers.setdefault(homes[name], set()).add("")
+    return [
+        layer
+        for layer in layers
+        if readers[homes[layer.input]] <= names or network.tensor(layer.input).encoding.bits == 1
+    ]
+
+
+def _homes(network: Network) -> dict[str, str]:
+    """A tensor for all those that share memory."""
+    homes = {tensor.name: tensor.name for tensor in network.tensors}
+    for layer in network.layers:
+        if is_view(layer) and not isinstance(layer, DepthToSpace):
+            joined = {homes[name] for name in layer.inputs}
+            homes = {name: layer.output if home in joined else home for name, home in homes.items()}
+    return homes

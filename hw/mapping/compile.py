@@ -14,10 +14,12 @@ from rowloom.hw.mapping.cycles import array_cycles, load_cycles, pool_cycles
 from rowloom.hw.mapping.fill import fill_array, fill_vector, weight_words
 from rowloom.hw.mapping.folding import TooFast, fold_step, vector_drains
 from rowloom.hw.mapping.groups import with_slices
+from rowloom.hw.mapping.hopeless import is_hopeless
+from rowloom.hw.mapping.inserts import with_inserts
 from rowloom.hw.mapping.losses import losses_of
-from rowloom.hw.mapping.parts import with_parts
 from rowloom.hw.mapping.place import Buffer
 from rowloom.hw.mapping.planes import Planes, pair_rows
+from rowloom.hw.mapping.portions import with_portions
 from rowloom.hw.mapping.records import program_words
 from rowloom.hw.mapping.scales import with_multiples
 from rowloom.hw.mapping.send import Send
@@ -60,10 +62,15 @@ def compile(network: Network, config: ArrayConfig) -> Design:
     return best_of(network, config)[0]
 
 
+def whole_of(network: Network, config: ArrayConfig) -> Network:
+    """A network before its groups are split: sums of maps as sums of multiples, and with layers that are put in."""
+    return with_inserts(with_multiples(network), config)
+
+
 def pieces_of(network: Network, config: ArrayConfig) -> Split:
-    """A network as the engine runs it: sums of maps as sums of multiples, layers in parts where that is better."""
-    pieces = with_slices(with_multiples(network), config, _banks(config))
-    return with_parts(pieces, config, _banks(config)) if config.weight_stream else pieces
+    """A network as the engine runs it: layers put in, and layers in parts where that is better."""
+    pieces = with_slices(whole_of(network, config), config, _banks(config))
+    return with_portions(pieces, config, _banks(config)) if config.weight_stream else pieces
 
 
 def best_of(network: Network, config: ArrayConfig) -> tuple[Design, frozenset[str]]:
@@ -71,7 +78,9 @@ def best_of(network: Network, config: ArrayConfig) -> tuple[Design, frozenset[st
     pieces = pieces_of(network, config)
     trials: dict[frozenset[str], Design] = {}
     problem: RowloomError | None = None
-    for planes in plane_sets(with_multiples(network), config):
+    for planes in plane_sets(pieces.whole, config):
+        if trials and is_hopeless(pieces.network, config, _banks(config), planes, next(iter(trials.values()))):
+            continue
         try:
             mapped, ran = map_network(pieces.network, config, pieces.of(planes))
             trials.setdefault(ran, mapped.design(mapped.needs))
@@ -82,7 +91,14 @@ def best_of(network: Network, config: ArrayConfig) -> tuple[Design, frozenset[st
         raise problem
     planes, best = min(trials.items(), key=lambda item: item[1].cost.lut4 * item[1].cycles)
     choice = _tell(trials, best) if len(trials) > 1 else ""
-    return replace(best, network=network, config=config, parts=pieces.parts, choice=choice), planes
+    return finished(replace(best, config=config, choice=choice), network, pieces), planes
+
+
+def finished(design: Design, network: Network, pieces: Split) -> Design:
+    """The design for the network that was given: the products of layers that were put in do not count."""
+    put_in = {layer.name for layer in pieces.whole.layers} - {layer.name for layer in network.layers}
+    plans = tuple(replace(plan, macs=0, losses=None) if plan.name in put_in else plan for plan in design.layers)
+    return replace(design, network=network, mapped=pieces.whole, parts=pieces.parts, layers=plans)
 
 
 def map_network(
@@ -149,6 +165,7 @@ class Mapped:
             ]
         return Design(
             network=self.network,
+            mapped=self.network,
             config=self.config,
             hardware=hardware,
             images=images,
@@ -209,7 +226,7 @@ def _map(network: Network, config: ArrayConfig, planes: Collection[str], built: 
         for name, layout in zip(step.inputs, step.layouts, strict=True)
     }
     for step in steps:
-        wide = 1 if step.final else planar[maps.buffer[step.layer.output]]
+        wide = 1 if step.final else planar[maps.buffer[step.output]]
         fold_step(step, config, banks, network.input, wide, built=built is not None)
     drains = vector_drains(steps, config)
     if drains > config.drains and not config.vector_drains:

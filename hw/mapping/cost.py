@@ -166,7 +166,7 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5, dsp: Dsp = DSP_ECP5) ->
         ff += hw.cols * hw.extra.count * hw.extra.sum_bits
     # bank writer and loader
     lut += hw.banks * hw.word_bits * max(1, hw.cols // hw.write_step) + hw.banks * 2 * hw.address_bits
-    lut += hw.input_lanes * hw.input_bits * 4 + 12 * hw.count_bits + 80
+    lut += (hw.input_window or hw.input_lanes) * hw.input_bits * 4 + 12 * hw.count_bits + 80
     # issue nest, retire nest, sequencer, results
     lut += 40 * hw.count_bits + 12 * hw.address_bits + streams * 14 + 26 * hw.count_bits + 140
     lut += hw.result_cols * hw.result_lanes * hw.sum_bits + 8 * hw.count_bits + 40
@@ -230,10 +230,14 @@ def _lanes(hw: Hardware, kind: Hardware | ExtraLanes, count: int) -> tuple[int, 
         return lut, columns * 3 * (hw.levels - 1) * (2 * sum_bits + address_bits)
     # a stage adds or subtracts all bits of the remainder from its own place on: two LUT4 each
     remainders = sum(line.remainder_bits - i for i in range(hw.levels - 1))
-    bend = line.remainder_bits + line.fraction if line.bent else 0
-    lut = columns * (sum_bits + 2 * remainders + bend + 4)
-    stages = hw.levels + line.bent
-    ff = columns * (sum_bits * stages + remainders + line.bent * line.remainder_bits)
+    turn = line.remainder_bits + line.fraction if line.bent else 0
+    if line.mends:  # two bits a comparison, the nudge added
+        turn += line.mends * (sum_bits * 2 // 3 + line.nudge_bits) + _carry(line.kept_bits + 1)
+    turn += line.late * (line.remainder_bits // 3 + 2)
+    lut = columns * (sum_bits + 2 * remainders + turn + 4)
+    stages = hw.levels + line.turns
+    ff = columns * (sum_bits * stages + remainders + line.turns * line.remainder_bits + line.nudge_bits)
+    ff += columns * line.late * line.remainder_bits
     shared = line.step_bits * stages + hw.levels * (hw.levels + 1) // 2 + line.fraction
     return lut, ff + count * (shared + line.bent * 2 * line.remainder_bits)
 

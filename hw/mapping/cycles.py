@@ -40,13 +40,15 @@ def load_cycles(source: Layout) -> int:
     """Cycles in which an image comes in at one code a cycle, the writer never being busy.
 
     Every row takes its codes, the zeros that pad a packed row at its right, a cycle for each further
-    plane of a word, and a cycle to end.
+    word of a window and for each further plane of a word, and a cycle to end.
     """
     height, width, channels = source.shape
     padded = 0
     if source.packed:
         padded = max(0, (source.columns - 1) * source.stride - source.padding + source.window - width)
     further = source.width * (source.pixel_words - source.words)
+    if source.packed:
+        further = source.width * (source.window_words * source.word_planes - 1)
     return height * ((width + padded) * channels + further + 1)
 
 

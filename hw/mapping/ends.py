@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from rowloom.hw.mapping.maps import is_view
+from rowloom.hw.mapping.kinds import keeps_lanes
+from rowloom.hw.mapping.parts import parts_of
 from rowloom.hw.mapping.send import Send
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import ArgMax, Layer, MaxPool2d
+from rowloom.model.layers import ArgMax, DepthToSpace, Layer, SummingLayer
 from rowloom.model.network import Network
 
 __all__ = ["Ends", "ends_of"]
@@ -24,18 +25,22 @@ class Ends:
         Name of each layer whose values leave, and the tensor that these are.
     argmax : frozenset of str
         Those of them of which the index of the greatest leaves.
+    straight : frozenset of str
+        Tensors whose values leave without a way through the memory.
     """
 
     layers: tuple[Any, ...]
     leaving: dict[str, str]
     argmax: frozenset[str]
+    straight: frozenset[str]
 
 
 def ends_of(network: Network) -> Ends:
     """How a network ends.
 
     The values of an output whose layer forms sums, and that nobody else reads, leave without a way through the memory,
-    perhaps through the choice of the greatest. All other outputs are sent from memory, at the end, one after another.
+    perhaps as squares of pixels, or through the choice of the greatest. All other outputs are sent from memory, at the
+    end, one after another; so are those that a layer gives part by part.
 
     Raises
     ------
@@ -51,17 +56,23 @@ def ends_of(network: Network) -> Ends:
     writers = {layer.output: layer for layer in layers}
     leaving: dict[str, str] = {}
     argmax: set[str] = set()
+    straight: set[str] = set()
     sends: list[Send] = []
     for output in network.outputs:
         source = chosen[output].input if output in chosen else output
         writer = writers.get(source)
+        if isinstance(writer, DepthToSpace):
+            before = writers.get(writer.input)
+            if before is not None and not keeps_lanes(before) and readers.count(writer.input) == 1:
+                writer = before  # it writes the squares
         alone = readers.count(source) == (source != output) and (source == output or source not in network.outputs)
-        if writer is not None and alone and not (isinstance(writer, MaxPool2d) or is_view(writer)):
+        if isinstance(writer, SummingLayer) and alone and not parts_of(writer, network.tensor(writer.inputs[0]).shape):
             name = writer.name
+            straight.add(source)
         else:
             name = f"send {output}"
             sends.append(Send(name=name, inputs=(source,), output=output))
         leaving[name] = output
         if output in chosen:
             argmax.add(name)
-    return Ends(layers=(*layers, *sends), leaving=leaving, argmax=frozenset(argmax))
+    return Ends(layers=(*layers, *sends), leaving=leaving, argmax=frozenset(argmax), straight=frozenset(straight))

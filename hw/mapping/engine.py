@@ -4,13 +4,14 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from rowloom.hw.config import ArrayConfig
-from rowloom.hw.mapping.maps import is_depthwise
+from rowloom.hw.mapping.kinds import is_depthwise
+from rowloom.hw.mapping.parts import parts_of
 from rowloom.hw.mapping.send import Send
 from rowloom.hw.units import SPECS, UnitSpec, unit_for
 from rowloom.hw.units.nearest import nearest, refusal
 from rowloom.model.encodings import Binary, Encoding, Uniform
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import Add, AveragePool2d, Conv2d, Layer, Linear, MaxPool2d
+from rowloom.model.layers import Add, AveragePool2d, Conv2d, Layer, Linear, MaxPool2d, Upsample
 from rowloom.model.network import Network
 from rowloom.model.operation import Operation
 
@@ -48,7 +49,7 @@ PLANES_KEY: ArrayKey = ("xnor", Binary(), Binary(), False)
 
 def path_of(layer: Layer) -> Path:
     """What runs a layer."""
-    if isinstance(layer, MaxPool2d):
+    if isinstance(layer, MaxPool2d | Upsample):
         return "pool"
     return "vector" if isinstance(layer, Add | AveragePool2d | Send) or is_depthwise(layer) else "array"
 
@@ -58,18 +59,13 @@ def unit_of(
 ) -> type[UnitSpec] | None:
     """The unit that runs a layer on an array, None for the other paths; RowloomError if nothing runs it."""
     source, target = network.tensor(layer.inputs[0]).encoding, network.tensor(layer.output).encoding
-    if isinstance(layer, MaxPool2d | Send):
+    if isinstance(layer, MaxPool2d | Upsample | Send):
         return None
-    position = f"layer {network.layers.index(layer)} ({layer.name})"
-    if not isinstance(layer, Conv2d | Linear | Add | AveragePool2d):
-        raise RowloomError(position, f"the accelerator does not run {layer.op} here")
-    if isinstance(layer, AveragePool2d) and not layer.count_include_pad:
-        rows, columns = layer.taps(network.tensor(layer.input).shape)
-        if len({*rows}) > 1 or len({*columns}) > 1:
-            raise RowloomError(
-                position, "averages windows of fewer taps at the edges", "padding must count, or be none"
-            )
+    assert isinstance(layer, Conv2d | Linear | Add | AveragePool2d)
     if layer.post is None:
+        if parts_of(layer, network.tensor(layer.inputs[0]).shape):
+            problem = "gives raw sums of windows that have fewer taps at the edges"
+            raise RowloomError(layer.name, problem, "they must become codes, or padding must count")
         if not last:
             raise RowloomError(layer.name, "gives raw sums", "only the last layer may")
     elif target.bits > MAX_LEVELS:
@@ -78,8 +74,6 @@ def unit_of(
         encodings = {network.tensor(name).encoding for name in layer.inputs}
         if len({bare(encoding) for encoding in encodings}) > 1:
             raise RowloomError(layer.name, f"adds {' and '.join(map(str, encodings))}", "must be codes of one width")
-        if len(layer.inputs) > 2:
-            raise RowloomError(layer.name, f"adds {len(layer.inputs)} maps", "the accelerator adds two at a time")
         return None
     assert isinstance(layer, Conv2d | Linear)
     zero = int(source.decode(0))

@@ -66,7 +66,9 @@ def fill_vector(
     """Lay out the weights of a vector path, and give it the widths that they need."""
     depth, low, high, bits = 0, 0, 0, 1
     for step in steps:
-        step.weights, step.span = lane_weights(step.layer, network, step.layout, step.window, step.fold, config)
+        step.weights, step.span = lane_weights(
+            step.layer, network, step.layout, step.window, step.fold, config, step.part
+        )
         step.weight_base = depth
         words = step.weights.words
         depth += words.shape[1]

@@ -42,6 +42,8 @@ class Fold:
         Cycles that the last word's further planes take.
     merged : bool
         The rows of a chunk stand side by side in the lanes of one word.
+    copies : int
+        Times that a pixel is read.
     skipped : int
         Words of a pixel that are left out because their weights are zero.
     """
@@ -62,6 +64,7 @@ class Fold:
     period: int = 0
     further: int = 0
     merged: bool = False
+    copies: int = 1
     skipped: int = 0
 
     @property
@@ -76,14 +79,17 @@ class Fold:
 
     @property
     def issue_cycles(self) -> int:
-        return self.strips * self.pixels * (self.blocks * (self.accumulation + self.bubbles) - self.skipped)
+        blocks = self.copies * self.blocks
+        return self.strips * self.pixels * (blocks * (self.accumulation + self.bubbles) - self.skipped)
 
 
 def _strip(window: Window, rows: int, cols: int, banks: int) -> int:
-    """Columns that can work side by side without two input rows in one bank."""
+    """Columns that can work side by side without two input rows, or two output rows, in one bank."""
     span = min(rows, window.rows)
     if window.stride_y > MAX_STRIDE:
         cols = 1
+    if window.side > 1:
+        cols = max(1, min(cols, banks // window.side))
     return max((q for q in range(1, cols + 1) if window.stride_y * (q - 1) + span <= banks), default=0)
 
 
@@ -181,6 +187,7 @@ def pool_fold(window: Window, source: Layout, config: ArrayConfig, *, banks: int
         words=1,
         chunk_rows=config.group,
         steps=1,
+        copies=window.copies,
     )
 
 

@@ -28,6 +28,8 @@ def fold_step(step: Step, config: ArrayConfig, banks: int, source: str, planes: 
     """
     window, array = step.window, step.array
     used, filling = -(-window.filters // step.drains), config.lanes // step.drains
+    if step.square is not None:
+        filling = step.square.word_emissions
     if step.path != "array":
         pool = step.path == "pool"
         if pool:
@@ -36,7 +38,7 @@ def fold_step(step: Step, config: ArrayConfig, banks: int, source: str, planes: 
             fold = vector_fold(window, step.layout, config, banks=banks, drains=step.drains)
         enough = spaced(fold, planes, word_emissions=1 if pool else filling, used=fold.blocks if pool else used)
         if enough is None:
-            raise TooFast(step.name, f"completes words faster than every {planes} cycles")
+            raise TooFast(step.layer.name, f"completes words faster than every {planes} cycles")
         step.fold = enough
         return
     chain = array.rows // config.drains

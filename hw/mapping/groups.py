@@ -2,7 +2,7 @@
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.mapping.folding import fold_step
-from rowloom.hw.mapping.maps import is_depthwise
+from rowloom.hw.mapping.kinds import is_depthwise
 from rowloom.hw.mapping.slices import Split, split
 from rowloom.hw.mapping.steps import steps_of
 from rowloom.hw.mapping.weights import takes_zeros
@@ -30,7 +30,7 @@ def with_slices(network: Network, config: ArrayConfig, banks: int) -> Split:
         cycles = _cycles(split(network, trial).network, config, banks)
         if cycles is not None and (best is None or cycles < best or not takes_zeros(layer)):
             names, best = trial, cycles
-    return split(network, names) if names else Split(network=network)
+    return split(network, names) if names else Split(network=network, whole=network)
 
 
 def _splits(layer: Layer, network: Network) -> bool:

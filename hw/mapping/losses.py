@@ -95,6 +95,8 @@ def _lanes(step: Step, products: int) -> Fraction:
     weights = step.layer.weights.shape
     rows, taps, channels = step.layout.shape if isinstance(step.layer, Linear) else weights[1:]
     side_by_side = fold.merged or step.array.stacked
+    if step.layout.deep > 1:
+        return Fraction(rows * taps * channels, step.window.rows * fold.words * products)
     there = taps * channels * (rows if side_by_side else 1)
     room = fold.taps * fold.words * products * (fold.chunks if side_by_side else 1)
     planes = Fraction(step.planes.products, fold.planes) if step.planes else 1

@@ -9,8 +9,7 @@ from rowloom.hw.config import ArrayConfig
 from rowloom.hw.design import Design
 from rowloom.hw.mapping.capacity import merge, misfits
 from rowloom.hw.mapping.choose import plane_sets
-from rowloom.hw.mapping.compile import Mapped, best_of, map_network, pieces_of
-from rowloom.hw.mapping.scales import with_multiples
+from rowloom.hw.mapping.compile import Mapped, best_of, finished, map_network, pieces_of
 from rowloom.hw.parameters import Hardware
 from rowloom.model.errors import DoesNotFit, RowloomError
 from rowloom.model.network import Network
@@ -42,7 +41,7 @@ def compile_for(network: Network, built: Built) -> Design:
     problem: RowloomError | None = None
     for prefetch in (True, False) if built.config.prefetch else (False,):
         designs = []
-        for planes, config in product(plane_sets(with_multiples(network), built.config), _ways(built)):
+        for planes, config in product(plane_sets(pieces.whole, built.config), _ways(built)):
             config = replace(config, prefetch=prefetch)
             try:
                 mapped, _ = map_network(pieces.network, config, pieces.of(planes), built.hardware)
@@ -55,7 +54,7 @@ def compile_for(network: Network, built: Built) -> Design:
             elif least is None or len(wrong) < len(least):
                 least = wrong
         if designs:
-            return replace(min(designs, key=lambda design: design.cycles), network=network, parts=pieces.parts)
+            return finished(min(designs, key=lambda design: design.cycles), network, pieces)
     if least is None:
         assert problem is not None
         raise problem
@@ -102,6 +101,6 @@ def compile_together(networks: Sequence[Network], config: ArrayConfig) -> tuple[
     else:
         raise RowloomError("networks", "do not settle on one accelerator", "build one for fewer of them")
     return tuple(
-        replace(each.design(hardware), network=network, config=config, parts=piece.parts)
+        finished(replace(each.design(hardware), config=config), network, piece)
         for each, network, piece in zip(mapped, networks, pieces, strict=True)
     )

@@ -24,7 +24,9 @@ class Quotients:
     """What the ``drains`` lanes that a layer uses need of its filters, in the order emission, lane.
 
     ``threshold``, ``step``, ``flip`` : int64 [emissions * drains]; ``starts`` : int64 [emissions * drains, 2], which
-    the remainder of a difference has below and from 0 on. ``divides`` : bool, filters whose count depends on the sum.
+    the remainder of a difference has below and from 0 on. ``divides`` : bool, filters whose count depends on the sum;
+    ``late`` : bool, filters whose odd thresholds leave out the sum on their line.
+    ``mended``, ``nudges`` : int64 [emissions * drains, K], sums that are divided as others, and how far these are.
     """
 
     drains: int
@@ -33,6 +35,9 @@ class Quotients:
     step: Integers
     flip: Integers
     divides: NDArray[np.bool_]
+    late: NDArray[np.bool_]
+    mended: Integers
+    nudges: Integers
 
 
 def quotients(step: Step, lines: NetworkLines, config: ArrayConfig) -> Quotients:
@@ -43,6 +48,7 @@ def quotients(step: Step, lines: NetworkLines, config: ArrayConfig) -> Quotients
     """
     _, high = sum_span(step, config.group)
     count = step.fold.blocks * step.fold.groups * step.drains
+    mends = (count, lines.mends)
     found = Quotients(
         drains=step.drains,
         threshold=np.full(count, high + 1, np.int64),
@@ -50,6 +56,9 @@ def quotients(step: Step, lines: NetworkLines, config: ArrayConfig) -> Quotients
         step=np.zeros(count, np.int64),
         flip=np.zeros(count, np.int64),
         divides=np.zeros(count, np.bool_),
+        late=np.zeros(count, np.bool_),
+        mended=np.zeros(mends, np.int64),
+        nudges=np.zeros(mends, np.int64),
     )
     offsets = step.weights.offsets - (0 if step.layer.bias is None else np.asarray(step.layer.bias) << step.scale)
     places = step.places
@@ -59,6 +68,7 @@ def quotients(step: Step, lines: NetworkLines, config: ArrayConfig) -> Quotients
     line = lines.layers[step.layer.name]
     found.flip[places] = line.flip
     found.divides[places] = ~line.constant
+    found.late[places] = line.late
     # the units' sums are shifted by the scale
     steep = line.step << step.scale
     middle = (line.starts << step.scale) + (steep << (lines.levels - 1))[:, None]
@@ -69,6 +79,8 @@ def quotients(step: Step, lines: NetworkLines, config: ArrayConfig) -> Quotients
     found.threshold[places[some]] = (threshold + offsets)[some]
     found.starts[places[some]] = starts[some]
     found.step[places[some]] = steep[some]
+    found.nudges[places] = line.nudges << step.scale
+    found.mended[places] = np.where(line.nudges, (line.mended << step.scale) + offsets[:, None], 0)
     return found
 
 
@@ -81,10 +93,13 @@ def line_parameters(found: Sequence[Quotients], lines: NetworkLines, sum_bits: i
         np.concatenate([getattr(each, name)[each.divides] for each in found]) for name in ("step", "starts")
     )
     whole = step * ((1 << (lines.levels - 1)) - 1)
+    nudge = max((int(np.abs(each.nudges).max(initial=0)) for each in found), default=0)
     unit = 1 << lines.fraction
     while kept < sum_bits:
         reach = unit << (kept - 1)
-        if ((reach + starts[:, 1] >= whole) & (starts[:, 0] + whole < reach + unit)).all():
+        # what is nudged lies within reach with its neighbours, and so does the sum on the last threshold's line
+        near = reach - max(nudge, lines.late) * unit
+        if ((near + starts[:, 1] >= whole) & (starts[:, 0] + whole < near + unit)).all():
             break
         kept += 1
     reach = unit << (kept - 1)
@@ -93,12 +108,16 @@ def line_parameters(found: Sequence[Quotients], lines: NetworkLines, sum_bits: i
         change = int(step.max()) << max(0, lines.levels - 2)
         ends += [-reach + int(starts[:, 0].min()), -unit + int(starts[:, 0].max()), -change]
         ends += [reach - unit + int(starts[:, 1].max()), int(starts[:, 1].min()), change]
+    ends += [min(ends) - nudge * unit, max(ends) + nudge * unit]
     return LineParameters(
         fraction=lines.fraction,
         step_bits=max(1, int(step.max(initial=0)).bit_length()),
         kept_bits=kept,
         remainder_bits=signed_bits(min(ends), max(ends)),
         bent=lines.bent,
+        mends=lines.mends,
+        nudge_bits=signed_bits(-nudge, nudge) if lines.mends else 0,
+        late=lines.late,
     )
 
 
@@ -119,13 +138,17 @@ def line_words(
 
 def _words(each: Quotients, which: slice, widths: Mapping[str, int]) -> list[int]:
     """Words of some filters, of fields from the low bits up."""
-    columns = {name: getattr(each, name)[which] for name in ("threshold", "step", "flip")}
+    columns = {name: getattr(each, name)[which] for name in ("threshold", "step", "flip", "late")}
     starts = each.starts[which]
     columns |= {"start": starts[:, 0], "start_0": starts[:, 0], "start_1": starts[:, 1]}
+    for k in range(each.nudges.shape[1]):
+        columns |= {f"mended_{k}": each.mended[which, k], f"nudge_{k}": each.nudges[which, k]}
+    nothing = np.zeros_like(columns["step"])  # the lane may mend more sums, of other networks
     words = [0] * len(starts)
     at = 0
     for name, width in widths.items():
         mask = (1 << width) - 1
-        words = [word | (value & mask) << at for word, value in zip(words, columns[name].tolist(), strict=True)]
+        values = columns.get(name, nothing).tolist()
+        words = [word | (value & mask) << at for word, value in zip(words, values, strict=True)]
         at += width
     return words

@@ -1,6 +1,7 @@
 """The program of a network: its input's record, then a record a layer."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
@@ -40,11 +41,13 @@ def program_words(
 def _input_record(hardware: Hardware, source: Layout) -> dict[str, int]:
     height, width, channels = source.shape
     right = (source.columns - 1) * source.stride - source.padding + source.window - width if source.packed else 0
-    tail = source.channels - (source.words - 1) * source.lanes
+    # a window is put together as one word, whatever words it takes
+    words, lanes = (1, source.window_codes) if source.packed else (source.words, source.lanes)
+    tail = source.window_codes - (words - 1) * lanes
     return {
         "height": height - 1,
         "width": width - 1,
-        "words": source.words - 1,
+        "words": words - 1,
         "word_codes": source.lanes - 1,
         "tail_codes": (channels if source.packed else tail) - 1,
         "place": source.lanes - 1,
@@ -63,18 +66,26 @@ def _input_record(hardware: Hardware, source: Layout) -> dict[str, int]:
 def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: Mapping[str, Layout]) -> dict[str, int]:
     fold, window = step.fold, step.window
     layout = layouts[step.inputs[0]]
-    target = None if step.final else layouts[step.layer.output]
+    target = None if step.final else layouts[step.output]
     pool = step.path == "pool"
     final = target is None
     mask = _address_mask(hardware)
     o_first, o_row = (target.base, target.row_words & mask) if target else (0, 0)
     first_plane = step.planes.pairs[0].activations if step.planes and layout.planes else 0
-    used = fold.blocks if pool else -(-window.filters // step.drains)
+    used = fold.blocks * fold.copies if pool else -(-window.filters // step.drains)
     a_tap = window.dilation_x * layout.pixel_words
+    hops = {f"a_tap_{i}": a_tap & mask for i in range(2, hardware.maps)}
     if len(step.inputs) > 1:  # from map to map
-        a_tap = layouts[step.inputs[1]].base - layout.base
-    # the words of a pixel that this step writes
+        bases = [layouts[name].base for name in step.inputs]
+        a_tap, *others = (after - before for before, after in pairwise(bases))
+        hops |= {f"a_tap_{i}": hop & mask for i, hop in enumerate(others, start=2)}
+    # the words of a pixel that this step writes, and its channels
     target_words = -(-window.filters // config.lanes)
+    channels = window.filters
+    if step.square is not None:
+        target_words, channels = -(-step.square.channels // config.lanes), step.square.channels
+    if target and step.part is not None:
+        o_first += step.part.row // target.banks * target.row_words + step.part.column * target.pixel_words
     engines = (*hardware.arrays, *hardware.vectors)
     if pool:
         form = hardware.pooled.index((step.source.bits, step.source.signed))
@@ -91,7 +102,7 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "y_strip": fold.strip * window.stride_y,
         "y_chunk": fold.chunk_rows * window.dilation_y,
         "stride": window.stride_y if fold.strip > 1 else 0,
-        "height": layout.shape[0],
+        "height": layout.rows,
         "kernel_rows": window.rows,
         "sum_rows": int(fold.sum_rows),
         "merged": int(fold.merged),
@@ -99,10 +110,11 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "x_pixel": window.stride_x,
         "x_tap": window.dilation_x,
         "width": layout.width,
-        "pad": step.zero & ((1 << hardware.pad_bits) - 1) if step.pads else 0,
+        "pad": _padding(hardware, step) if step.pads else 0,
         "a_first": (layout.base + first_plane - window.left * layout.pixel_words) & mask,
         "a_pixel": window.stride_x * layout.pixel_words & mask,
         "a_tap": a_tap & mask,
+        **hops,
         "a_block": int(step.path != "array"),
         "a_row": layout.row_words & mask,
         "w_first": step.weight_base + (step.planes.pairs[0].weights if step.planes else 0),
@@ -113,9 +125,9 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         **_plane_record(hardware, step, layout),
         "steps": fold.steps - 1,
         "rows": fold.rows_summed - 1,
-        "emissions": fold.blocks * fold.groups - 1,
+        "emissions": fold.blocks * fold.groups * fold.copies - 1,
         "emissions_used": used - 1,
-        "word_emissions": 0 if pool else config.lanes // step.drains - 1,
+        "word_emissions": 0 if pool else _word_emissions(config, step) - 1,
         "wide": int(step.drains > config.drains),
         "t_first": step.threshold_base,
         "code_base": _code_base(hardware, step),
@@ -130,7 +142,42 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "raw": int(not pool and step.layer_post is None),
         "argmax": int(step.argmax),
         **(_result_record(hardware, step) if final else {"result_code": 0, "result_shift": 0}),
-        "channels": window.filters - 1,
+        "o_bank": step.part.row % target.banks if target and step.part else 0,
+        **_square_record(hardware, step, target, target_words),
+        "channels": channels - 1,
+    }
+
+
+def _padding(hardware: Hardware, step: Step) -> int:
+    """The code that means 0, over and over."""
+    bits = step.source.bits
+    return sum((step.zero & ((1 << bits) - 1)) << at for at in range(0, hardware.pad_bits, bits))
+
+
+def _word_emissions(config: ArrayConfig, step: Step) -> int:
+    """Emissions that fill a word."""
+    return step.square.word_emissions if step.square else config.lanes // step.drains
+
+
+def _square_record(hardware: Hardware, step: Step, target: Layout | None, words: int) -> dict[str, int]:
+    """Fields of a layer whose pixels become squares of pixels, or that runs beside others whose do."""
+    square, side, mask = step.square, step.window.side, _address_mask(hardware)
+    rows = step.fold.strip * side
+    o_row = target.row_words if target else 0
+    leaves = square is not None and target is None
+    across = square.side if square and leaves else 1
+    line = across * square.emissions if square and leaves else 0
+    return {
+        "copies": step.fold.copies - 1,
+        "o_words": words - 1,
+        "o_side": side - 1,
+        "o_square": side * target.pixel_words & mask if target else 0,
+        "o_strip": rows % hardware.banks,
+        "o_strip_row": rows // hardware.banks * o_row & mask,
+        "o_strip_next": (rows // hardware.banks + 1) * o_row & mask,
+        "r_across": across - 1,
+        "r_line": line,
+        "r_skip": (across - 1) * line,
     }
 
 

@@ -30,12 +30,22 @@ class Rising:
     low, high : int64 [M]
         Least and greatest sum of each filter.
     flip : int64 [M]
+    late : bool [M], optional
+        Filters of which the sum that lies on the line of an odd threshold (the first, third and so on) does not
+        reach it: halves that are rounded to even.
     """
 
     values: Integers
     low: Integers
     high: Integers
     flip: Integers
+    late: NDArray[np.bool_] | None = None
+
+    def some(self, which: NDArray[np.intp]) -> "Rising":
+        """Some of the filters."""
+        late = None if self.late is None else self.late[which]
+        values, low, high, flip = (part[which] for part in (self.values, self.low, self.high, self.flip))
+        return Rising(values=values, low=low, high=high, flip=flip, late=late)
 
     @property
     def constant(self) -> NDArray[np.bool_]:

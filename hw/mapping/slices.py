@@ -48,12 +48,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Split:
-    """A network some of whose convolutions are split into a layer for each of their groups.
+    """A network some of whose convolutions are split into a layer for each of their groups; ``whole`` is it without.
 
     ``parts`` tells what the tensors are that these write, by name.
     """
 
     network: Network
+    whole: Network
     parts: Mapping[str, Part] = field(default_factory=dict)
 
     def of(self, names: Collection[str]) -> frozenset[str]:
@@ -85,7 +86,8 @@ def split(network: Network, names: tuple[str, ...]) -> Split:
             layers += [view, part]
             outputs.append(part.output)
         layers.append(Concat(name=layer.name, inputs=tuple(outputs), output=layer.output))
-    return Split(network=replace(network, tensors=tuple(tensors), layers=tuple(layers)), parts=parts)
+    pieces = replace(network, tensors=tuple(tensors), layers=tuple(layers))
+    return Split(network=pieces, whole=network, parts=parts)
 
 
 def _groups(layer: Conv2d) -> Iterator[tuple[Slice, Conv2d, int]]:

@@ -1,6 +1,6 @@
 """The layers of a network as steps of the accelerator: which array runs each, on which layout."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,9 +19,11 @@ from rowloom.hw.mapping.engine import (
     path_of,
     seen,
     unit_of,
-    zeros_show,
 )
-from rowloom.hw.mapping.maps import Maps, is_view, maps_of
+from rowloom.hw.mapping.inputs import input_layout
+from rowloom.hw.mapping.kinds import is_view
+from rowloom.hw.mapping.maps import Maps, maps_of
+from rowloom.hw.mapping.parts import parts_of
 from rowloom.hw.mapping.planes import planes_for
 from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.step import Step
@@ -31,8 +33,8 @@ from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
 from rowloom.hw.units import SPECS
 from rowloom.model.encodings import Encoding, Uniform
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import Conv2d, SummingLayer
-from rowloom.model.network import Network
+from rowloom.model.layers import Layer, SummingLayer
+from rowloom.model.network import Network, Tensor
 
 __all__ = ["steps_of"]
 
@@ -53,7 +55,7 @@ def steps_of(
         Naming the layer that the accelerator cannot run, and why; or a unit that was asked for in vain.
     """
     ends = ends_of(network)
-    maps = maps_of(network, ends.layers, config.lanes)
+    maps = maps_of(network, ends, config)
     layers = [layer for layer in ends.layers if not is_view(layer)]
     specs = [
         unit_of(layer, network, config, last=layer.name in ends.leaving, planes=layer.name in planes)
@@ -70,13 +72,15 @@ def steps_of(
     vectors: dict[VectorParameters, VectorParameters] = {}
     layouts: dict[str, Layout] = {}
     kinds: dict[str, tuple[int, int, bool]] = {}
+    entry = _entry(network, layers, arrays, maps, config, banks, planes)
     steps = []
     for layer, on_array, encoding in zip(layers, arrays, sources, strict=True):
         tensor, target = network.tensor(layer.inputs[0]), network.tensor(layer.output)
         lanes = on_array.lanes if on_array else config.lanes
         for name in layer.inputs:
-            first = name == network.input and on_array is not None
-            layout = _layout(layer, network.tensor(name), lanes, banks, maps, first=first)
+            layout = _plain(network.tensor(name), lanes, banks, maps)
+            if name == network.input and entry is not None:
+                layout = entry
             if layer.name in planes and tensor.encoding.bits > 1:
                 layout = replace(layout, planes=True)
             kind = (layout.lanes, layout.bits, layout.planes)
@@ -99,13 +103,16 @@ def steps_of(
             array = vectors.setdefault(parameters, parameters)
         places = maps.places[layer.inputs[0] if isinstance(layer, Send) else layer.output]
         shape = tensor.shape if isinstance(layer, Send) else target.shape
-        if isinstance(layer, Send) and not np.array_equal(places, np.arange(len(places))):
-            raise RowloomError(layer.output, "leaves with its channels in another order than they lie in memory")
         others = maps.others.get(layer.inputs[0])
         if others is not None and len(others) and not takes_zeros(layer):
             raise RowloomError(layer.name, "reads channels beside others", "groups need words of their own")
-        steps.append(
-            Step(
+        square = maps.squares.get(layer.output)
+        final = layer.name in ends.leaving
+        for part in (*parts_of(layer, layout.shape),) or (None,):
+            window = replace(window_of(layer, layout, shape, part), filters=int(places.max()) + 1)
+            if square is not None and not final:
+                window = replace(window, side=square.side)
+            step = Step(
                 layer=layer,
                 path=path,
                 spec=SPECS[on_array.unit] if on_array else None,
@@ -114,17 +121,20 @@ def steps_of(
                 zero=_zero(encoding) if is_linear(layer) else 0,
                 layouts=tuple(layouts[name] for name in layer.inputs),
                 places=places,
-                window=replace(window_of(layer, layout, shape), filters=int(places.max()) + 1),
+                window=window,
                 argmax=layer.name in ends.argmax,
-                tensor=ends.leaving.get(layer.name, layer.output),
-                final=layer.name in ends.leaving,
+                tensor="",
+                final=final,
                 array=array,
                 drains=array.drains if isinstance(array, VectorParameters) else config.drains,
                 bounds=network.sum_bounds(layer) if isinstance(layer, SummingLayer) else ([], []),
                 others=others,
                 planes=planes_for(layer.weight_encoding, encoding) if layer.name in planes else None,
+                part=part,
+                square=square,
             )
-        )
+            step.tensor = ends.leaving.get(layer.name, step.output)
+            steps.append(step)
     used = list({id(array): array for array in arrays if array}.values())
     return steps, used, list(vectors.values()), maps
 
@@ -134,20 +144,32 @@ def _zero(encoding: Encoding) -> int:
     return encoding.zero_point if isinstance(encoding, Uniform) else 0
 
 
-def _layout(layer, tensor, lanes: int, banks: int, maps: Maps, *, first: bool) -> Layout:
-    """The layout in which a layer reads an input; the windows of the network's input are packed if they fit."""
+def _plain(tensor: Tensor, lanes: int, banks: int, maps: Maps) -> Layout:
+    """The layout of a map in words of ``lanes`` codes, pixel by pixel."""
     encoding = tensor.encoding
     places = maps.places[tensor.name]
     order = () if np.array_equal(places, np.arange(len(places))) else tuple(int(place) for place in places)
-    plain = Layout(
-        shape=tensor.shape, bits=encoding.bits, lanes=lanes, banks=banks, signed=encoding.signed, order=order
-    )
-    if not first or not isinstance(layer, Conv2d) or layer.groups > 1 or not has_zero(bare(encoding)):
-        return plain
-    if zeros_show(layer) and any(layer.padding[2:]):
-        return plain
-    taps, channels = layer.weights.shape[2], tensor.shape[2]
-    if 1 < taps * channels <= lanes and taps > 1 and layer.dilation[1] == 1 and layer.padding[2] < taps:
-        columns = layer.output_shape(tensor.shape)[1]
-        return replace(plain, window=taps, stride=layer.stride[1], padding=layer.padding[2], columns=columns)
-    return plain
+    return Layout(shape=tensor.shape, bits=encoding.bits, lanes=lanes, banks=banks, signed=encoding.signed, order=order)
+
+
+def _entry(
+    network: Network,
+    layers: Sequence[Layer | Send],
+    arrays: Sequence[ArrayParameters | None],
+    maps: Maps,
+    config: ArrayConfig,
+    banks: int,
+    planes: Collection[str],
+) -> Layout | None:
+    """The layout of the network's input that all layers on arrays want that read it; None if others read it too."""
+    tensor = network.tensor(network.input)
+    readers = [(layer, array) for layer, array in zip(layers, arrays, strict=True) if network.input in layer.inputs]
+    alone = len(readers) == 1 and (readers[0][0].name not in planes or tensor.encoding.bits == 1)
+    alone = alone and not config.load_bits  # which is for several networks
+    wanted = set()
+    for layer, array in readers:
+        if array is None:
+            return None
+        plain = _plain(tensor, array.lanes, banks, maps)
+        wanted.add(input_layout(layer, plain, tensor.encoding, array, config, banks, alone=alone))
+    return wanted.pop() if len(wanted) == 1 else None

@@ -70,6 +70,8 @@ def row_weights(
     """
     spec = array.spec
     codes = _dense(layer)  # [M, R, S, C]
+    if source.deep > 1:
+        codes = _by_row(codes, layer, source, window)
     if source.packed:
         codes = codes.reshape(*codes.shape[:2], 1, -1)
     filters, rows, taps, channels = codes.shape
@@ -163,6 +165,17 @@ def _dense(layer: Conv2d | Linear) -> np.ndarray:
     for group, members in enumerate(np.split(np.arange(filters), layer.groups)):
         dense[members, :, :, group * channels : (group + 1) * channels] = codes[members]
     return dense
+
+
+def _by_row(codes: np.ndarray, layer: Conv2d | Linear, source: Layout, window: Window) -> np.ndarray:
+    """Weight codes [M, rows of the banks, input rows of each, S, C]; input rows outside of the kernel weigh 0."""
+    assert isinstance(layer, Conv2d)
+    filters, rows, *_ = codes.shape
+    above = window.top * source.deep - layer.padding[0]
+    below = window.rows * source.deep - above - rows
+    if above or below:
+        codes = np.pad(codes, ((0, 0), (above, below), (0, 0), (0, 0)), constant_values=_zero(layer))
+    return codes.reshape(filters, window.rows, source.deep, *codes.shape[2:])
 
 
 def takes_zeros(layer: Any) -> bool:

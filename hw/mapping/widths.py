@@ -1,7 +1,7 @@
 """Widths and depths of what is built, as the steps need them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import gcd
+from math import gcd, lcm
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
@@ -9,7 +9,6 @@ from rowloom.hw.mapping.codes import Codes
 from rowloom.hw.mapping.sparse import skip_parameters
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
-from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network
 
 __all__ = ["hardware_of"]
@@ -28,6 +27,7 @@ def hardware_of(
 ) -> Hardware:
     """Resolve the remaining widths."""
     source = layouts[network.input]
+    squares, parts = any(step.window.side > 1 for step in steps), any(step.part is not None for step in steps)
     finals = [step for step in steps if step.final]
     summing = [step for step in steps if step.path != "pool"]
     coded = [step for step in finals if step.layer_post is not None] or finals[-1:]
@@ -41,7 +41,7 @@ def hardware_of(
         banks=banks,
         bank_depth=max(layout.base + layout.depth for layout in layouts.values()),
         word_bits=max(layout.word_bits for layout in layouts.values()),
-        write_step=gcd(banks, *{step.fold.strip for step in steps}),
+        write_step=1 if squares or parts else gcd(banks, *{step.fold.strip for step in steps}),
         lanes=config.lanes,
         code_bits=tuple(sorted({step.target.bits for step in summing if not step.final})),
         pooled=tuple(sorted({(step.source.bits, step.source.signed) for step in steps if step.path == "pool"})),
@@ -50,7 +50,7 @@ def hardware_of(
         result_codes=tuple(sorted({step.result_code(codes.levels) for step in coded})),
         outputs=len(finals),
         pad_bits=_pad_bits(steps),
-        slices=any(layouts[step.layer.output].pitch for step in steps if not step.final),
+        slices=any(layouts[step.output].pitch for step in steps if not step.final),
         sum_bits=codes.sum_bits,
         threshold_depth=codes.depth,
         result_cols=max(min(step.fold.strip, step.window.height) for step in finals),
@@ -61,6 +61,8 @@ def hardware_of(
         count_bits=_largest_count(steps, layouts.values()).bit_length(),
         input_bits=source.bits,
         input_lanes=min(source.lanes, source.channels) if source.planes else source.lanes,
+        input_window=source.window_codes if source.packed and source.window_words > 1 else 0,
+        input_rows=source.deep,
         input_zero=source.packed and any(step.zero for step in steps if network.input in step.inputs),
         layers=len(steps),
         logic_bits=config.logic_bits,
@@ -68,6 +70,11 @@ def hardware_of(
         output_planes=max((n for n in written if n > 1), default=0),
         plane_pairs=len(pairs),
         result_shifts=tuple(sorted({step.scale for step in finals if step.layer_post is None})) or (0,),
+        maps=max(2, *(len(step.inputs) for step in steps)),
+        copies=any(step.fold.copies > 1 for step in steps),
+        squares=squares,
+        result_squares=any(step.square is not None for step in finals),
+        parts=parts,
         load_bits=config.load_bits,
         weight_stream=config.weight_stream,
         skips=skip_parameters(steps, layouts),
@@ -76,16 +83,9 @@ def hardware_of(
 
 
 def _pad_bits(steps: Sequence[Step]) -> int:
-    """Width of the codes that padding holds where that is not code 0 of a layer."""
-    padded = [step for step in steps if step.pads]
-    for step in padded:
-        if step.source.bits != padded[0].source.bits:
-            raise RowloomError(
-                step.name,
-                f"pads {step.source}",
-                f"must be codes of {padded[0].source.bits} bits as in {padded[0].name}",
-            )
-    return padded[0].source.bits if padded else 0
+    """Width of a pattern of the codes that padding holds where that is not code 0 of a layer: all widths divide it."""
+    widths = {step.source.bits for step in steps if step.pads}
+    return lcm(*widths) if widths else 0
 
 
 def _largest_count(steps: Sequence[Step], layouts: Iterable[Layout]) -> int:
@@ -101,5 +101,14 @@ def _largest_count(steps: Sequence[Step], layouts: Iterable[Layout]) -> int:
             fold.strip * window.stride_y,
             window.stride_y * window.height + window.dilation_y * window.rows,
             window.stride_x * window.width + window.dilation_x * window.taps,
+            fold.copies * fold.blocks * fold.groups,
+            fold.strip * window.side,
         ]
+        if step.part is not None:
+            counts += [
+                window.stride_y * (window.height + fold.strip) + window.rows - window.top,
+                window.stride_x * window.width + window.taps - window.left,
+            ]
+        if step.square is not None:
+            counts += [step.square.side**2 * step.square.emissions]
     return max(counts)

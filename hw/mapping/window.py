@@ -3,18 +3,20 @@
 from dataclasses import dataclass
 
 from rowloom.hw.layout import Layout
+from rowloom.hw.mapping.parts import Part
 from rowloom.hw.mapping.send import Send
-from rowloom.model.layers import Add, Conv2d, Layer, Linear, Pool2d
+from rowloom.model.layers import Add, Conv2d, Layer, Linear, Pool2d, Upsample
 
 __all__ = ["Window", "window_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The kernel of a layer as it slides over the stored input.
+    """The kernel of a layer as it slides over the stored input; rows are those of the banks.
 
     ``rows`` x ``taps`` positions; steps down and across; ``top`` and ``left`` padding; output of
-    ``height`` x ``width`` pixels of ``filters`` channels.
+    ``height`` x ``width`` pixels of ``filters`` channels. Each pixel is written as a square of ``side`` x ``side``,
+    and read ``copies`` times.
     """
 
     rows: int
@@ -29,11 +31,30 @@ class Window:
     height: int
     width: int
     filters: int
+    side: int = 1
+    copies: int = 1
 
 
-def window_of(layer: Layer | Send, source: Layout, target: tuple[int, int, int]) -> Window:
-    """The window of a layer over the layout of its input; the taps of a sum are its maps."""
+def window_of(layer: Layer | Send, source: Layout, target: tuple[int, int, int], part: Part | None = None) -> Window:
+    """The window of a layer, or of a part of it, over the layout of its input; the taps of a sum are its maps."""
     height, width, filters = target
+    if isinstance(layer, Upsample):
+        return Window(
+            rows=1,
+            taps=1,
+            stride_y=1,
+            stride_x=1,
+            dilation_y=1,
+            dilation_x=1,
+            top=0,
+            left=0,
+            padded=False,
+            height=source.shape[0],
+            width=source.shape[1],
+            filters=filters,
+            side=layer.factor,
+            copies=layer.factor**2,
+        )
     if isinstance(layer, Add | Send):
         return Window(
             rows=1,
@@ -72,15 +93,31 @@ def window_of(layer: Layer | Send, source: Layout, target: tuple[int, int, int])
         rows, taps = layer.kernel
         dilation = (1, 1)
     top, _, left, _ = layer.padding
-    packed = source.packed
+    if part is not None:
+        return Window(
+            rows=part.rows,
+            taps=part.taps,
+            stride_y=layer.stride[0],
+            stride_x=layer.stride[1],
+            dilation_y=1,
+            dilation_x=1,
+            top=-part.y,
+            left=-part.x,
+            padded=False,
+            height=part.height,
+            width=part.width,
+            filters=filters,
+        )
+    packed, deep = source.packed, source.deep
+    above = -top % deep  # rows of weights before the kernel, so that it begins with a row of the banks
     return Window(
-        rows=rows,
+        rows=-(-(above + rows) // deep),
         taps=1 if packed else taps,
-        stride_y=layer.stride[0],
+        stride_y=layer.stride[0] // deep,
         stride_x=1 if packed else layer.stride[1],
         dilation_y=dilation[0] if rows > 1 else 1,
         dilation_x=1 if packed else dilation[1],
-        top=top,
+        top=(top + above) // deep,
         left=0 if packed else left,
         padded=any(layer.padding),
         height=height,

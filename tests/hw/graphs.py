@@ -1,13 +1,26 @@
 """Networks that branch: built layer by layer, each threshold laid where sums are."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 
 from rowloom.model.encodings import Encoding, Uniform
-from rowloom.model.layers import Add, AveragePool2d, ChannelShuffle, Concat, Conv2d, Layer, Linear, MaxPool2d
+from rowloom.model.layers import (
+    Add,
+    AveragePool2d,
+    ChannelShuffle,
+    Concat,
+    Conv2d,
+    DepthToSpace,
+    Layer,
+    Linear,
+    MaxPool2d,
+    Upsample,
+)
 from rowloom.model.network import Network, Tensor
-from tests.hw.networks import SUMS, _thresholds
+from rowloom.sim import simulate
+from tests.hw.networks import SUMS, _post
 
 
 class Graph:
@@ -20,9 +33,12 @@ class Graph:
     encoding : Encoding
         Of the input, and of every output that is not told another.
     seed : int
+    line : bool
+        Thresholds lie on lines, so that codes are found by division.
     """
 
-    def __init__(self, shape, encoding: Encoding, *, weights: Encoding, seed: int):
+    def __init__(self, shape, encoding: Encoding, *, weights: Encoding, seed: int, line: bool = False):
+        self.line = line
         self.rng = np.random.default_rng(seed)
         self.encoding = encoding
         self.weights = weights
@@ -67,6 +83,12 @@ class Graph:
     def concat(self, *sources):
         return self._plain(Concat, inputs=sources)
 
+    def upsample(self, source, factor):
+        return self._plain(Upsample, input=source, factor=factor)
+
+    def squares(self, source, block, mode="DCR"):
+        return self._plain(DepthToSpace, input=source, block=block, mode=mode)
+
     def shuffle(self, source, groups):
         return self._plain(ChannelShuffle, input=source, groups=groups)
 
@@ -99,7 +121,8 @@ class Graph:
                 outputs=tuple(self._ends(layer)),
             )  # fmt: skip
             reached = trial.run(self.samples, keep="all")[name].reshape(-1, shape[2]).astype(np.int64)
-            layer = replace(layer, post=_thresholds(self.rng, reached, codes))
+            kind = SimpleNamespace(post="line" if self.line else "scattered", codes=codes)
+            layer = replace(layer, post=_post(self.rng, reached, kind))
             tensor = replace(tensor, encoding=codes)
         self.layers.append(layer)
         self.tensors.append(tensor)
@@ -109,6 +132,23 @@ class Graph:
         """Tensors that nobody reads yet."""
         read = {name for each in (*self.layers, layer) for name in each.inputs}
         return [layer.output, *(t.name for t in self.tensors if t.name not in read)]
+
+
+def assert_exact(network, design, *, stalls=False, images=3):
+    """Co-simulate random images back to back: every value of every layer, and every layer's cycles."""
+    source = network.tensor("input")
+    codes = np.random.default_rng(5).integers(
+        source.encoding.code_min, source.encoding.code_max + 1, (images, *source.shape)
+    )
+    kept = network.run(codes, keep="all")
+    constant = [layer.name for layer in network.layers if kept[layer.output].min() == kept[layer.output].max()]
+    assert not constant
+    result = simulate(design, codes, stalls=stalls, seed=1)
+    assert result.ok, result.summary()
+    kept = {**design.mapped.run(codes, keep="all"), **design.with_parts(kept)}
+    written = {plan.tensor for plan in design.layers if not plan.to_results}
+    assert result.compared == sum(kept[name].size for name in (*written, *design.leaving))
+    assert [layer.cycles_measured for layer in result.layers] == [plan.cycles for plan in design.layers]
 
 
 def byte(zero_point: int = 0, *, signed: bool = False) -> Encoding:

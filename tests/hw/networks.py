@@ -20,8 +20,9 @@ SUMS = Uniform(bits=32, signed=True)
 class Conv:
     """A convolution to be made: ``padding`` is top, bottom, left, right; it gives ``codes`` unless it is told sums.
 
-    ``post`` is "scattered" thresholds, thresholds on a "line", or "requantize" with a zero point at the least code,
-    or "requantize-middle" with one between the least and the greatest.
+    ``post`` is "scattered" thresholds, thresholds on a "line", all but two a filter on a line and those a sum "beside"
+    it, thresholds a power of two apart where halves are rounded to "even", or "requantize" with a zero point at the
+    least code, or "requantize-middle" with one between the least and the greatest.
     """
 
     filters: int
@@ -138,11 +139,19 @@ def _post(rng, reached, spec):
     least, greatest = reached.min(axis=0), reached.max(axis=0)
     levels = spec.codes.code_max - spec.codes.code_min
     step = np.maximum(greatest - least, 1) / levels * rng.uniform(0.7, 1.1, len(least))
-    if spec.post == "line":
+    if spec.post in ("line", "beside"):
         direction = rng.choice([-1, 1], len(least)).astype(np.int8)
         first = np.where(direction > 0, least, -greatest) + step * rng.uniform(0.3, 2, len(least))
         values = np.ceil(first[:, None] + step[:, None] * np.arange(levels)).astype(np.int64)
+        for line in values if spec.post == "beside" else ():
+            line[rng.permutation(levels)[:2]] += rng.choice([-1, 1])
+            line.sort()
         return Thresholds(values=values, direction=direction)
+    if spec.post == "even":
+        step = 2 ** np.maximum(1, np.round(np.log2(step))).astype(np.int64)
+        place = np.arange(1, levels + 1)
+        values = ((least + greatest) // 2)[:, None] + (place - levels // 2) * step[:, None] + place % 2
+        return Thresholds(values=values, direction=np.ones(len(least), np.int8))
     if spec.post == "requantize":  # only rising sums show: as behind a ReLU
         zero_point, step = spec.codes.code_min, step / 2
     else:

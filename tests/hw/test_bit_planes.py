@@ -107,13 +107,13 @@ def features(case, design):
     """What of the bit planes a case uses."""
     found = set()
     for plan, layer in zip(design.layers, case.network.layers, strict=True):
-        source = design.layout(plan.source)
+        source = design.layout(plan.sources[0])
         target = None if plan.to_results else design.layout(plan.tensor)
         if plan.planes == 1:
             found |= {"units beside"} if plan.unit not in ("pool", "xnor") else set()
             found |= {"pool to planes"} if plan.unit == "pool" and target.planes else set()
             continue
-        planes = planes_for(layer.weight_encoding, case.network.tensor(plan.source).encoding)
+        planes = planes_for(layer.weight_encoding, case.network.tensor(plan.sources[0]).encoding)
         padded = any(getattr(layer, "padding", ()))
         found |= {name for name, used in {
             "8 bits": source.bits == 8,

@@ -34,21 +34,29 @@ def int8(post, codes=INT8, weights=INT8, narrow=INT8, raw=False):
     return Case(network=network, config=config, images=images)
 
 
-#: Name, arguments of ``int8``, levels and bend of the accelerator.
+#: Name, arguments of ``int8``, levels of the accelerator and what its lanes have.
 CASES = {
-    "requantize-behind-relu": ({"post": "requantize"}, 8, False),
-    "requantize-of-both-signs": ({"post": "requantize-middle"}, 8, True),
-    "requantize-to-unsigned": ({"post": "requantize-middle", "codes": UINT8, "narrow": UINT8}, 8, True),
-    "lines-of-both-directions": ({"post": "line", "codes": UINT8, "narrow": UINT8}, 8, False),
-    "raw-sums": ({"post": "requantize-middle", "raw": True}, 8, True),
-    "narrow-codes-between": ({"post": "line", "narrow": Uniform(bits=3, signed=True)}, 8, False),
-    "binary-codes-between": ({"post": "line", "codes": UINT8, "narrow": Binary()}, 8, False),
-    "four-bits": ({"post": "requantize", "codes": UINT4, "narrow": Uniform(bits=4, signed=True)}, 4, False),
+    "requantize-behind-relu": ({"post": "requantize"}, 8, ""),
+    "requantize-of-both-signs": ({"post": "requantize-middle"}, 8, "bent"),
+    "requantize-to-unsigned": ({"post": "requantize-middle", "codes": UINT8, "narrow": UINT8}, 8, "bent"),
+    "lines-of-both-directions": ({"post": "line", "codes": UINT8, "narrow": UINT8}, 8, ""),
+    "raw-sums": ({"post": "requantize-middle", "raw": True}, 8, "bent"),
+    "narrow-codes-between": ({"post": "line", "narrow": Uniform(bits=3, signed=True)}, 8, ""),
+    "binary-codes-between": ({"post": "line", "codes": UINT8, "narrow": Binary()}, 8, ""),
+    "four-bits": ({"post": "requantize", "codes": UINT4, "narrow": Uniform(bits=4, signed=True)}, 4, ""),
     "three-bits": (
         {"post": "line", "codes": Uniform(bits=3, signed=False), "narrow": Uniform(bits=2, signed=True),
          "weights": Ternary()},
-        3, False,
+        3, "",
     ),
+    "single-sums-beside": (
+        {"post": "beside", "codes": UINT4, "narrow": Uniform(bits=4, signed=True), "weights": Ternary()}, 4, "mends",
+    ),
+    "single-sums-beside-lines-of-a-byte": ({"post": "beside"}, 8, "mends"),
+    "halves-to-even": (
+        {"post": "even", "codes": UINT4, "narrow": Uniform(bits=4, signed=True), "weights": Ternary()}, 4, "late",
+    ),
+    "halves-to-even-of-a-byte": ({"post": "even", "codes": UINT8}, 8, "late"),
 }  # fmt: skip
 
 
@@ -62,8 +70,10 @@ def compiled(name):
 def test_the_cases_show_something(name):
     """Many codes of every layer occur; the gates are those that are meant."""
     case, design = compiled(name)
-    _, levels, bent = CASES[name]
-    assert (design.hardware.levels, design.hardware.line.bent) == (levels, bent)
+    _, levels, has = CASES[name]
+    line = design.hardware.line
+    assert design.hardware.levels == levels
+    assert (line.bent, line.mends > 0, line.late) == (has == "bent", has == "mends", has == "late")
     assert not constant_layers(case)
     *maps, (last, _) = distinct(case)
     assert all(shown >= min(codes, 32) // 2 for shown, codes in maps)
@@ -100,22 +110,37 @@ def test_requantize_by_tables_where_a_layer_is_on_no_line():
     check(case, design, stalls=False, seed=0)
 
 
-#: Module, text in it, text instead of it.
+#: Text in ``hw/linear.py``, text instead of it.
 MUTANTS = {
-    "step-always-off": ("linear", "less = ~remainder[-1]", "less = remainder[-1] | ~remainder[-1]"),
-    "far-sums-wrap": ("linear", "Mux(far, above, ~remainder[-1]) ^ flips[i]", "~remainder[-1] ^ flips[i]"),
-    "one-start-for-both-sides": ("linear", "Mux(above, starts[1], starts[0])", "starts[1]"),
-    "bits-do-not-flip": ("linear", "flips[top]]", "(flips[top] & 0)]"),
-    "step-of-the-filter-before": ("linear", "steps[first + top - 1 - i]", "steps[first + top - i]"),
+    "step-always-off": ("less = ~remainder[-1]", "less = remainder[-1] | ~remainder[-1]"),
+    "far-sums-wrap": ("Mux(far, above, reached(remainder, i)) ^ flips[i]", "reached(remainder, i) ^ flips[i]"),
+    "one-start-for-both-sides": ("Mux(above, starts[1], starts[0])", "starts[1]"),
+    "bits-do-not-flip": ("flips[top]]", "(flips[top] & 0)]"),
+    "step-of-the-filter-before": ("steps[first + top - 1 - i]", "steps[first + top - i]"),
+    "no-sum-is-mended": ("kept.as_signed() + nudge", "kept.as_signed() + (nudge & 0)"),
+    "nudges-only-lead-up": ("kept.as_signed() + nudge", "kept.as_signed() + nudge.as_unsigned()"),
+    "start-of-the-filter-before": ("later(self.word.start, 1,", "later(self.word.start, 2,"),
+    "halves-round-up": ("late & ~remainder.any() if", "late & 0 if"),
+    "all-halves-round-down": ("if i == 0 else Const(0, 1)", "if i >= 0 else Const(0, 1)"),
 }
+
+
+def lane_of(mutant):
+    """The case whose lanes have the gate."""
+    if mutant is None:
+        return "requantize-of-both-signs"
+    text = MUTANTS[mutant][0]
+    if "late" in text or "Const" in text:
+        return "halves-to-even"
+    return "single-sums-beside" if "nudge" in text or "word.start" in text else "requantize-of-both-signs"
 
 
 @pytest.mark.slow
 @pytest.mark.cocotb
 @pytest.mark.parametrize("mutant", [None, *MUTANTS])
 def test_a_wrong_gate_is_noticed(mutant, monkeypatch):
-    case, design = compiled("requantize-of-both-signs")
+    case, design = compiled(lane_of(mutant))
     if mutant:
-        plant(monkeypatch, *MUTANTS[mutant])
+        plant(monkeypatch, "linear", *MUTANTS[mutant])
     result = simulate(design, case.images)
     assert result.ok == (mutant is None), result.summary()

@@ -1,14 +1,12 @@
 """Networks that branch, and layers that keep channels apart, against the golden model: values and cycles."""
 
-import numpy as np
 import pytest
 
 from rowloom.hw import ArrayConfig
 from rowloom.hw import compile as compile_network
 from rowloom.model.encodings import Binary, DoReFa, PowerOfTwo, Quinary, Ternary, Uniform
-from rowloom.model.errors import RowloomError
 from rowloom.sim import simulate
-from tests.hw.graphs import Graph
+from tests.hw.graphs import Graph, assert_exact
 
 TERNARY = Ternary()
 NARROW = Uniform(bits=2, signed=False)
@@ -224,18 +222,7 @@ def runs():
 @pytest.mark.parametrize(("case", "shape", "stalls"), list(runs()))
 def test_matches_golden_and_the_cycle_model(case, shape, stalls):
     network = CASES[case]()
-    design = compile_network(network, CONFIGS[shape])
-    source = network.tensor("input")
-    codes = np.random.default_rng(5).integers(
-        source.encoding.code_min, source.encoding.code_max + 1, (3, *source.shape)
-    )
-    kept = design.with_parts(network.run(codes, keep="all"))
-    constant = [layer.name for layer in network.layers if kept[layer.output].min() == kept[layer.output].max()]
-    assert not constant
-    result = simulate(design, codes, stalls=stalls, seed=1)
-    assert result.ok, result.summary()
-    assert result.compared == sum(kept[plan.tensor].size for plan in design.layers)
-    assert [layer.cycles_measured for layer in result.layers] == [plan.cycles for plan in design.layers]
+    assert_exact(network, compile_network(network, CONFIGS[shape]), stalls=stalls)
 
 
 #: Cases in which more codes leave the vector path at once than an array.
@@ -252,10 +239,7 @@ def test_the_vector_path_has_lanes_of_its_own(case):
     design = compile_network(network, config)
     assert design.hardware.extra.count == 3
     assert [len(lane[0]) for lane in design.images.thresholds[1:]] == [design.hardware.extra.threshold_depth] * 3
-    source = network.tensor("input")
-    low, high = source.encoding.code_min, source.encoding.code_max
-    result = simulate(design, np.random.default_rng(5).integers(low, high + 1, (3, *source.shape)))
-    assert result.ok, result.summary()
+    assert_exact(network, design)
 
 
 def test_lanes_are_added_where_the_vector_path_waits():
@@ -298,20 +282,3 @@ def test_rows_that_are_padding_stand_beside_others(unit):
     codes = g.rng.integers(encoding.code_min, encoding.code_max + 1, (3, 7, 6, 1))
     result = simulate(design, codes)
     assert result.ok, result.summary()
-
-
-def test_a_part_that_is_used_twice_is_refused():
-    g = graph()
-    a = g.conv("input", 6)
-    g.dense(g.concat(a, a), 5, raw=True)
-    with pytest.raises(RowloomError, match=r"^concat1: would have to copy conv2d0, each part must be written for this"):
-        compile_network(g.network(), CONFIGS["6x2x4"])
-
-
-def test_a_sum_of_maps_in_different_orders_is_refused():
-    g = graph()
-    a = g.conv("input", 6)
-    b = g.pool(a)
-    g.dense(g.add(b, g.shuffle(b, 2), multipliers=(1, 1)), 5, raw=True)
-    with pytest.raises(RowloomError, match=r"^add3: adds maps whose channels lie in different orders, shuffle them"):
-        compile_network(g.network(), CONFIGS["6x2x4"])

@@ -37,6 +37,22 @@ def test_extract_of_windows(width, window, stride, padding, columns, planes):
     assert np.array_equal(layout.extract(store(layout, codes)), codes)
 
 
+@pytest.mark.parametrize("deep", [1, 2, 4])
+@pytest.mark.parametrize(("width", "window", "stride", "padding", "columns"), [(7, 3, 1, 1, 7), (9, 5, 2, 0, 3)])
+def test_extract_of_windows_of_several_words(width, window, stride, padding, columns, deep):
+    """Six codes or ten in words of four; nine input rows in rows of one, two or four."""
+    rng = np.random.default_rng(width)
+    layout = Layout(
+        shape=(9, width, 2), bits=4, lanes=4, banks=2, window=window, stride=stride, padding=padding, columns=columns,
+        deep=deep, base=1,
+    )  # fmt: skip
+    codes = rng.integers(0, 16, layout.shape)
+    seen = {f * stride - padding + s for f in range(columns) for s in range(window)}
+    codes[:, [x for x in range(width) if x not in seen]] = 0
+    assert (layout.rows, layout.window_words) == (-(-9 // deep), -(-window * 2 // 4))
+    assert np.array_equal(layout.extract(store(layout, codes)), codes)
+
+
 def test_sizes():
     layout = Layout(shape=(9, 5, 10), bits=1, lanes=4, banks=4)
     assert (layout.words, layout.row_words, layout.depth, layout.packed) == (3, 15, 45, False)

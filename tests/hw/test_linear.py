@@ -11,27 +11,42 @@ from tests.hw.mapping.test_quotients import divided
 FILTERS = 7
 
 
-def random_quotients(rng, levels, fraction, bent, step_bits, span):
-    """Filters with steps of all sizes, one that never counts and one whose sums are all alike."""
+def random_quotients(rng, levels, fraction, bent, mends, late, step_bits, span):
+    """Filters with steps of all sizes, one that never counts and one whose sums are all alike.
+
+    Mended are sums at both sides of random thresholds; one filter has none.
+    """
     step = rng.integers(1, 1 << rng.integers(1, step_bits + 1, FILTERS))
     step[:2] = 0, (1 << step_bits) - 1
     starts = rng.integers(0, 1 << fraction, (FILTERS, 1)).repeat(2, 1)
     if bent:
         starts += rng.integers(-2 * step.max() - 2, 2 * step.max() + 3, (FILTERS, 2))
+    threshold = rng.integers(-span // 2, span // 2, FILTERS)
+    place = rng.integers(1, 1 << levels, (FILTERS, mends)) - (1 << (levels - 1))
+    mended = (
+        threshold[:, None] - ((starts[:, :1] - place * step[:, None]) >> fraction) - rng.integers(0, 2, place.shape)
+    )
+    nudges = rng.choice([-2, -1, 1], mended.shape)
+    nudges[2] = 0
+    for k in range(1, mends):  # a sum is mended once
+        nudges[(mended[:, :k] == mended[:, k : k + 1]).any(axis=1), k] = 0
     return Quotients(
         drains=1,
-        threshold=rng.integers(-span // 2, span // 2, FILTERS),
+        threshold=threshold,
         starts=starts,
         step=step,
         flip=rng.integers(0, 1 << levels, FILTERS),
         divides=np.ones(FILTERS, bool),
+        late=late & (step > 0) & (rng.random(FILTERS) < 0.7),
+        mended=mended,
+        nudges=nudges,
     )
 
 
-def lane_of(rng, *, levels, fraction, bent, step_bits, sum_bits, cols=1):
+def lane_of(rng, *, levels, fraction, bent, mends, late, step_bits, sum_bits, cols=1):
     """A lane, its words, and how it counts."""
-    found = random_quotients(rng, levels, fraction, bent, step_bits, 1 << (sum_bits - 2))
-    lines = SimpleNamespace(levels=levels, fraction=fraction, bent=bent)
+    found = random_quotients(rng, levels, fraction, bent, mends, late, step_bits, 1 << (sum_bits - 2))
+    lines = SimpleNamespace(levels=levels, fraction=fraction, bent=bent, mends=mends, late=late)
     line = line_parameters([found], lines, sum_bits)
     ((words,),) = line_words([found], range(1), line, sum_bits, levels)
     return LinearLane(line=line, sum_bits=sum_bits, levels=levels, cols=cols), words, found
@@ -39,7 +54,7 @@ def lane_of(rng, *, levels, fraction, bent, step_bits, sum_bits, cols=1):
 
 def run(lane, words, stimuli):
     """Outputs for (filter, sums of each column), one a cycle, after exactly the stated latency."""
-    latency = lane.levels + lane.line.bent
+    latency = lane.levels + lane.line.turns
     widths = lane.line.fields(sum_bits=lane.sum_bits, levels=lane.levels)
     inputs = []
     for m, sums in stimuli:
@@ -53,13 +68,22 @@ def run(lane, words, stimuli):
     return trace(lane, inputs, names)[latency:]
 
 
-@pytest.mark.parametrize("bent", [False, True], ids=["", "bent"])
+KINDS = pytest.mark.parametrize(
+    ("bent", "mends", "late"),
+    [(False, 0, False), (True, 0, False), (False, 1, False), (False, 3, False), (False, 0, True), (True, 2, True)],
+    ids=["", "bent", "mended", "mended-thrice", "late", "all"],
+)
+
+
+@KINDS
 @pytest.mark.parametrize("fraction", [0, 1, 3])
 @pytest.mark.parametrize("levels", [1, 2, 3, 4])
-def test_every_sum_of_narrow_lanes(levels, fraction, bent):
+def test_every_sum_of_narrow_lanes(levels, fraction, bent, mends, late):
     """Every sum and filter, in a random order: one that follows another must not disturb it."""
     rng = np.random.default_rng(levels)
-    lane, words, found = lane_of(rng, levels=levels, fraction=fraction, bent=bent, step_bits=5, sum_bits=8)
+    lane, words, found = lane_of(
+        rng, levels=levels, fraction=fraction, bent=bent, mends=mends, late=late, step_bits=5, sum_bits=8
+    )
     span = range(-64, 64)
     stimuli = [(m, (total,)) for m in range(FILTERS) for total in span]
     stimuli = [stimuli[i] for i in rng.permutation(len(stimuli))]
@@ -72,15 +96,17 @@ def test_every_sum_of_narrow_lanes(levels, fraction, bent):
         assert [seen[i]["difference_0"] for i in at] == (sums - found.threshold[m]).tolist()
 
 
-@pytest.mark.parametrize("bent", [False, True], ids=["", "bent"])
+@KINDS
 @pytest.mark.parametrize("sum_bits", [14, 22, 30])
-def test_wide_lanes_and_their_columns(sum_bits, bent):
+def test_wide_lanes_and_their_columns(sum_bits, bent, mends, late):
     """Eight bits, fractions of a sum in the steps: sums at both sides of thresholds, and the extremes.
 
     In the wider lanes some differences lie beyond the bits that are kept.
     """
     rng = np.random.default_rng(sum_bits)
-    lane, words, found = lane_of(rng, levels=8, fraction=12, bent=bent, step_bits=20, sum_bits=sum_bits, cols=3)
+    lane, words, found = lane_of(
+        rng, levels=8, fraction=12, bent=bent, mends=mends, late=late, step_bits=20, sum_bits=sum_bits, cols=3
+    )
     assert (lane.line.kept_bits < sum_bits) == (sum_bits > 14)
     limit = 1 << (sum_bits - 2)
     stimuli = []
@@ -91,6 +117,7 @@ def test_wide_lanes_and_their_columns(sum_bits, bent):
         codes = divided(word, line, sum_bits, 8, np.sort(pool))
         edges = np.sort(pool)[1:][np.diff(codes) != 0]
         near = np.concatenate([edges, edges - 1, [-limit, limit - 1, 0, -1], rng.integers(-limit, limit, 60)])
+        near = np.concatenate([near, *[found.mended[m].clip(-limit, limit - 1)] * (len(near) // 4)])
         stimuli += [(m, tuple(rng.choice(near, 3))) for _ in range(60)]
     stimuli = [stimuli[i] for i in rng.permutation(len(stimuli))]
     seen = run(lane, words, stimuli)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from amaranth.lib import data
@@ -13,6 +15,9 @@ from tests.hw.machines import raw, records
 from tests.hw.networks import Conv, make_network, random_codes
 
 BITS = Uniform(bits=4, signed=False)
+
+ZERO = Uniform(bits=4, signed=False, zero_point=5)
+DEEP = Conv(filters=2, kernel=(7, 4), stride=(4, 2), weights=Uniform(bits=2, signed=True))
 
 CASES = {
     "packed": ((7, 6, 1), BITS, Conv(filters=2, padding=(1, 1, 1, 1)), {}),
@@ -30,6 +35,14 @@ CASES = {
     "packed-wide-planes": ((3, 2, 1), BITS, Conv(filters=2, kernel=(3, 5), padding=(2, 2, 4, 4)), {"planes": "always"}),
     "plain-tail-planes": ((4, 3, 8), BITS, Conv(filters=2), {"planes": "always"}),
     "plain-signed-planes": ((4, 3, 5), Uniform(bits=3, signed=True), Conv(filters=2), {"planes": "always"}),
+    "packed-words": ((5, 7, 3), BITS, Conv(filters=2, kernel=(3, 5), padding=(0, 0, 2, 1)), {}),
+    "packed-words-stride": ((6, 9, 3), BITS, Conv(filters=2, kernel=(3, 5), stride=(1, 2)), {}),
+    "packed-words-gaps": ((6, 12, 4), BITS, Conv(filters=2, kernel=(2, 3), stride=(1, 4)), {}),
+    "packed-words-deep": ((11, 9, 3), BITS, DEEP, {}),
+    "packed-words-deep-top": ((12, 8, 3), BITS, replace(DEEP, padding=(3, 0, 1, 2)), {}),
+    "packed-words-deep-bottom": ((12, 8, 3), BITS, replace(DEEP, padding=(2, 2, 0, 2)), {}),
+    "packed-words-deep-zero": ((11, 9, 3), ZERO, replace(DEEP, padding=(4, 0, 1, 1)), {}),
+    "packed-deep": ((11, 9, 1), BITS, replace(DEEP, kernel=(7, 5)), {}),
     "binary": ((5, 4, 9), Binary(), Conv(filters=2), {}),
     "binary-one-channel": ((5, 4, 1), Binary(), Conv(filters=2), {}),
 }
@@ -47,6 +60,8 @@ def test_images_lie_as_the_layout_says(case, stalls):
     hw, layout = design.hardware, design.layout("input")
     assert layout.packed == case.startswith("packed")
     assert layout.planes == hw.input_planes == case.endswith("planes")
+    assert (hw.input_window > 0) == ("words" in case)
+    assert (layout.deep > 1) == ("deep" in case)
     fields = input_fields(hw)
     loader = Loader(hardware=hw, program=data.StructLayout(fields))
     rng = np.random.default_rng(7)

@@ -64,6 +64,15 @@ def bent():
     return make_network(specs, shape=(6, 6, 3), seed=7)
 
 
+def mended():
+    """Single sums beside their lines, and halves that are rounded to even."""
+    specs = [
+        Conv(filters=6, weights=Ternary(), codes=OCTETS, post="beside"),
+        Dense(filters=7, weights=Ternary(), codes=OCTETS, post="even"),
+    ]
+    return make_network(specs, shape=(6, 6, 2), seed=9, raw=False)
+
+
 def planes():
     """Runs as bit planes where all that can do."""
     specs = [Conv(filters=5, weights=Ternary(), codes=QUADS, padding=PAD), Dense(filters=3, weights=Ternary())]
@@ -99,7 +108,7 @@ def depthwise():
 TOGETHER = {
     "binary": ([binary, larger, ternary], {"load_bits": 8}),
     "planes": ([planes, binary, ternary], {"load_bits": 32, "planes": "always"}),
-    "lines": ([straight, bent, binary], {"load_bits": 8}),
+    "lines": ([straight, bent, mended, binary], {"load_bits": 8}),
     "integers": ([branches, integers], {"load_bits": 16}),
     "own lanes": ([depthwise, branches], {"load_bits": 32, "lanes": 16, "drains": 1}),
     "no prefetch": ([binary, ternary], {"load_bits": 64, "prefetch": False}),
@@ -130,7 +139,7 @@ def check(results, programs):
 @pytest.mark.parametrize("name", TOGETHER)
 def test_networks_share_one_accelerator(name):
     together = designs(name)
-    assert len({accelerator_verilog(design)[0] for design in together}) == 1
+    assert len({(text, *contents.items()) for text, contents, _ in map(accelerator_verilog, together)}) == 1
     assert len({design.images for design in together}) == len(together)
 
 
@@ -144,6 +153,8 @@ def test_the_networks_differ_in_what_is_built():
     alone = compile_network(straight(), config()).hardware.line
     assert hw.line.bent > alone.bent
     assert hw.line.fraction > alone.fraction
+    assert hw.line.mends > alone.mends
+    assert hw.line.late > alone.late
     assert len(hw.result_codes) == 1
     hw = designs("planes")[0].hardware
     assert hw.plane_pairs

@@ -9,24 +9,33 @@ from tests.hw.cycles import run
 from tests.hw.machines import hardware, raw
 
 
-def simulate(height, width, filters, *, strip, drains=2, few=0, argmax=False, patience=1.0, seed=0, ties=False):
+def simulate(
+    height, width, filters, *, strip, drains=2, few=0, argmax=False, patience=1.0, seed=0, ties=False, side=None
+):
     """Two images [H, W, M] into the results and out again; what came out, and the values.
 
-    With ``few``, images come by turns from that many lanes and from all ``drains`` of them.
+    With ``few``, images come by turns from that many lanes and from all ``drains`` of them. With ``side`` the pixels
+    leave as squares, for each pixel of which ``filters`` values come in.
     """
+    across = side or 1
+    each = -(-filters // drains)
     strips = -(-height // strip)
     cols = min(strip, height)
     extra = ExtraLanes(count=drains - few, sum_bits=12, threshold_depth=1, line=None) if few else None
-    depth = strips * width * -(-filters // (few or drains))
-    hw = hardware(drains=few or drains, extra=extra, result_lanes=drains, result_cols=cols, result_depth=depth)
+    depth = strips * width * across**2 * -(-filters // (few or drains))
+    hw = hardware(
+        drains=few or drains, extra=extra, result_lanes=drains, result_cols=cols, result_depth=depth,
+        result_squares=side is not None,
+    )  # fmt: skip
     fields = layer_fields(hw)
     results = Results(hardware=hw, program=data.StructLayout(fields))
     record = {
         "pixels": width - 1, "o_height": height, "strip": strip, "channels": filters - 1, "argmax": int(argmax),
+        "r_across": across - 1, "r_line": across * each, "r_skip": (across - 1) * across * each,
     }  # fmt: skip
     rng = np.random.default_rng(seed)
     span = 2 if ties else 2000
-    images = rng.integers(-span, span, (2, height, width, filters))
+    images = rng.integers(-span, span, (2, height, width, across**2, filters))
     got = []
 
     async def producer(ctx):
@@ -37,11 +46,11 @@ def simulate(height, width, filters, *, strip, drains=2, few=0, argmax=False, pa
             ctx.set(results.start, 1)
             await ctx.tick()
             ctx.set(results.start, 0)
-            for s, f, e in np.ndindex(strips, width, -(-filters // together)):
+            for s, f, e in np.ndindex(strips, width, across**2 * -(-filters // together)):
                 ctx.set(results.enable, 1)
                 for q, k in np.ndindex(cols, together):
-                    y, m = s * strip + q, e * together + k
-                    value = int(image[y, f, m]) if y < height and m < filters else 99
+                    y, (pixel, m) = s * strip + q, divmod(e * together + k, -(-filters // together) * together)
+                    value = int(image[y, f, pixel, m]) if y < height and m < filters else 99
                     ctx.set(getattr(results, f"value_{k}_{q}"), value)
                 await ctx.tick()
                 ctx.set(results.enable, 0)
@@ -71,7 +80,8 @@ def simulate(height, width, filters, *, strip, drains=2, few=0, argmax=False, pa
             await ctx.tick()
 
     run(results, producer, background=[consumer])
-    return got, images
+    squares = images.reshape(2, height, width, across, across, filters).transpose(0, 1, 3, 2, 4, 5)
+    return got, squares.reshape(2, height * across, width * across, filters)
 
 
 @pytest.mark.parametrize("patience", [1.0, 0.3], ids=["", "back-pressure"])
@@ -81,6 +91,18 @@ def simulate(height, width, filters, *, strip, drains=2, few=0, argmax=False, pa
 )
 def test_values_leave_in_the_order_y_x_c(height, width, filters, strip, drains, patience):
     got, images = simulate(height, width, filters, strip=strip, drains=drains, patience=patience)
+    assert [value for value, _ in got] == images.reshape(-1).tolist()
+    size = images[0].size
+    assert [last for _, last in got] == ([0] * (size - 1) + [1]) * 2
+
+
+@pytest.mark.parametrize("patience", [1.0, 0.3], ids=["", "back-pressure"])
+@pytest.mark.parametrize("side", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("height", "width", "filters", "strip", "drains"), [(1, 1, 1, 1, 1), (5, 3, 4, 2, 2), (4, 2, 5, 3, 2)]
+)
+def test_squares_leave_line_by_line(height, width, filters, strip, drains, side, patience):
+    got, images = simulate(height, width, filters, strip=strip, drains=drains, patience=patience, side=side)
     assert [value for value, _ in got] == images.reshape(-1).tolist()
     size = images[0].size
     assert [last for _, last in got] == ([0] * (size - 1) + [1]) * 2

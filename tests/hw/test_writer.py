@@ -6,17 +6,23 @@ from tests.hw.cycles import run
 from tests.hw.machines import hardware
 
 
-@pytest.mark.parametrize(("cols", "banks", "write_step"), [(3, 4, 1), (2, 4, 2), (1, 1, 1), (5, 8, 1)])
-def test_columns_go_first_and_nothing_is_lost(cols, banks, write_step):
+@pytest.mark.parametrize(
+    ("cols", "banks", "write_step", "side"),
+    [(3, 4, 1, 1), (2, 4, 2, 1), (1, 1, 1, 1), (5, 8, 1, 1), (3, 8, 1, 2), (2, 8, 1, 3), (1, 2, 1, 5)],
+)
+def test_columns_go_first_and_nothing_is_lost(cols, banks, write_step, side):
     """Random words of columns and loader: every one reaches its bank once, the loader's when it is taken."""
     rng = np.random.default_rng(cols)
-    hw = hardware(cols=cols, banks=banks, write_step=write_step)
+    hw = hardware(cols=cols, banks=banks, write_step=write_step, squares=side > 1)
     writer = BankWriter(hardware=hw)
     want, got = [], []
     counts = {"taken": 0, "waited": 0}
 
     async def bench(ctx):
         load = None
+        if side > 1:
+            ctx.set(writer.side, side - 1)
+            await ctx.tick()
         for t in range(400):
             first = (
                 int(rng.integers(0, banks // write_step)) * write_step if write_step > 1 else int(rng.integers(banks))
@@ -33,7 +39,7 @@ def test_columns_go_first_and_nothing_is_lost(cols, banks, write_step):
                 ctx.set(getattr(writer, f"column_{q}"), used)
                 ctx.set(getattr(writer, f"word_{q}"), word)
                 if enable and used:
-                    bank = (first + q) % banks
+                    bank = (first + q * side) % banks
                     taken.add(bank)
                     want.append((t + 1, bank, after if bank < first else address, word))
             if load is None and rng.random() < 0.8:

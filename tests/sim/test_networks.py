@@ -6,7 +6,15 @@ import rowloom
 
 pytestmark = pytest.mark.cocotb
 
-SMALL = {"tfc-w1a1": (3, 2, 8), "lenet5": (3, 2, 4), "shufflenet-unit": (3, 2, 4)}
+SMALL = {
+    "tfc-w1a1": (3, 2, 8),
+    "lenet5": (3, 2, 4),
+    "shufflenet-unit": (3, 2, 4),
+    "resnet8": (3, 2, 4),
+    "ds-cnn": (3, 2, 4),
+    "mobilenet-025": (3, 2, 4),
+    "autoencoder": (3, 2, 4),
+}
 
 LARGE = {
     "sfc-w1a1": (6, 4, 16),
@@ -17,9 +25,9 @@ LARGE = {
     "resnet8": (6, 4, 16),
     "resnet20": (6, 4, 16),
     "ds-cnn": (6, 5, 16),
-    "mobilenet-025": (3, 4, 8),
+    "mobilenet-025": (6, 4, 16),
     "squeezenet-fire": (6, 4, 16),
-    "autoencoder": (3, 2, 16),
+    "autoencoder": (6, 1, 16),
     "peer-cnn": (6, 2, 4),
 }
 """Size of the array: rows, columns, lanes."""

@@ -20,6 +20,9 @@ BATCH = "N"
 
 ROLES = ("H", "W", "C")
 
+SPLIT = ("C/o", "C/i")
+"""The channels of a map taken apart, outermost first: told in the other order they are shuffled."""
+
 Axis = tuple[str, ...]
 
 
@@ -111,7 +114,8 @@ class Axes:
         Raises
         ------
         Misfit
-            If an axis would hold parts of atoms that are bound to a map, or the batch is mixed with others.
+            If an axis would hold parts of atoms that are bound to a map, other than of its channels once, or the batch
+            is mixed with others.
         """
         sizes = dict(self.sizes)
         wanted = self._resolved(shape)
@@ -129,8 +133,8 @@ class Axes:
                 if left % sizes[atom] == 0:
                     left //= sizes[atom]
                     axis.append(waiting.pop(0))
-                elif sizes[atom] % left == 0 and atom not in ROLES:
-                    outer, inner = f"{atom}o", f"{atom}i"
+                elif sizes[atom] % left == 0 and (atom not in (*ROLES, *SPLIT) or atom == "C"):
+                    outer, inner = SPLIT if atom == "C" else (f"{atom}o", f"{atom}i")
                     sizes[outer], sizes[inner] = left, sizes[atom] // left
                     waiting[:1] = [outer, inner]
                 else:
@@ -138,7 +142,16 @@ class Axes:
             result.append(tuple(axis))
         if waiting:
             raise Misfit(f"makes {list(shape)} of {self.shape}")
-        return Axes(tuple(result), sizes)
+        return Axes(tuple(("C",) if axis == SPLIT else axis for axis in result), sizes)
+
+    @property
+    def shuffled(self) -> bool:
+        """Whether the parts of the channels stand together again, in the other order."""
+        return SPLIT[::-1] in self.axes
+
+    def whole(self) -> "Axes":
+        """Return the same axes after the channels were shuffled as these tell."""
+        return Axes(tuple(("C",) if axis == SPLIT[::-1] else axis for axis in self.axes), self.sizes)
 
     def _resolved(self, shape: Sequence[int]) -> list[int]:
         """Return a target shape with 0 and -1 replaced; the batch counts as 1."""
@@ -242,7 +255,7 @@ class Binding:
             roles: list[str] = []
             rest = list(axis)
             while rest:
-                role = rest[0] if rest[0] in (BATCH, *ROLES) else self._names.get(rest[0])
+                role = rest[0] if rest[0] in (BATCH, *ROLES, *SPLIT) else self._names.get(rest[0])
                 members = (rest[0],) if role == rest[0] else self._members.get(role or "", ())
                 if role is None or tuple(rest[: len(members)]) != members:
                     raise Misfit("takes the input apart in another way than a layer before")

@@ -4,18 +4,20 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rowloom.model.encodings import Encoding
-from rowloom.model.formats.onnx.axes import Axes, Misfit
+from rowloom.model.formats.onnx.axes import SPLIT, Axes, Misfit
 from rowloom.model.formats.onnx.emit import every_code
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.pools import as_sums, moved
 from rowloom.model.formats.onnx.quantizers import uniform_between
 from rowloom.model.formats.onnx.reader import Node
+from rowloom.model.formats.onnx.signal import Signal
 from rowloom.model.formats.onnx.weighted import operand
 from rowloom.model.formats.onnx.weights import common_unit
-from rowloom.model.layers import Add, Concat, DepthToSpace, Upsample
+from rowloom.model.layers import Add, ChannelShuffle, Concat, DepthToSpace, Layer, Upsample
 
 
 def reshape_node(importer: Importer, node: Node) -> None:
@@ -32,7 +34,18 @@ def reshape_node(importer: Importer, node: Node) -> None:
         wanted = [int(size) for size in (node.attributes.get("shape", []) if array is None else array.reshape(-1))]
         if node.attributes.get("allowzero", 0) and 0 in wanted:
             raise Misfit("makes an empty tensor")
-    importer.set(node, signal.with_axes(signal.axes.reshaped(wanted), str(node)))
+    signal = signal.with_axes(signal.axes.reshaped(wanted), str(node))
+    importer.set(node, _shuffled(importer, signal, node) if signal.axes.shuffled else signal)
+
+
+def _shuffled(importer: Importer, signal: Signal, node: Node) -> Signal:
+    """Return the signal after the channel shuffle that its axes tell of."""
+    outer, inner = (signal.axes.sizes[part] for part in SPLIT)
+    name = importer.layer_name("shuffle")
+    layer = ChannelShuffle(name=name, input="?", output=name, groups=outer)
+    result = _rearranged(importer, signal, layer, np.arange(outer * inner).reshape(inner, outer).T.reshape(-1))
+    importer.builder.note((str(node),), name, "channel_shuffle")
+    return replace(result, axes=signal.axes.whole())
 
 
 def transpose_node(importer: Importer, node: Node) -> None:
@@ -224,20 +237,25 @@ def depth_to_space_node(importer: Importer, node: Node) -> None:
         raise Misfit(f"makes blocks of {block} of {channels} channels by {mode}")
     name = importer.layer_name("depth_to_space")
     layer = DepthToSpace(name=name, input="?", output=name, block=block, mode=mode)
+    index = np.arange(channels)
+    result = _rearranged(
+        importer, signal, layer, index % (channels // block**2) if mode == "DCR" else index // block**2
+    )
+    importer.builder.note((str(node),), name, "depth_to_space")
+    importer.set(node, replace(result, axes=Axes.of_map(importer.map_shape(result), "NCHW")))
+
+
+def _rearranged(importer: Importer, signal: Signal, layer: Layer, lift: NDArray[np.int64]) -> Signal:
+    """Return the signal after a layer that moves channel c to ``lift[c]``, be it with others of another pixel."""
     carrier = importer.quantized(signal)
     per_channel = any(p.atoms for f in signal.chain for p in f.parameters)
     if carrier.layer is None and (per_channel or len(carrier.unit) > 1 or len(carrier.offset) > 1):
         signal = as_sums(importer, signal)
         carrier = importer.quantized(signal)
     if carrier.layer is not None:
-        depth = channels // block**2
-        index = np.arange(channels)
-        lift = index % depth if mode == "DCR" else index // block**2
         before = np.arange(carrier.channels) if carrier.lift is None else carrier.lift
         signal = replace(signal, chain=signal.pinned(importer.names), carrier=replace(carrier, lift=lift[before]))
-    result = moved(importer, signal, layer)
-    importer.builder.note((str(node),), name, "depth_to_space")
-    importer.set(node, replace(result, axes=Axes.of_map(importer.map_shape(result), "NCHW")))
+    return moved(importer, signal, layer)
 
 
 def _not_padded(padding: tuple[int, int, int, int]) -> None:

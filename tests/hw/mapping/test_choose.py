@@ -5,9 +5,10 @@ import pytest
 
 from rowloom.hw import ArrayConfig
 from rowloom.hw import compile as compile_network
-from rowloom.hw.mapping.choose import plane_sets
+from rowloom.hw.mapping.choose import plane_sets, without
 from rowloom.model.encodings import Binary, DoReFa, Uniform
 from rowloom.model.errors import RowloomError
+from tests.hw.graphs import Graph
 from tests.hw.networks import Conv, Dense, Pool, make_network
 
 CONFIG = ArrayConfig(rows=6, cols=2, lanes=8)
@@ -46,6 +47,18 @@ def test_a_tensor_that_others_read_as_codes_is_not_taken_apart():
     network = make_network(shared, shape=(8, 8, 1), encoding=TWO)
     layers = [replace(layer, input="input") if layer.name == "conv1" else layer for layer in network.layers]
     assert sets(replace(network, layers=tuple(layers), outputs=("dense2", "pool0")), "always") == [set()]
+
+
+def test_a_layer_that_reads_a_map_through_others_is_left_out_with_them():
+    """A part that cannot be written so fast keeps the map that it is part of from being stored as planes."""
+    g = Graph((6, 6, 2), TWO, weights=DoReFa(2), seed=1)
+    a = g.conv("input", 4)
+    b = g.shuffle(g.concat(g.conv(a, 4, (1, 1)), g.conv(a, 8, (1, 1))), 2)
+    g.conv(b, 3, (1, 1), raw=True)
+    network = g.network()
+    names = frozenset({"conv2d1", "conv2d5"})
+    assert without(network, names, "conv2d1") == {"conv2d1"}
+    assert without(network, names, "conv2d0") == {"conv2d5"}
 
 
 @pytest.mark.parametrize("planes", ["auto", "always", "never"])

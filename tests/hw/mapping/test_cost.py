@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from rowloom.hw import ArrayConfig
@@ -99,6 +101,7 @@ def test_multipliers_take_blocks_while_there_are_any(lanes, blocks):
 NARROW = LineParameters(fraction=4, step_bits=13, kept_bits=12, remainder_bits=16, bent=False)
 WIDE = LineParameters(fraction=14, step_bits=23, kept_bits=17, remainder_bits=31, bent=False)
 BENT = LineParameters(fraction=12, step_bits=22, kept_bits=18, remainder_bits=31, bent=True)
+MENDED = LineParameters(fraction=14, step_bits=25, kept_bits=19, remainder_bits=34, bent=False, mends=2, nudge_bits=2)
 
 
 @pytest.mark.parametrize(
@@ -108,8 +111,14 @@ BENT = LineParameters(fraction=12, step_bits=22, kept_bits=18, remainder_bits=31
         (NARROW, 18, 3, 3, 267, 268),
         (WIDE, 23, 8, 1, 412, 624),
         (WIDE, 23, 8, 3, 1236, 1408),
+        (replace(WIDE, late=True), 23, 8, 1, 424, 662),
+        (replace(WIDE, late=True), 23, 8, 3, 1272, 1506),
         (BENT, 27, 8, 1, 462, 787),
         (BENT, 27, 8, 3, 1386, 1797),
+        (replace(NARROW, remainder_bits=17, mends=1, nudge_bits=2), 18, 3, 1, 127, 170),
+        (MENDED, 26, 8, 1, 521, 777),
+        (MENDED, 26, 8, 3, 1589, 1745),
+        (replace(MENDED, fraction=15, mends=3), 26, 8, 1, 559, 778),
     ],
 )
 def test_a_lane_that_divides_costs_what_synthesis_finds(line, sum_bits, levels, cols, lut4, ff):

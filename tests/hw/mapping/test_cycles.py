@@ -34,10 +34,9 @@ def test_pairs_of_planes_follow_each_other():
 @pytest.mark.parametrize("levels", range(1, 9))
 def test_each_bit_of_a_code_takes_three_cycles_by_table_and_one_by_division(levels):
     straight = LineParameters(fraction=2, step_bits=5, kept_bits=6, remainder_bits=9, bent=False)
-    table, division, bent = (
-        hardware(levels=levels, line=line).code_cycles for line in (None, straight, replace(straight, bent=True))
-    )
-    assert (table, division, bent) == (3 * levels, 2 + levels, 3 + levels)
+    lines = (None, straight, replace(straight, bent=True), replace(straight, mends=1, nudge_bits=2))
+    table, division, bent, mended = (hardware(levels=levels, line=line).code_cycles for line in lines)
+    assert (table, division, bent, mended) == (3 * levels, 2 + levels, 3 + levels, 3 + levels)
     one, more = (array_cycles(FOLD, latency=4, code=cycles, record_words=30) for cycles in (3, table))
     assert more - one == 3 * (levels - 1)
 

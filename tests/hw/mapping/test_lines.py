@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -119,6 +121,23 @@ def test_a_bend_mends_what_rounding_moved():
     assert (room >= 0).all()
     for got, want in told(moved, lines, 8, 20):
         assert np.array_equal(got, want)
+
+
+@pytest.mark.parametrize("step", [2, 4, 6, 64, 1.5])
+def test_halves_that_are_rounded_to_even_are_late(step):
+    """Codes of 0 to 15 that stand for a sum over a step, where every second half, if there is one, rounds down."""
+    sums = np.arange(-100, 1200)
+    codes = np.clip(np.round(sums / step), 0, 15).astype(np.int64)
+    values = -100 + np.searchsorted(codes, np.arange(1, 16))[None]
+    rising = Rising(values=values, low=np.array([-100]), high=np.array([1199]), flip=np.zeros(1, np.int64))
+    no_halves = step == 1.5
+    assert (fit_lines(rising, 4, 20, values[:, 7])[1][0] >= 0) == no_halves
+    late = replace(rising, late=np.array([not no_halves]))
+    lines, room = fit_lines(late, 4, 20, values[:, 7])
+    assert room[0] >= 0
+    place = np.arange(1, 16)
+    found = -(-(place * lines.step[0] + lines.starts[0, 0] + lines.late[0] * (place % 2)) >> 20)
+    assert np.array_equal(found, values[0])
 
 
 @pytest.mark.parametrize(

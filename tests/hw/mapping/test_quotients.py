@@ -33,11 +33,14 @@ def signed(value, bits):
 
 def divided(word, line, sum_bits, levels, sums):
     """Codes of sums by the definition of the lane, in whole numbers; ``word`` as it lies in the memory."""
-    fields = {}
+    fields, given = {}, sums
     for name, bits in line.fields(sum_bits=sum_bits, levels=levels).items():
         fields[name] = word & ((1 << bits) - 1)
         word >>= bits
     assert word == 0
+    for k in range(line.mends):
+        hits = given == signed(fields[f"mended_{k}"], sum_bits)
+        sums = sums + hits * signed(fields[f"nudge_{k}"], line.nudge_bits)
     difference = sums - signed(fields["threshold"], sum_bits)
     if line.bent:
         start = np.where(difference < 0, *(signed(fields[f"start_{n}"], line.remainder_bits) for n in range(2)))
@@ -47,7 +50,10 @@ def divided(word, line, sum_bits, levels, sums):
     step = fields["step"]
     count = np.where(remainder >= 0, (1 << levels) - 1, 0)
     if step:
-        count = np.clip((remainder + (step << (levels - 1))) // step, 0, (1 << levels) - 1)
+        above = remainder + (step << (levels - 1))
+        count = np.clip(above // step, 0, (1 << levels) - 1)
+        if fields.get("late"):
+            count -= (above == count * step) & (count % 2 == 1)
     return count ^ fields["flip"]
 
 
@@ -61,8 +67,13 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("post", ["line", "requantize", "requantize-middle"])
-@pytest.mark.parametrize("more", [0, 3])
+@pytest.mark.parametrize(
+    ("post", "more"),
+    [
+        *((post, more) for post in ("line", "requantize", "requantize-middle") for more in (0, 3)),
+        ("beside", 0), ("even", 0),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize(("weights", "activations", "codes"), CASES, ids=str)
 def test_every_sum_that_a_filter_can_have_gets_its_code(weights, activations, codes, post, more):
     """From the words of the memory, by whole numbers; with ``more``, beside a layer of wider codes."""

@@ -59,7 +59,7 @@ def test_a_row_holds_its_filter_in_the_order_of_the_loop_nest(specs, shape, conf
 
 
 def test_rows_stand_side_by_side_in_a_stacked_array():
-    config = ArrayConfig(rows=6, cols=2, lanes=8, group=2, drains=2, input_lanes=4)
+    config = ArrayConfig(rows=6, cols=2, lanes=8, group=2, drains=2, input_lanes=2)
     weights, layer, source, _, _ = laid(
         [Conv(filters=3, kernel=(3, 3)), Conv(filters=2)],
         (6, 6, 2),
@@ -71,7 +71,7 @@ def test_rows_stand_side_by_side_in_a_stacked_array():
         block, row = divmod(m, 2)
         chunk, j = divmod(r, 2)
         time = (block * 2 + chunk) * 3 + s
-        assert weights.words[row, time, j * 4 + c] == layer.weights[m, r, s, c]
+        assert weights.words[row, time, j * 2 + c] == layer.weights[m, r, s, c]
 
 
 def test_a_window_is_one_tap():
@@ -84,6 +84,29 @@ def test_a_window_is_one_tap():
     for m, r, s, c in np.ndindex(layer.weights.shape):
         block, row = divmod(m, 2)
         assert weights.words[row, block, r * 6 + s * 2 + c] == layer.weights[m, r, s, c]
+
+
+def test_a_row_of_the_banks_has_the_windows_of_several_input_rows():
+    """A kernel of 7 rows, 3 of them above the map: with one row of zeros before it, it takes two rows of four."""
+    weights_of = Uniform(bits=3, signed=True)
+    spec = Conv(filters=4, kernel=(7, 3), stride=(4, 1), padding=(3, 1, 0, 0), weights=weights_of)
+    weights, layer, source, fold, spec = laid(
+        [spec], (8, 6, 3), ArrayConfig(rows=6, cols=2, lanes=4), Uniform(bits=4, signed=False)
+    )
+    assert (source.deep, source.window_words, fold.chunks * fold.chunk_rows) == (4, 3, 2)
+    seen = np.zeros(weights.words.shape, bool)
+    for m, r, s, c in np.ndindex(layer.weights.shape):
+        chain, rest = m % 2, m // 2
+        block, total = divmod(rest, fold.groups)
+        row, turn = divmod(r + 1, 4)
+        chunk, j = divmod(row, fold.chunk_rows)
+        word, lane = divmod(s * 3 + c, 4)
+        time = (block * fold.chunks + chunk) * fold.words + turn * 3 + word
+        at = (total * fold.rows_summed + j) * 2 + chain, time, lane
+        assert weights.words[at] == layer.weights[m, r, s, c]
+        seen[at] = True
+    assert seen.sum() == layer.weights.size
+    assert not weights.words[~seen].any()
 
 
 @pytest.mark.parametrize(

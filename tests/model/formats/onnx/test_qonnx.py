@@ -345,6 +345,35 @@ def depth_to_space_of_codes():
     return g.model(conv(g, g.add("DepthToSpace", x, blocksize=2, mode="DCR"), 2, 2))
 
 
+def shuffle(g, x, channels, groups, size):
+    """As torch exports it: taken apart, turned and put together."""
+    apart = g.constant([1, groups, channels // groups, size, size], np.int64)
+    x = g.add("Transpose", g.add("Reshape", x, apart), perm=[0, 2, 1, 3, 4])
+    return g.add("Reshape", x, g.constant([1, channels, size, size], np.int64))
+
+
+@case
+def shuffle_of_codes():
+    g, x = start((1, 6, 4, 4))
+    return g.model(conv(g, shuffle(g, x, 6, 3, 4), 2, 6))
+
+
+@case
+def shuffle_of_sums():
+    """Scales and thresholds that differ by channel move along."""
+    g, x = start()
+    x = shuffle(g, norm(g, conv(g, x, 8, 3), 8), 8, 2, 8)
+    x = g.add("Mul", x, np.arange(1, 9).reshape(1, 8, 1, 1))
+    return g.model(g.quant(x, 0.25, bits=6))
+
+
+@case
+def channels_taken_apart_and_back():
+    g, x = start((1, 6, 4, 4))
+    x = g.add("Reshape", x, g.constant([1, 3, 2, 4, 4], np.int64))
+    return g.model(conv(g, g.add("Reshape", x, g.constant([1, 6, 4, 4], np.int64)), 2, 6))
+
+
 @case
 def multi_thresholds():
     g, x = start()
