@@ -233,7 +233,7 @@ def test_a_network_is_mapped_onto_what_was_emitted(small, shell, tmp_path):
 def test_weights_are_streamed_on_request(small, shell):
     sizes = ("--rows", "3", "--cols", "1", "--lanes", "8")
     whole = shell("compile", small, *sizes, "--json", "-").json
-    ran = shell("compile", small, *sizes, "--weight-stream", "8", "--weight-depth", "60", "--json", "-")
+    ran = shell("compile", small, *sizes, "--weight-stream", "8", "--weight-depth", "130", "--json", "-")
     assert ran.status == 0
     assert ran.json["config"]["load_bits"] == 32
     assert ran.json["cycles"] > whole["cycles"]
