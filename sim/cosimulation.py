@@ -331,7 +331,7 @@ def _judge(
 
 def _predicted(design: "Design", images: int, *, stalls: bool) -> Sequence[Sequence[int]] | None:
     """Cycles of each layer in each image; None where pauses at random change how long layers wait for weights."""
-    if not any(plan.stall for plan in design.layers) and getattr(design, "timeline", None) is None:
+    if design.timeline is None:
         return [[plan.cycles for plan in design.layers]] * images
     return None if stalls else design.layer_cycles(images)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
+from rowloom.hw.contents import HEADER_BITS, memory_groups
 from rowloom.hw.parameters import ArrayParameters, ExtraLanes, Hardware
 from rowloom.hw.program import input_fields, layer_fields, record_words
 from rowloom.hw.units.adder_spec import TABLE_BITS
@@ -170,6 +171,9 @@ def estimate(hardware: Hardware, bram: Bram = BRAM_ECP5, dsp: Dsp = DSP_ECP5) ->
     # issue nest, retire nest, sequencer, results
     lut += 40 * hw.count_bits + 12 * hw.address_bits + streams * 14 + 26 * hw.count_bits + 140
     lut += hw.result_cols * hw.result_lanes * hw.sum_bits + 8 * hw.count_bits + 40
+    if hw.load_bits:  # a register for a header or a word, and who takes it
+        lut += 110
+        ff += 60 + max(HEADER_BITS, *(group.width for group in memory_groups(hw)))
     if hw.skips:  # a place is added to column, row and address, and gated
         lut += 2 * sum(hw.skips.fields.values()) + hw.skips.address_bits * 4
         ff += sum(hw.skips.fields.values()) + hw.skips.address_bits

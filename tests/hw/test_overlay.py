@@ -114,6 +114,9 @@ TOGETHER = {
     "no prefetch": ([binary, ternary], {"load_bits": 64, "prefetch": False}),
 }  # fmt: skip
 
+#: Those of them that are co-simulated in the plain run.
+PLAIN = ("binary", "lines", "integers")
+
 
 def config(**changed):
     return ArrayConfig(**{"rows": 6, "cols": 2, "lanes": 8, "drains": 2, "input_lanes": 4} | changed)
@@ -167,7 +170,9 @@ def test_the_networks_differ_in_what_is_built():
 
 @pytest.mark.cocotb
 @pytest.mark.parametrize("stalls", [False, True], ids=["", "stalls"])
-@pytest.mark.parametrize("name", TOGETHER)
+@pytest.mark.parametrize(
+    "name", [each if each in PLAIN else pytest.param(each, marks=pytest.mark.slow) for each in TOGETHER]
+)
 def test_networks_follow_each_other_without_a_reset(name, stalls):
     together = designs(name)
     programs = [*together, together[0]]

@@ -35,6 +35,9 @@ CASES = {
     "no prefetch": (larger, 300, 32, 32, {"prefetch": False}),
 }  # fmt: skip
 
+#: Those of them that are co-simulated in the plain run.
+PLAIN = ("the smallest stay", "parts", "vector path")
+
 
 @cache
 def design(name):
@@ -58,7 +61,9 @@ def test_the_cases_differ_in_what_is_streamed():
 
 
 @pytest.mark.cocotb
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [each if each in PLAIN else pytest.param(each, marks=pytest.mark.slow) for each in CASES]
+)
 def test_matches_golden_and_the_cycle_model_in_every_image(name):
     found = design(name)
     result = simulate(found, images(found.network, 4))

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -208,3 +209,32 @@ def test_bit_planes_are_forced_or_chosen_by_cost(small, shell):
     assert forced["choice"] == units["choice"] == ""
     assert " rather than " in chosen["choice"]
     assert "chosen: " in shell("compile", small, *array).out
+
+
+def test_a_network_is_mapped_onto_what_was_emitted(small, shell, tmp_path):
+    sizes = ("--rows", "3", "--cols", "1", "--lanes", "8")
+    out = str(tmp_path / "out")
+    ran = shell("emit", small, *sizes, "--with", "fashion-binary", "--overlay", "16", "-o", out)
+    assert ran.status == 0
+    assert (tmp_path / "out" / "load.bin").stat().st_size % 2 == 0
+    manifest = str(tmp_path / "out" / "manifest.json")
+    for network in (small, "fashion-binary"):
+        assert shell("compile", network, "--for", manifest).status == 0
+    refused = shell("compile", "fashion-w4a4", "--for", manifest)
+    assert refused.status == 1
+    assert re.search(
+        r"fashion-w4a4: does not fit the hardware: .* there are \d+.*, in the shell --with$", refused.error()
+    )
+    both = shell("compile", small, *sizes, "--for", manifest)
+    assert both.status == 2
+    assert both.error() == "--for: is given, leave out what sizes another accelerator"
+
+
+def test_weights_are_streamed_on_request(small, shell):
+    sizes = ("--rows", "3", "--cols", "1", "--lanes", "8")
+    whole = shell("compile", small, *sizes, "--json", "-").json
+    ran = shell("compile", small, *sizes, "--weight-stream", "8", "--weight-depth", "130", "--json", "-")
+    assert ran.status == 0
+    assert ran.json["config"]["load_bits"] == 32
+    assert ran.json["cycles"] > whole["cycles"]
+    assert any(layer["losses"] and layer["losses"]["weights"] for layer in ran.json["layers"])

@@ -81,3 +81,16 @@ def test_networks_with_random_weights_are_made_again(tmp_path):
     assert (tmp_path / "again").read_bytes() == (tmp_path / "shipped").read_bytes()
     with pytest.raises(rowloom.RowloomError, match=r"^epochs: is given, but alexnet-shapes has random weights, leave"):
         rowloom.train("alexnet-shapes", epochs=3)
+
+
+def test_compile_takes_an_array_or_what_was_built():
+    net, config = small_network(), rowloom.ArrayConfig(rows=3, cols=1, lanes=8, load_bits=8)
+    first, second = rowloom.compile([net, net], config)
+    assert first.hardware == second.hardware
+    assert rowloom.compile(net, hardware=first).images == rowloom.compile(net, hardware=first.built).images
+    with pytest.raises(RowloomError, match=r"^compile: needs an array, give config or hardware, one of them$"):
+        rowloom.compile(net)
+    with pytest.raises(RowloomError, match=r"^compile: needs an array, give config or hardware, one of them$"):
+        rowloom.compile(net, config, hardware=first)
+    with pytest.raises(RowloomError, match=r"^compile: maps one network at a time onto hardware that was built"):
+        rowloom.compile([net], hardware=first)

@@ -67,6 +67,7 @@ class ToyDesign:
     input_beats: int = 8
     output_beats: int = 2
     hides_streams: bool = True
+    timeline: Any = None
 
     def with_parts(self, tensors: dict[str, NDArray]) -> dict[str, NDArray]:
         return dict(tensors)

@@ -135,3 +135,10 @@ def test_a_lane_that_divides_has_one_memory_and_tables_have_one_a_bit():
     assert sum(name.startswith("thresholds") for name in names[1]) == 8
     _, width, _ = memories(hardware(levels=8, line=WIDE, sum_bits=23, threshold_depth=600))["thresholds"]
     assert width == 23 + 14 + 23 + 8
+
+
+def test_a_load_port_costs_what_synthesis_finds():
+    """Of `fashion-ternary` at 3 x 2 x 8, port of 8 bits: 72 LUT4 and 16 carry cells more, and 123 flip-flops."""
+    fixed, loaded = (estimate(hardware(load_bits=bits)) for bits in (0, 8))
+    assert abs(loaded.lut4 - fixed.lut4 - (72 + 2 * 16)) < 15
+    assert abs(loaded.ff - fixed.ff - 123) < 25
