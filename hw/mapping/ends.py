@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rowloom.hw.mapping.kinds import keeps_lanes
-from rowloom.hw.mapping.parts import parts_of
+from rowloom.hw.mapping.regions import regions_of
 from rowloom.hw.mapping.send import Send
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import ArgMax, DepthToSpace, Layer, SummingLayer
@@ -66,7 +66,11 @@ def ends_of(network: Network) -> Ends:
             if before is not None and not keeps_lanes(before) and readers.count(writer.input) == 1:
                 writer = before  # it writes the squares
         alone = readers.count(source) == (source != output) and (source == output or source not in network.outputs)
-        if isinstance(writer, SummingLayer) and alone and not parts_of(writer, network.tensor(writer.inputs[0]).shape):
+        if (
+            isinstance(writer, SummingLayer)
+            and alone
+            and not regions_of(writer, network.tensor(writer.inputs[0]).shape)
+        ):
             name = writer.name
             straight.add(source)
         else:

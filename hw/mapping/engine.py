@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.mapping.kinds import is_depthwise
-from rowloom.hw.mapping.parts import parts_of
+from rowloom.hw.mapping.regions import regions_of
 from rowloom.hw.mapping.send import Send
 from rowloom.hw.units import SPECS, UnitSpec, unit_for
 from rowloom.hw.units.nearest import nearest, refusal
@@ -63,7 +63,7 @@ def unit_of(
         return None
     assert isinstance(layer, Conv2d | Linear | Add | AveragePool2d)
     if layer.post is None:
-        if parts_of(layer, network.tensor(layer.inputs[0]).shape):
+        if regions_of(layer, network.tensor(layer.inputs[0]).shape):
             problem = "gives raw sums of windows that have fewer taps at the edges"
             raise RowloomError(layer.name, problem, "they must become codes, or padding must count")
         if not last:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rowloom.hw.config import ArrayConfig
-from rowloom.hw.mapping.lanes import lane_weights
 from rowloom.hw.mapping.sparse import leave_out_zeros
 from rowloom.hw.mapping.step import Step
+from rowloom.hw.mapping.vector_weights import lane_weights
 from rowloom.hw.mapping.weights import row_weights
 from rowloom.hw.mapping.words import WeightWords
 from rowloom.hw.parameters import ArrayParameters, VectorParameters
@@ -67,7 +67,7 @@ def fill_vector(
     depth, low, high, bits = 0, 0, 0, 1
     for step in steps:
         step.weights, step.span = lane_weights(
-            step.layer, network, step.layout, step.window, step.fold, config, step.part
+            step.layer, network, step.layout, step.window, step.fold, config, step.region
         )
         step.weight_base = depth
         words = step.weights.words

@@ -8,9 +8,9 @@ import numpy as np
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.mapping.ends import ends_of
 from rowloom.hw.mapping.engine import MAX_LEVELS, bare
-from rowloom.hw.mapping.lanes import multipliers
 from rowloom.hw.mapping.maps import Misplaced, maps_of
 from rowloom.hw.mapping.send import Send
+from rowloom.hw.mapping.vector_weights import multipliers
 from rowloom.hw.units import unit_for
 from rowloom.model.encodings import Encoding, Ternary, Uniform
 from rowloom.model.errors import RowloomError

@@ -84,8 +84,8 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
     channels = window.filters
     if step.square is not None:
         target_words, channels = -(-step.square.channels // config.lanes), step.square.channels
-    if target and step.part is not None:
-        o_first += step.part.row // target.banks * target.row_words + step.part.column * target.pixel_words
+    if target and step.region is not None:
+        o_first += step.region.row // target.banks * target.row_words + step.region.column * target.pixel_words
     engines = (*hardware.arrays, *hardware.vectors)
     if pool:
         form = hardware.pooled.index((step.source.bits, step.source.signed))
@@ -142,7 +142,7 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
         "raw": int(not pool and step.layer_post is None),
         "argmax": int(step.argmax),
         **(_result_record(hardware, step) if final else {"result_code": 0, "result_shift": 0}),
-        "o_bank": step.part.row % target.banks if target and step.part else 0,
+        "o_bank": step.region.row % target.banks if target and step.region else 0,
         **_square_record(hardware, step, target, target_words),
         "channels": channels - 1,
     }

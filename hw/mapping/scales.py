@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.hw.mapping.lanes import multipliers
 from rowloom.hw.mapping.rising import thresholds_of
+from rowloom.hw.mapping.vector_weights import multipliers
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Add, Layer
 from rowloom.model.network import Network

@@ -8,8 +8,8 @@ import numpy as np
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.engine import Path, has_zero, is_linear
 from rowloom.hw.mapping.fold import Fold
-from rowloom.hw.mapping.parts import Part
 from rowloom.hw.mapping.planes import Planes
+from rowloom.hw.mapping.regions import Region
 from rowloom.hw.mapping.squares import Square
 from rowloom.hw.mapping.weights import RowWeights
 from rowloom.hw.mapping.window import Window
@@ -64,8 +64,8 @@ class Step:
         Least and greatest sum of every output channel, in the model's terms; empty where nothing is summed.
     planes : Planes or None
         Set where the layer runs as bit planes on the xnor array.
-    part : Part or None
-        Which part of its output the step gives; None for all of it.
+    region : Region or None
+        Which region of its output the step gives; None for all of it.
     square : Square or None
         What it writes instead of its output: squares of pixels.
     kept : bool [blocks, accumulation] or None
@@ -88,7 +88,7 @@ class Step:
     drains: int
     bounds: tuple[list[int], list[int]]
     planes: Planes | None = None
-    part: Part | None = None
+    region: Region | None = None
     square: Square | None = None
     others: np.ndarray | None = None
     fold: Fold = field(init=False)
@@ -105,7 +105,7 @@ class Step:
     def name(self) -> str:
         """What reports call it."""
         name: str = self.layer.name
-        return name if self.part is None else f"{name} {self.part}"
+        return name if self.region is None else f"{name} {self.region}"
 
     @property
     def output(self) -> str:

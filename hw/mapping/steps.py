@@ -23,8 +23,8 @@ from rowloom.hw.mapping.engine import (
 from rowloom.hw.mapping.inputs import input_layout
 from rowloom.hw.mapping.kinds import is_view
 from rowloom.hw.mapping.maps import Maps, maps_of
-from rowloom.hw.mapping.parts import parts_of
 from rowloom.hw.mapping.planes import planes_for
+from rowloom.hw.mapping.regions import regions_of
 from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.weights import takes_zeros
@@ -108,8 +108,8 @@ def steps_of(
             raise RowloomError(layer.name, "reads channels beside others", "groups need words of their own")
         square = maps.squares.get(layer.output)
         final = layer.name in ends.leaving
-        for part in (*parts_of(layer, layout.shape),) or (None,):
-            window = replace(window_of(layer, layout, shape, part), filters=int(places.max()) + 1)
+        for region in (*regions_of(layer, layout.shape),) or (None,):
+            window = replace(window_of(layer, layout, shape, region), filters=int(places.max()) + 1)
             if square is not None and not final:
                 window = replace(window, side=square.side)
             step = Step(
@@ -130,7 +130,7 @@ def steps_of(
                 bounds=network.sum_bounds(layer) if isinstance(layer, SummingLayer) else ([], []),
                 others=others,
                 planes=planes_for(layer.weight_encoding, encoding) if layer.name in planes else None,
-                part=part,
+                region=region,
                 square=square,
             )
             step.tensor = ends.leaving.get(layer.name, step.output)

@@ -27,7 +27,7 @@ def hardware_of(
 ) -> Hardware:
     """Resolve the remaining widths."""
     source = layouts[network.input]
-    squares, parts = any(step.window.side > 1 for step in steps), any(step.part is not None for step in steps)
+    squares, parts = any(step.window.side > 1 for step in steps), any(step.region is not None for step in steps)
     finals = [step for step in steps if step.final]
     summing = [step for step in steps if step.path != "pool"]
     coded = [step for step in finals if step.layer_post is not None] or finals[-1:]
@@ -104,7 +104,7 @@ def _largest_count(steps: Sequence[Step], layouts: Iterable[Layout]) -> int:
             fold.copies * fold.blocks * fold.groups,
             fold.strip * window.side,
         ]
-        if step.part is not None:
+        if step.region is not None:
             counts += [
                 window.stride_y * (window.height + fold.strip) + window.rows - window.top,
                 window.stride_x * window.width + window.taps - window.left,

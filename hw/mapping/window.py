@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rowloom.hw.layout import Layout
-from rowloom.hw.mapping.parts import Part
+from rowloom.hw.mapping.regions import Region
 from rowloom.hw.mapping.send import Send
 from rowloom.model.layers import Add, Conv2d, Layer, Linear, Pool2d, Upsample
 
@@ -35,8 +35,10 @@ class Window:
     copies: int = 1
 
 
-def window_of(layer: Layer | Send, source: Layout, target: tuple[int, int, int], part: Part | None = None) -> Window:
-    """The window of a layer, or of a part of it, over the layout of its input; the taps of a sum are its maps."""
+def window_of(
+    layer: Layer | Send, source: Layout, target: tuple[int, int, int], region: Region | None = None
+) -> Window:
+    """The window of a layer, or of a region of its output, over its input's layout; the taps of a sum are its maps."""
     height, width, filters = target
     if isinstance(layer, Upsample):
         return Window(
@@ -93,19 +95,19 @@ def window_of(layer: Layer | Send, source: Layout, target: tuple[int, int, int],
         rows, taps = layer.kernel
         dilation = (1, 1)
     top, _, left, _ = layer.padding
-    if part is not None:
+    if region is not None:
         return Window(
-            rows=part.rows,
-            taps=part.taps,
+            rows=region.rows,
+            taps=region.taps,
             stride_y=layer.stride[0],
             stride_x=layer.stride[1],
             dilation_y=1,
             dilation_x=1,
-            top=-part.y,
-            left=-part.x,
+            top=-region.y,
+            left=-region.x,
             padded=False,
-            height=part.height,
-            width=part.width,
+            height=region.height,
+            width=region.width,
             filters=filters,
         )
     packed, deep = source.packed, source.deep

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from rowloom.hw.mapping.lanes import multipliers
 from rowloom.hw.mapping.scales import MAX_BITS, with_multiples
+from rowloom.hw.mapping.vector_weights import multipliers
 from rowloom.model.arith import multiply_by_quantized_multiplier, requantize
 from rowloom.model.encodings import Uniform
 from rowloom.model.errors import RowloomError

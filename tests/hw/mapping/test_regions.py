@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rowloom.hw.mapping.parts import parts_of
+from rowloom.hw.mapping.regions import regions_of
 from rowloom.model.layers import AveragePool2d, MaxPool2d
 
 
@@ -20,25 +20,25 @@ def pool(kernel, stride, padding, **fields):
     ],
 )
 def test_parts_tile_the_map_and_weigh_what_their_windows_hold(kernel, stride, padding, shape, count):
-    """Each part, computed as it says, gives the sums of windows without padding, brought to one scale."""
+    """Each region, computed as it says, gives the sums of windows without padding, brought to one scale."""
     layer = pool(kernel, stride, padding)
     height, width, _ = layer.output_shape(shape)
     codes = np.random.default_rng(0).integers(1, 99, shape[:2])
     inside = np.pad(np.ones_like(codes), (padding[:2], padding[2:]))
     padded = np.pad(codes, (padding[:2], padding[2:]))
     scale = layer.scale(shape)
-    parts = parts_of(layer, shape)
-    assert len(parts) == count
+    regions = regions_of(layer, shape)
+    assert len(regions) == count
     found = np.full((height, width), -1)
-    for part in parts:
-        for e, f in np.ndindex(part.height, part.width):
-            y, x = part.y + e * stride[0], part.x + f * stride[1]
-            window = codes[y : y + part.rows, x : x + part.taps]
-            assert window.shape == (part.rows, part.taps)
+    for region in regions:
+        for e, f in np.ndindex(region.height, region.width):
+            y, x = region.y + e * stride[0], region.x + f * stride[1]
+            window = codes[y : y + region.rows, x : x + region.taps]
+            assert window.shape == (region.rows, region.taps)
             assert y >= 0
             assert x >= 0
-            assert found[part.row + e, part.column + f] == -1
-            found[part.row + e, part.column + f] = part.factor * window.sum()
+            assert found[region.row + e, region.column + f] == -1
+            found[region.row + e, region.column + f] = region.factor * window.sum()
     for e, f in np.ndindex(height, width):
         y, x = e * stride[0], f * stride[1]
         window, taps = (each[y : y + kernel[0], x : x + kernel[1]] for each in (padded, inside))
@@ -55,9 +55,9 @@ def test_parts_tile_the_map_and_weigh_what_their_windows_hold(kernel, stride, pa
     ids=["padding-counts", "no-padding", "greatest"],
 )
 def test_other_layers_have_no_parts(layer):
-    assert parts_of(layer, (6, 6, 2)) == []
+    assert regions_of(layer, (6, 6, 2)) == []
 
 
 def test_a_part_says_where_it_is():
-    first, *_ = parts_of(pool((3, 3), (1, 1), (1, 1, 1, 1)), (6, 7, 2))
+    first, *_ = regions_of(pool((3, 3), (1, 1), (1, 1, 1, 1)), (6, 7, 2))
     assert str(first) == "[0:1, 0:1]"

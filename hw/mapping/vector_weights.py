@@ -5,7 +5,7 @@ import numpy as np
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.fold import Fold
-from rowloom.hw.mapping.parts import Part
+from rowloom.hw.mapping.regions import Region
 from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.weights import RowWeights
 from rowloom.hw.mapping.window import Window
@@ -24,7 +24,7 @@ def lane_weights(
     window: Window,
     fold: Fold,
     config: ArrayConfig,
-    part: Part | None = None,
+    region: Region | None = None,
 ) -> tuple[RowWeights, tuple[int, int]]:
     """Lay the weights of a layer into the words of the vector path.
 
@@ -37,10 +37,10 @@ def lane_weights(
         Least and greatest sum of a channel, in the same terms.
     """
     encodings = [network.tensor(name).encoding for name in layer.inputs]
-    if part is None:
+    if region is None:
         weights = _weights(layer, encodings, source.channels)  # [C, R, S]
     else:
-        weights = np.full((source.channels, part.rows, part.taps), part.factor, np.int64)
+        weights = np.full((source.channels, region.rows, region.taps), region.factor, np.int64)
     taps = np.zeros((fold.blocks * config.lanes, window.rows, window.taps), np.int64)
     taps[source.places] = weights
     words = taps.reshape(fold.blocks, config.lanes, -1).transpose(0, 2, 1).reshape(1, -1, config.lanes)

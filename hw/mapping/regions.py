@@ -1,4 +1,4 @@
-"""Parts of an average pool: padding that does not count leaves windows of fewer taps at the edges."""
+"""Regions of an average pool: padding that does not count leaves windows of fewer taps at the edges."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from itertools import groupby
 from rowloom.model.layers import AveragePool2d, Layer
 from rowloom.model.layers.base import Shape
 
-__all__ = ["Part", "parts_of"]
+__all__ = ["Region", "regions_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Region:
     """A rectangle of an output map, all of whose windows have the same taps that are not padding.
 
     It is computed as an average pool without padding: a window of just those taps, each times what makes the windows of
-    all parts comparable (:meth:`rowloom.model.layers.AveragePool2d.factors`).
+    all regions comparable (:meth:`rowloom.model.layers.AveragePool2d.factors`).
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ class Part:
         return f"[{self.row}:{self.row + self.height}, {self.column}:{self.column + self.width}]"
 
 
-def parts_of(layer: Layer, shape: Shape) -> list[Part]:
-    """The parts of a layer that reads a map of ``shape``, by rows; none if all its windows are alike.
+def regions_of(layer: Layer, shape: Shape) -> list[Region]:
+    """The regions of a layer that reads a map of ``shape``, by rows; none if all its windows are alike.
 
     Equal counts of taps alone do not make windows alike: those at the top lack other rows than those at the bottom.
     """
@@ -56,7 +56,7 @@ def parts_of(layer: Layer, shape: Shape) -> list[Part]:
         return []
     down, across = layer.factors(shape)
     return [
-        Part(
+        Region(
             row=row,
             column=column,
             height=height,
