@@ -4,7 +4,7 @@ import rowloom
 from rowloom.hw import ArrayConfig
 from rowloom.hw.mapping.losses import Losses
 
-NAMES = ("lanes", "rows", "columns", "drain", "fill", "skipped")
+NAMES = ("lanes", "rows", "columns", "drain", "fill", "skipped", "weights")
 
 
 def compiled(name, **config):
