@@ -8,12 +8,11 @@ from rowloom.hw.array import ProcessingArray
 from rowloom.hw.crossbar import Crossbar
 from rowloom.hw.drain import DrainControl, DrainLane
 from rowloom.hw.issue import IssueNest
-from rowloom.hw.linear import LinearLane
+from rowloom.hw.lanes import counting_lanes, dividing_lanes
 from rowloom.hw.loader import Loader
 from rowloom.hw.memories import Bank
 from rowloom.hw.packer import Packer
 from rowloom.hw.pool import MaxPool
-from rowloom.hw.postprocess import ThresholdLane
 from rowloom.hw.program import input_fields, layer_fields
 from rowloom.hw.results import Results
 from rowloom.hw.retire import RetireNest
@@ -238,7 +237,7 @@ class Accelerator(wiring.Component):
                     of_arrays.append(wide)
                 at = program.engine - first_engine if first_engine else program.engine
                 sums.append(of_arrays[0] if len(of_arrays) == 1 else Array(of_arrays)[at])
-            lanes = _dividing if hw.line else _counting
+            lanes = dividing_lanes if hw.line else counting_lanes
             for q, (code, difference) in enumerate(lanes(m, hw, k, stores, retire, program, sums)):
                 # a narrower code is at the top of a quotient, at the bottom of a count
                 codes[k, q] = {bits: code[hw.levels - bits :] if hw.line else code[:bits] for bits in hw.code_bits}
@@ -363,53 +362,6 @@ class Accelerator(wiring.Component):
                     getattr(issue, f"{name}_address").eq(address),
                     getattr(issue, f"{name}_data").eq(word),
                 ]
-
-
-def _counting(m, hw, k, stores, retire, program, sums):
-    """Code and difference of each column of drain lane k, by tables of thresholds."""
-    opening, *others = stores.images.thresholds[k]
-    sum_bits = hw.of_lane(k).sum_bits
-    first_address, first = stores.thresholds(k, 0, width=sum_bits + 1, words=opening)
-    m.d.comb += first_address.eq(retire.threshold_address)
-    filter_address = Signal(len(first_address), name=f"filter_{k}", reset_less=True)
-    filter_address_q = Signal.like(filter_address, name=f"filter_{k}_q", reset_less=True)
-    m.d.sync += [filter_address.eq(retire.threshold_address), filter_address_q.eq(filter_address)]
-    found = []
-    for q, total in enumerate(sums):
-        m.submodules[f"threshold_{k}_{q}"] = lane = ThresholdLane(
-            sum_bits=sum_bits,
-            address_bits=len(first_address),
-            levels=hw.levels,
-            tables=[stores.contents(table) for table in others],
-            logic_bits=hw.logic_bits,
-            filters=hw.of_lane(k).threshold_depth if hw.load_bits else 0,
-        )
-        for i in range(1, hw.levels) if hw.load_bits else ():
-            enable, address, word = stores.lane_port(k, i)
-            m.d.comb += lane.write_enable[i].eq(enable)
-            with m.If(enable):
-                m.d.comb += [lane.write_address.eq(address), lane.write_data.eq(word)]
-        m.d.comb += [
-            lane.address.eq(filter_address_q),
-            lane.base.eq(program.code_base),
-            lane.sum.eq(total),
-            lane.threshold.eq(first[:sum_bits].as_signed()),
-            lane.invert.eq(first[-1]),
-        ]
-        found.append((lane.code, lane.difference))
-    return found
-
-
-def _dividing(m, hw, k, stores, retire, program, sums):
-    """Code and difference of each column of drain lane k, by division."""
-    m.submodules[f"linear_{k}"] = lane = LinearLane(
-        line=hw.of_lane(k).line, sum_bits=hw.of_lane(k).sum_bits, levels=hw.levels, cols=hw.cols
-    )
-    (words,) = stores.images.thresholds[k]
-    address, word = stores.thresholds(k, 0, width=lane.word.shape().size, words=words)
-    m.d.comb += [address.eq(retire.threshold_address), lane.word.eq(word)]
-    m.d.comb += [getattr(lane, f"sum_{q}").eq(total) for q, total in enumerate(sums)]
-    return [(getattr(lane, f"code_{q}"), getattr(lane, f"difference_{q}")) for q in range(hw.cols)]
 
 
 def _widen(shape, rows):

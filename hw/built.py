@@ -8,14 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rowloom.hw.config import ArrayConfig
-from rowloom.hw.parameters import (
-    ArrayParameters,
-    ExtraLanes,
-    Hardware,
-    LineParameters,
-    SkipParameters,
-    VectorParameters,
-)
+from rowloom.hw.engine_parameters import ArrayParameters, VectorParameters
+from rowloom.hw.lane_parameters import ExtraLanes, LineParameters
+from rowloom.hw.parameters import Hardware, SkipParameters
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 

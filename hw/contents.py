@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rowloom.hw.parameters import ExtraLanes, Hardware
+from rowloom.hw.lane_parameters import ExtraLanes
+from rowloom.hw.parameters import Hardware
 from rowloom.hw.program import RECORD_WORD_BITS, input_fields, layer_fields, pair_fields, record_words
 
 if TYPE_CHECKING:

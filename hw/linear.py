@@ -36,7 +36,7 @@ class LinearLane(wiring.Component):
     Members
     -------
     word : In
-        Of the sums' filter, as :meth:`rowloom.hw.parameters.LineParameters.fields`.
+        Of the sums' filter, as :meth:`rowloom.hw.lane_parameters.LineParameters.fields`.
     sum_{q} : In(signed(sum_bits))
     code_{q} : Out(levels)
         The count of thresholds reached, its bits flipped where ``flip`` says.

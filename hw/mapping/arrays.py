@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from rowloom.hw.config import ArrayConfig
+from rowloom.hw.engine_parameters import ArrayParameters
 from rowloom.hw.mapping.engine import PLANES_KEY, ArrayKey, is_padded, pads_live, stacked_key, zeros_show
-from rowloom.hw.parameters import ArrayParameters, Hardware
+from rowloom.hw.parameters import Hardware
 from rowloom.hw.units import SPECS
 from rowloom.model.network import Network
 

@@ -6,7 +6,8 @@ from functools import reduce
 from math import gcd, lcm
 from typing import Any
 
-from rowloom.hw.parameters import ExtraLanes, Hardware, LineParameters, SkipParameters
+from rowloom.hw.lane_parameters import ExtraLanes, LineParameters
+from rowloom.hw.parameters import Hardware, SkipParameters
 from rowloom.hw.units.nearest import pair_name
 from rowloom.model.errors import RowloomError
 

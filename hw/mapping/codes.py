@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rowloom.hw.config import ArrayConfig
+from rowloom.hw.lane_parameters import ExtraLanes, LineParameters
 from rowloom.hw.mapping.lines import NetworkLines, lines_of
 from rowloom.hw.mapping.quotients import Quotients, line_parameters, line_words, quotients
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.thresholds import Table, sum_span, threshold_tables, threshold_words
-from rowloom.hw.parameters import ExtraLanes, Hardware, LineParameters
+from rowloom.hw.parameters import Hardware
 from rowloom.model.network import Network
 
 __all__ = ["Codes", "codes_of"]

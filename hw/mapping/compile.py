@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from rowloom.hw.config import ArrayConfig
 from rowloom.hw.contents import HEADER_BITS, memory_groups
 from rowloom.hw.design import Design, Images, LayerPlan
+from rowloom.hw.engine_parameters import ArrayParameters, VectorParameters
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.buffers import place_maps
 from rowloom.hw.mapping.choose import plane_sets, without
@@ -30,7 +31,7 @@ from rowloom.hw.mapping.steps import steps_of
 from rowloom.hw.mapping.streaming import place_streams, weight_sections
 from rowloom.hw.mapping.timeline import Timeline
 from rowloom.hw.mapping.widths import hardware_of
-from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
+from rowloom.hw.parameters import Hardware
 from rowloom.hw.program import input_fields, layer_fields, record_words
 from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network

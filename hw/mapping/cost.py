@@ -3,7 +3,9 @@
 from dataclasses import asdict, dataclass
 
 from rowloom.hw.contents import HEADER_BITS, memory_groups
-from rowloom.hw.parameters import ArrayParameters, ExtraLanes, Hardware
+from rowloom.hw.engine_parameters import ArrayParameters
+from rowloom.hw.lane_parameters import ExtraLanes
+from rowloom.hw.parameters import Hardware
 from rowloom.hw.program import input_fields, layer_fields, record_words
 from rowloom.hw.units.adder_spec import TABLE_BITS
 from rowloom.hw.units.term_spec import multiplier_stages, value_bits

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rowloom.hw.config import ArrayConfig
+from rowloom.hw.engine_parameters import ArrayParameters, VectorParameters
 from rowloom.hw.mapping.sparse import leave_out_zeros
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.vector_weights import lane_weights
 from rowloom.hw.mapping.weights import row_weights
 from rowloom.hw.mapping.words import WeightWords
-from rowloom.hw.parameters import ArrayParameters, VectorParameters
 from rowloom.model.bounds import signed_bits
 from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network

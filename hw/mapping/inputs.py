@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from rowloom.hw.config import ArrayConfig
+from rowloom.hw.engine_parameters import ArrayParameters
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.cycles import load_cycles
 from rowloom.hw.mapping.engine import bare, has_zero, is_linear, pads_live, zeros_show
 from rowloom.hw.mapping.fold import array_folds
 from rowloom.hw.mapping.weights import takes_zeros
 from rowloom.hw.mapping.window import window_of
-from rowloom.hw.parameters import ArrayParameters
 from rowloom.hw.units import SPECS
 from rowloom.model.encodings import Encoding
 from rowloom.model.layers import Conv2d

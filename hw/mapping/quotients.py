@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowloom.hw.config import ArrayConfig
+from rowloom.hw.lane_parameters import LineParameters
 from rowloom.hw.mapping.lines import NetworkLines
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.thresholds import sum_span
-from rowloom.hw.parameters import LineParameters
 from rowloom.model.bounds import signed_bits
 
 __all__ = ["Quotients", "line_parameters", "line_words", "quotients"]
@@ -124,7 +124,7 @@ def line_parameters(found: Sequence[Quotients], lines: NetworkLines, sum_bits: i
 def line_words(
     found: Sequence[Quotients], which: Iterable[int], line: LineParameters, sum_bits: int, levels: int
 ) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    """Memory words ``[lane][0]`` of the lanes ``which``: fields of :meth:`rowloom.hw.parameters.LineParameters.fields`.
+    """Memory words ``[lane][0]`` of the lanes ``which``: fields of :meth:`LineParameters.fields`.
 
     Layers have words in the lanes that they use, one behind the other.
     """

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from rowloom.hw.config import ArrayConfig
+from rowloom.hw.engine_parameters import ArrayParameters, VectorParameters
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.arrays import arrays_of
 from rowloom.hw.mapping.ends import ends_of
@@ -29,7 +30,7 @@ from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.weights import takes_zeros
 from rowloom.hw.mapping.window import window_of
-from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
+from rowloom.hw.parameters import Hardware
 from rowloom.hw.units import SPECS
 from rowloom.model.encodings import Encoding, Uniform
 from rowloom.model.errors import RowloomError

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from rowloom.hw.design import WeightSection
+from rowloom.hw.engine_parameters import ArrayParameters, VectorParameters
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.words import WeightWords
-from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
+from rowloom.hw.parameters import Hardware
 from rowloom.model.errors import DoesNotFit
 
 __all__ = ["place_streams", "weight_sections"]

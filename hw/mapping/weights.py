@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from rowloom.hw.config import ArrayConfig
+from rowloom.hw.engine_parameters import ArrayParameters
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.fold import Fold
 from rowloom.hw.mapping.planes import Planes
 from rowloom.hw.mapping.window import Window
-from rowloom.hw.parameters import ArrayParameters
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Conv2d, Linear
 from rowloom.model.operation import Operation

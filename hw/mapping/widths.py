@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import gcd, lcm
 
 from rowloom.hw.config import ArrayConfig
+from rowloom.hw.engine_parameters import ArrayParameters, VectorParameters
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.codes import Codes
 from rowloom.hw.mapping.sparse import skip_parameters
 from rowloom.hw.mapping.step import Step
-from rowloom.hw.parameters import ArrayParameters, Hardware, VectorParameters
+from rowloom.hw.parameters import Hardware
 from rowloom.model.network import Network
 
 __all__ = ["hardware_of"]

@@ -1,6 +1,7 @@
 """Parameters of small accelerators, and records of their programs."""
 
-from rowloom.hw.parameters import ArrayParameters, Hardware
+from rowloom.hw.engine_parameters import ArrayParameters
+from rowloom.hw.parameters import Hardware
 from rowloom.hw.program import RECORD_WORD_BITS, input_fields, layer_fields, record_words
 from rowloom.model.encodings import Binary
 

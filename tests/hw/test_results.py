@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from amaranth.lib import data
 
-from rowloom.hw.parameters import ExtraLanes
+from rowloom.hw.lane_parameters import ExtraLanes
 from rowloom.hw.program import layer_fields
 from rowloom.hw.results import Results
 from tests.hw.cycles import run

@@ -2,6 +2,8 @@ from dataclasses import fields, replace
 
 import pytest
 
+from rowloom.hw.engine_parameters import ArrayParameters, VectorParameters
+from rowloom.hw.lane_parameters import ExtraLanes, LineParameters
 from rowloom.hw.mapping.capacity import (
     ARRAY_RULES,
     EXTRA_RULES,
@@ -12,14 +14,7 @@ from rowloom.hw.mapping.capacity import (
     merge,
     misfits,
 )
-from rowloom.hw.parameters import (
-    ArrayParameters,
-    ExtraLanes,
-    Hardware,
-    LineParameters,
-    SkipParameters,
-    VectorParameters,
-)
+from rowloom.hw.parameters import Hardware, SkipParameters
 from rowloom.model.encodings import Uniform
 from rowloom.model.errors import RowloomError
 from tests.hw.machines import array_parameters, hardware

@@ -4,8 +4,8 @@ import pytest
 
 from rowloom.hw import ArrayConfig
 from rowloom.hw import compile as compile_network
+from rowloom.hw.lane_parameters import LineParameters
 from rowloom.hw.mapping.cost import _UNITS, Bram, Dsp, estimate, lanes, memories
-from rowloom.hw.parameters import LineParameters
 from rowloom.model.encodings import Uniform
 from tests.hw.machines import array_parameters, hardware
 from tests.hw.networks import Conv, Dense, make_network

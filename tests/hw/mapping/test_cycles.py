@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from rowloom.hw.lane_parameters import LineParameters
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.cycles import array_cycles, load_cycles, pool_cycles
 from rowloom.hw.mapping.fold import Fold
-from rowloom.hw.parameters import LineParameters
 from tests.hw.machines import hardware
 
 FOLD = Fold(
