@@ -154,6 +154,10 @@ def build(
     """
     from rowloom.hw.accelerator import Accelerator as Engine
 
+    if design.hardware.single_port:
+        raise RowloomError(
+            "single_port", "leaves the weight memories empty until they are loaded, which no serial line here does yet"
+        )
     return build_accelerator(
         Engine(design),
         about=describe(design),

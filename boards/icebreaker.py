@@ -4,12 +4,14 @@ from amaranth_boards.icebreaker import ICEBreakerPlatform
 
 from rowloom.boards.board import Board, Family, Resources
 from rowloom.boards.dsp import MAC16, Mac16Platform
+from rowloom.boards.spram import SpramPlatform
 
 
-class _Platform(Mac16Platform, ICEBreakerPlatform):
-    """The board's pins, and its device's multipliers."""
+class _Platform(Mac16Platform, SpramPlatform, ICEBreakerPlatform):
+    """The board's pins, and its device's multipliers and single-port RAMs."""
 
     blocks = 8
+    sprams = 4
 
 
 ICEBREAKER = Board(
@@ -18,7 +20,7 @@ ICEBREAKER = Board(
     family=Family.ICE40,
     device="iCE40UP5K",
     package="SG48",
-    resources=Resources(lut4=5_280, ff=5_280, bram=30, dsp=_Platform.blocks, spram=4),
+    resources=Resources(lut4=5_280, ff=5_280, bram=30, dsp=_Platform.blocks, spram=_Platform.sprams),
     bram_block_bits=4 * 1024,
     bram_block_width=16,
     dsp=MAC16,

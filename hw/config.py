@@ -66,6 +66,9 @@ class ArrayConfig:
     load_bits : {0, 8, 16, 32, 64}
         Bits of a word of the port over which program, weights and thresholds come, so that one accelerator runs every
         network that fits it; 0: they are fixed.
+    single_port : bool
+        With ``load_bits``, weight memories have one port: SPRAM, where a device has it. They hold nothing at first,
+        and no weights can be streamed into them.
     weight_stream : int
         Bits a cycle in which weights come over the same port while images are computed, for layers that find no room;
         divides ``load_bits``. 0: all weights lie in the memories.
@@ -92,6 +95,7 @@ class ArrayConfig:
     planes: str = "auto"
     sparse: bool = True
     load_bits: int = 0
+    single_port: bool = False
     weight_stream: int = 0
     weight_depth: int = 0
 
@@ -115,6 +119,8 @@ class ArrayConfig:
             raise RowloomError("planes", f"must be one of {', '.join(PLANES)}, not {self.planes!r}")
         if self.load_bits not in LOAD_BITS:
             raise RowloomError("load_bits", f"must be one of {', '.join(map(str, LOAD_BITS))}, not {self.load_bits!r}")
+        if self.single_port and (not self.load_bits or self.weight_stream):
+            raise RowloomError("single_port", "needs load_bits, and no weight_stream")
         self._check_stream()
         if self.group > self.rows:
             raise RowloomError("group", f"must be at most rows ({self.rows}), not {self.group}")

@@ -4,7 +4,7 @@ from amaranth import Module, Signal, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Bank", "Rom"]
+__all__ = ["Bank", "Rom", "SinglePort"]
 
 
 class Rom(wiring.Component):
@@ -97,3 +97,26 @@ class Bank(wiring.Component):
         ]
         m.d.sync += self.read_data.eq(read.data)
         return m
+
+
+class SinglePort(Bank):
+    """A memory with one port: a word is read or written in a cycle, not both, and it holds nothing at first.
+
+    A platform with a method ``get_single_port(memory)`` may give gates of its own with the same members and latency,
+    or None to leave it to these, which are for any device.
+
+    Latency
+    -------
+    As :class:`Bank`; what is read in a cycle of writing is not defined.
+    """
+
+    def __init__(self, *, width, depth):
+        super().__init__(width=width, depth=depth)
+
+    def elaborate(self, platform):
+        """Return the platform's gates, or those of a bank."""
+        if hasattr(platform, "get_single_port"):
+            made = platform.get_single_port(self)
+            if made is not None:
+                return made
+        return super().elaborate(platform)

@@ -111,6 +111,8 @@ class Hardware:
         Whether a layer may begin to write within a map.
     load_bits : int
         Bits of a word of the port over which program, weights and thresholds come, 0 where they are fixed.
+    single_port : bool
+        Weight memories have one port.
     weight_stream : int
         Bits a cycle in which weights come over that port while images are computed, 0 if they never do.
     extra : ExtraLanes or None
@@ -160,6 +162,7 @@ class Hardware:
     result_squares: bool = False
     parts: bool = False
     load_bits: int = 0
+    single_port: bool = False
     weight_stream: int = 0
     extra: ExtraLanes | None = None
     skips: SkipParameters | None = None

@@ -2,7 +2,7 @@
 
 from rowloom.hw.contents import memory_groups
 from rowloom.hw.filler import Filler
-from rowloom.hw.memories import Bank, Rom
+from rowloom.hw.memories import Bank, Rom, SinglePort
 
 __all__ = ["Stores"]
 
@@ -29,7 +29,7 @@ class Stores:
     def __init__(self, m, *, hardware, images, filled):
         self._m = m
         self._hardware = hardware
-        self._filled = filled or not hardware.load_bits
+        self._filled = (filled and not hardware.single_port) or not hardware.load_bits
         self._groups = {}
         self.images = images
         self.filler = None
@@ -49,7 +49,10 @@ class Stores:
             m.submodules[name] = rom = Rom(width=width, init=words, logic=logic)
             return rom.address, rom.data
         depth = self._groups[group][1].depth
-        m.submodules[name] = bank = Bank(width=width, depth=depth, init=self.contents(words))
+        if self._hardware.single_port and group.startswith("weights_"):
+            m.submodules[name] = bank = SinglePort(width=width, depth=depth)
+        else:
+            m.submodules[name] = bank = Bank(width=width, depth=depth, init=self.contents(words))
         enable, address, data = self.port(group)
         m.d.comb += [
             bank.write_enable.eq(enable[member]),

@@ -80,6 +80,7 @@ HARDWARE_RULES: dict[str, Rule] = {
     "lanes": _same("{need} lanes, there are {has}"),
     "logic_bits": _same("memories of {need} bits in look-up tables, there are {has}"),
     "load_bits": _same("a load port of {need} bits, it has {has}"),
+    "single_port": _same("weight memories of one port: {need}, there are: {has}"),
     "weight_stream": _same("weights at {need} bits a cycle, they come at {has}"),
     "input_bits": _same("an input of {need} bit codes, it has {has} bits"),
     "bank_depth": _most("{need} words in each activation bank, there are {has}"),

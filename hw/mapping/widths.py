@@ -77,6 +77,7 @@ def hardware_of(
         result_squares=any(step.square is not None for step in finals),
         parts=parts,
         load_bits=config.load_bits,
+        single_port=config.single_port,
         weight_stream=config.weight_stream,
         skips=skip_parameters(steps, layouts),
         extra=codes.extra,

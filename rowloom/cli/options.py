@@ -61,6 +61,11 @@ def array_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 help="Load program and weights over a port of so many bits (32) instead of building them in.",
             ),
             click.option(
+                "--single-port",
+                is_flag=True,
+                help="Weight memories of one port, in SPRAM where there is any. Implies --overlay.",
+            ),
+            click.option(
                 "--weight-stream",
                 type=int,
                 default=0,
@@ -113,6 +118,7 @@ def design_for(
     no_sparse: bool = False,
     no_prefetch: bool = False,
     load_bits: int | None = None,
+    single_port: bool = False,
     weight_stream: int = 0,
     weight_depth: int = 0,
     others: tuple[str, ...] = (),
@@ -135,11 +141,11 @@ def design_for(
     from rowloom.hw.config import DEFAULT
 
     sizes = {"rows": rows, "cols": cols, "lanes": lanes}
-    given = {name: size for name, size in sizes.items() if size is not None}
+    given: dict[str, Any] = {name: size for name, size in sizes.items() if size is not None}
     if given and len(given) < len(sizes):
         missing = ", ".join(f"--{name}" for name in sizes if name not in given)
         raise RowloomError(missing, "is missing", "give --rows, --cols and --lanes together")
-    finer = {
+    finer: dict[str, Any] = {
         name: size
         for name, size in {
             "group": group,
@@ -156,7 +162,7 @@ def design_for(
         raise RowloomError("--rows", "is missing", "finer options need --rows, --cols and --lanes")
     net = rowloom.load(network)
     if built is not None:
-        if given or finer or no_prefetch or no_sparse or units or load_bits or others or weight_stream:
+        if given or finer or no_prefetch or no_sparse or units or load_bits or others or single_port or weight_stream:
             raise RowloomError("--for", "is given", "leave out what sizes another accelerator")
         return rowloom.compile(net, hardware=built)
     if given:
@@ -172,8 +178,14 @@ def design_for(
         config = rowloom.fit(net, board, goal, clock_mhz=clock_mhz, planes=planes)
     else:
         config = replace(DEFAULT, planes=planes)
-    if load_bits or others or weight_stream or weight_depth:
-        config = replace(config, load_bits=load_bits or 32, weight_stream=weight_stream, weight_depth=weight_depth)
+    if load_bits or others or single_port or weight_stream or weight_depth:
+        config = replace(
+            config,
+            load_bits=load_bits or 32,
+            single_port=single_port,
+            weight_stream=weight_stream,
+            weight_depth=weight_depth,
+        )
     if others:
         return rowloom.compile([net, *(rowloom.load(other) for other in others)], config)[0]
     return rowloom.compile(net, config)

@@ -1,4 +1,4 @@
-"""Runs pairs of multipliers in a family's blocks, as models of its cells have them, beside those for any device."""
+"""Runs what a family has blocks for, as models of its cells have them, beside what is for any device."""
 
 import shutil
 import subprocess
@@ -92,19 +92,24 @@ class Miter(wiring.Component):
 
 def count(platform, cells, folder, ranges):
     """For each pair of ranges, how many words differ, and how many have two different products."""
-    (folder / "top.il").write_text(to_rtlil(Miter(platform, ranges), "top"))
+    lines = run_model(Miter(platform, ranges), cells, folder, _MAIN, KINDS=len(ranges), WORDS=WORDS).splitlines()
+    return [tuple(map(int, line.split())) for line in lines]
+
+
+def run_model(component, cells, folder, main, **defines):
+    """What a C++ program prints that runs a component as ``top``, with models of a family's cells."""
+    (folder / "top.il").write_text(to_rtlil(component, "top"))
     passes = ("hierarchy -check -top top", "proc", "flatten", "opt -full", "write_cxxrtl top.cc")
     (folder / "top.ys").write_text("\n".join(["read_rtlil top.il", f"read_verilog {cells}", *passes, ""]))
     status = run(yosys_command("top.ys"), folder=folder, log=folder / "log", limit_s=300, say=lambda line: None)
     assert status == 0, (folder / "log").read_text()[-2000:]
-    (folder / "main.cc").write_text(_MAIN)
+    (folder / "main.cc").write_text(main)
     # asked in a process of its own: its library need not stand beside torch's in that of the tests
     where = [sys.executable, "-c", "import pyosys; print(pyosys.__path__[0])"]
     package = subprocess.run(where, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     runtime = f"{package}/share/include/backends/cxxrtl/runtime"
-    defines = [f"-DKINDS={len(ranges)}", f"-DWORDS={WORDS}"]
+    given = [f"-D{name}={value}" for name, value in defines.items()]
     compiler = shutil.which("c++") or "g++"
-    build = [compiler, "-std=c++17", "-O0", f"-I{runtime}", *defines, "main.cc", "-o", "main"]
+    build = [compiler, "-std=c++17", "-O0", f"-I{runtime}", *given, "main.cc", "-o", "main"]
     subprocess.run(build, cwd=folder, check=True)
-    done = subprocess.run(["./main"], cwd=folder, check=True, capture_output=True, text=True)
-    return [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
+    return subprocess.run(["./main"], cwd=folder, check=True, capture_output=True, text=True).stdout

@@ -54,3 +54,9 @@ def test_the_other_defaults():
     small = ArrayConfig(rows=2, cols=1, lanes=4)
     assert (small.group, small.input_lanes) == (2, 1)
     assert ArrayConfig(**small.to_json()) == small
+
+
+@pytest.mark.parametrize("changed", [{}, {"load_bits": 8, "weight_stream": 8, "weight_depth": 99}])
+def test_one_port_is_for_weights_that_are_loaded_once(changed):
+    with pytest.raises(RowloomError, match=r"^single_port: needs load_bits, and no weight_stream$"):
+        ArrayConfig(rows=2, cols=1, lanes=4, single_port=True, **changed)

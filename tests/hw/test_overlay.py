@@ -111,11 +111,12 @@ TOGETHER = {
     "lines": ([straight, bent, mended, binary], {"load_bits": 8}),
     "integers": ([branches, integers], {"load_bits": 16}),
     "own lanes": ([depthwise, branches], {"load_bits": 32, "lanes": 16, "drains": 1}),
+    "single port": ([ternary, larger], {"load_bits": 8, "single_port": True}),
     "no prefetch": ([binary, ternary], {"load_bits": 64, "prefetch": False}),
 }  # fmt: skip
 
 #: Those of them that are co-simulated in the plain run.
-PLAIN = ("binary", "lines", "integers")
+PLAIN = ("binary", "lines", "integers", "single port")
 
 
 def config(**changed):
