@@ -4,7 +4,9 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
+from rowloom.hw import ArrayConfig
 from rowloom.model.encodings import Encoding, Uniform
 from rowloom.model.layers import (
     Add,
@@ -19,7 +21,7 @@ from rowloom.model.layers import (
     Upsample,
 )
 from rowloom.model.network import Network, Tensor
-from rowloom.sim import simulate
+from tests.hw import exact
 from tests.hw.networks import SUMS, _post
 
 
@@ -135,20 +137,29 @@ class Graph:
 
 
 def assert_exact(network, design, *, stalls=False, images=3):
-    """Co-simulate random images back to back: every value of every layer, and every layer's cycles."""
+    """Co-simulate random images back to back, in which no layer gives the same everywhere."""
     source = network.tensor("input")
     codes = np.random.default_rng(5).integers(
         source.encoding.code_min, source.encoding.code_max + 1, (images, *source.shape)
     )
     kept = network.run(codes, keep="all")
-    constant = [layer.name for layer in network.layers if kept[layer.output].min() == kept[layer.output].max()]
-    assert not constant
-    result = simulate(design, codes, stalls=stalls, seed=1)
-    assert result.ok, result.summary()
-    kept = {**design.mapped.run(codes, keep="all"), **design.with_parts(kept)}
-    written = {plan.tensor for plan in design.layers if not plan.to_results}
-    assert result.compared == sum(kept[name].size for name in (*written, *design.leaving))
-    assert [layer.cycles_measured for layer in result.layers] == [plan.cycles for plan in design.layers]
+    assert not [layer.name for layer in network.layers if kept[layer.output].min() == kept[layer.output].max()]
+    exact.assert_exact(design, codes, stalls=stalls, seed=1)
+
+
+#: Arrays of two shapes.
+CONFIGS = {
+    "6x2x4": ArrayConfig(rows=6, cols=2, lanes=4),
+    "4x3x6": ArrayConfig(rows=4, cols=3, lanes=6, prefetch=False),
+}
+
+
+def on_both_arrays(cases):
+    """Parameters ``case, shape, stalls``: every case on both arrays; in the plain run on one of them, by turns."""
+    for i, case in enumerate(cases):
+        for j, (shape, stalls) in enumerate((("6x2x4", False), ("4x3x6", True))):
+            marks = [pytest.mark.cocotb, *([pytest.mark.slow] if (i + j) % 2 else [])]
+            yield pytest.param(case, shape, stalls, id=f"{case}-{shape}{'-stalls' * stalls}", marks=marks)
 
 
 def byte(zero_point: int = 0, *, signed: bool = False) -> Encoding:

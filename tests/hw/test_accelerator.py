@@ -11,6 +11,7 @@ from rowloom.hw import ArrayConfig
 from rowloom.hw import compile as compile_network
 from rowloom.model.errors import RowloomError
 from rowloom.sim import simulate
+from tests.hw.exact import check
 from tests.hw.networks import (
     Case,
     Conv,
@@ -40,16 +41,6 @@ EVERYTHING = {
 def compiled(seed):
     case = random_case(seed)
     return case, compile_network(case.network, case.config)
-
-
-def check(case, design, *, stalls, seed):
-    result = simulate(design, case.images, stalls=stalls, seed=seed)
-    assert result.ok, result.summary()
-    assert result.images == len(case.images) >= 2
-    kept = case.network.run(case.images, keep="all")
-    # a layer whose sums go straight into an argmax is seen through that alone
-    assert result.compared == sum(kept[plan.tensor].size for plan in design.layers)
-    assert [layer.cycles_measured for layer in result.layers] == [plan.cycles for plan in design.layers]
 
 
 def test_the_cases_use_everything():

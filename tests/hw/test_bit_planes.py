@@ -10,6 +10,7 @@ from rowloom.hw import compile as compile_network
 from rowloom.hw.mapping.planes import planes_for
 from rowloom.model.encodings import Binary, DoReFa, Quinary, Ternary, Uniform
 from rowloom.sim import simulate
+from tests.hw.exact import check
 from tests.hw.networks import BYTES, Case, Conv, Dense, Pool, constant_layers, make_network, random_codes
 from tests.hw.test_accelerator import plant
 
@@ -132,15 +133,6 @@ def features(case, design):
         if plan.fold.bubbles > max(0, plan.fold.steps - plan.fold.accumulation):
             found.add("idle cycles for planes")
     return found
-
-
-def check(case, design, *, stalls, seed=0):
-    result = simulate(design, case.images, stalls=stalls, seed=seed)
-    assert result.ok, result.summary()
-    assert result.images == len(case.images) == 4
-    kept = case.network.run(case.images, keep="all")
-    assert result.compared == sum(kept[plan.tensor].size for plan in design.layers)
-    assert [layer.cycles_measured for layer in result.layers] == [plan.cycles for plan in design.layers]
 
 
 def test_the_cases_use_everything():

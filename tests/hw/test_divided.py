@@ -9,9 +9,10 @@ from rowloom.hw import ArrayConfig
 from rowloom.hw import compile as compile_network
 from rowloom.model.encodings import Binary, Ternary, Uniform
 from rowloom.sim import simulate
+from tests.hw.exact import check
 from tests.hw.networks import BYTES, Case, Conv, Dense, Pool, constant_layers, make_network, random_codes
 from tests.hw.test_accelerator import plant
-from tests.hw.test_formats import check, distinct
+from tests.hw.test_formats import distinct
 
 INT8 = Uniform(bits=8, signed=True)
 UINT8 = Uniform(bits=8, signed=False)

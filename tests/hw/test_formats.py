@@ -10,6 +10,7 @@ from rowloom.hw import compile as compile_network
 from rowloom.model.encodings import Binary, Codebook, DoReFa, PowerOfTwo, Quinary, Ternary, Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.sim import simulate
+from tests.hw.exact import check
 from tests.hw.formats import ACTIVATIONS, WEIGHTS
 from tests.hw.networks import BYTES, Case, Conv, Dense, Pool, constant_layers, make_network, random_codes
 from tests.hw.test_accelerator import plant
@@ -102,15 +103,6 @@ def distinct(case):
         encoding = case.network.tensor(layer.output).encoding
         if getattr(layer, "post", None) is not None:
             yield len(np.unique(kept[layer.output])), encoding.code_max - encoding.code_min + 1
-
-
-def check(case, design, *, stalls, seed):
-    result = simulate(design, case.images, stalls=stalls, seed=seed)
-    assert result.ok, result.summary()
-    assert result.images == len(case.images) == 4
-    kept = case.network.run(case.images, keep="all")
-    assert result.compared == sum(kept[plan.tensor].size for plan in design.layers)
-    assert [layer.cycles_measured for layer in result.layers] == [plan.cycles for plan in design.layers]
 
 
 def test_the_cases_use_everything():

@@ -6,7 +6,7 @@ from rowloom.hw import ArrayConfig
 from rowloom.hw import compile as compile_network
 from rowloom.model.encodings import Binary, DoReFa, PowerOfTwo, Quinary, Ternary, Uniform
 from rowloom.sim import simulate
-from tests.hw.graphs import Graph, assert_exact
+from tests.hw.graphs import CONFIGS, Graph, assert_exact, on_both_arrays
 
 TERNARY = Ternary()
 NARROW = Uniform(bits=2, signed=False)
@@ -205,21 +205,8 @@ CASES = {case.__name__: case for case in (
     pool_at_the_end, codes_of_signs_at_the_end, one_row, one_column,
 )}  # fmt: skip
 
-CONFIGS = {
-    "6x2x4": ArrayConfig(rows=6, cols=2, lanes=4),
-    "4x3x6": ArrayConfig(rows=4, cols=3, lanes=6, prefetch=False),
-}
 
-
-def runs():
-    """Every case on both arrays; in the plain run on one of them, by turns."""
-    for i, case in enumerate(CASES):
-        for j, (shape, stalls) in enumerate((("6x2x4", False), ("4x3x6", True))):
-            marks = [pytest.mark.cocotb, *([pytest.mark.slow] if (i + j) % 2 else [])]
-            yield pytest.param(case, shape, stalls, id=f"{case}-{shape}{'-stalls' * stalls}", marks=marks)
-
-
-@pytest.mark.parametrize(("case", "shape", "stalls"), list(runs()))
+@pytest.mark.parametrize(("case", "shape", "stalls"), list(on_both_arrays(CASES)))
 def test_matches_golden_and_the_cycle_model(case, shape, stalls):
     network = CASES[case]()
     assert_exact(network, compile_network(network, CONFIGS[shape]), stalls=stalls)

@@ -10,7 +10,7 @@ from rowloom.hw import ArrayConfig
 from rowloom.model.encodings import Codebook, PowerOfTwo, Quinary, Ternary, Uniform
 from rowloom.model.layers import Conv2d
 from rowloom.model.network import Network, Tensor
-from rowloom.sim import simulate
+from tests.hw.exact import assert_exact
 from tests.hw.graphs import Graph
 from tests.hw.networks import SUMS
 
@@ -71,9 +71,7 @@ def test_matches_golden_and_the_cycle_model(case, array):
         assert layer.cycles < other.cycles if layer.skipped else layer.fold == other.fold
     encoding = CASES[case][1]
     codes = np.random.default_rng(5).integers(encoding.code_min, encoding.code_max + 1, (3, 11, 9, 6))
-    result = simulate(design, codes, stalls=array != "4x2x4")
-    assert result.ok, result.summary()
-    assert [layer.cycles_measured for layer in result.layers] == [plan.cycles for plan in design.layers]
+    assert_exact(design, codes, stalls=array != "4x2x4")
 
 
 def test_words_are_counted():
