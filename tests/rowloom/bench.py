@@ -3,8 +3,10 @@
 Each figure stands beside what is aimed at. LUT4 as nextpnr counts them, where a carry cell of ECP5 is two.
 """
 
+import os
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +14,7 @@ import rowloom
 from rowloom.boards import BOARDS
 from rowloom.hw.accelerator import Accelerator
 from rowloom.model.errors import RowloomError
+from rowloom.model.host import host_run
 
 NETWORK = "fashion-bnn"
 
@@ -28,6 +31,18 @@ REFERENCES = (
     ("resnet18-shapes", 3, 7, 64, 0, "0.95"),
     ("alexnet-shapes", 12, 14, 8, 0, "0.80"),
 )
+
+
+#: Networks of MLPerf Tiny, and the arrays that they are co-simulated on.
+MLPERF = (
+    ("kws_dscnn", 6, 5, 16),
+    ("ic_resnet8", 6, 4, 16),
+    ("vww_mobilenet", 6, 4, 16),
+    ("ad_autoencoder", 6, 1, 16),
+)
+
+#: Where their files are, with inputs and the answers of the reference kernels beside them.
+MLPERF_FOLDER = Path(os.environ.get("ROWLOOM_SHARED", Path(__file__).parents[3] / "shared")) / "data" / "mlperf-tiny"
 
 
 def say(figure, value, aim=""):
@@ -60,7 +75,6 @@ def co_simulation(net, config):
 
 def ecp5_cells(component, name):
     """Cells of a component on ECP5 after synthesis."""
-    from pathlib import Path
     from tempfile import TemporaryDirectory
 
     from rowloom.boards.board import Family
@@ -126,6 +140,35 @@ def references():
     say(f"{peer[0]}: LUT4 on ECP5 ({used.bram} block RAMs, {used.dsp} DSP blocks)", f"{used.lut4:,}", "<= 12,000")
 
 
+def mlperf():
+    """Print what the networks of MLPerf Tiny give and take: golden against the reference kernels, and co-simulated."""
+    if not MLPERF_FOLDER.is_dir():
+        sys.stdout.write(f"\nMLPerf Tiny: no {MLPERF_FOLDER}; set ROWLOOM_SHARED\n")
+        return
+    sys.stdout.write("\nMLPerf Tiny, one real input co-simulated\n")
+    row = "{:<18} {:>12} {:>12} {:>10} {:>11} {:>12} {:>13} {:>11}\n"
+    titles = ("network", "answers", "array", "MACs", "cycles", "utilization", "compared", "mismatches")
+    sys.stdout.write(row.format(*titles))
+    for name, rows, cols, lanes in MLPERF:
+        net = rowloom.from_tflite(MLPERF_FOLDER / f"{name}.tflite")
+        given = np.load(MLPERF_FOLDER / f"{name}.npz")
+        answers = host_run(net, given["x"]).reshape(given["y"].shape)
+        equal = sum(np.array_equal(mine, theirs) for mine, theirs in zip(answers, given["y"], strict=True))
+        design = rowloom.compile(net, rowloom.ArrayConfig(rows=rows, cols=cols, lanes=lanes))
+        result = rowloom.simulate(design, given["x"][:1].reshape(1, *net.tensor(net.input).shape))
+        figures = (
+            f"{equal} of {len(answers)}",
+            f"{rows} x {cols} x {lanes}",
+            f"{net.macs():,}",
+            f"{sum(layer.cycles_measured for layer in result.layers):,}",
+            f"{design.utilization:.3f}",
+            f"{result.compared:,}",
+            f"{result.mismatches:,}",
+        )
+        sys.stdout.write(row.format(name, *figures))
+        sys.stdout.flush()
+
+
 def array(design):
     """Print what the largest array alone takes on ECP5: elements, drain chains, broadcast."""
     from rowloom.hw.array import ProcessingArray
@@ -180,6 +223,7 @@ def main():
         "shipped": shipped,
         "formats": lambda: formats(rowloom.ArrayConfig(rows=3, cols=2, lanes=8)),
         "references": references,
+        "mlperf": mlperf,
     }
     for name in sys.argv[1:] or parts:
         parts[name]()
