@@ -82,7 +82,7 @@ def losses_of(step: Step, *, cols: int, products: int, peak: int, macs: int, cyc
         columns=float(busy * (1 - columns)),
         drain=float(drain),
         fill=float(1 - busy - drain + skipped - Fraction(stall, cycles)),
-        skipped=-float(skipped),
+        skipped=float(-skipped),
         weights=stall / cycles,
     )
 
