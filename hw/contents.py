@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rowloom.hw.lane_parameters import ExtraLanes
 from rowloom.hw.parameters import Hardware
-from rowloom.hw.program import RECORD_WORD_BITS, input_fields, layer_fields, pair_fields, record_words
+from rowloom.hw.program import RECORD_WORD_BITS, input_fields, layer_fields, pair_fields, record_words, word_of
 
 if TYPE_CHECKING:
     from rowloom.hw.design import Images
@@ -101,14 +101,7 @@ def header(**values: int) -> int:
     ValueError
         If a value does not fit its field.
     """
-    word, at = 0, 0
-    for name, width in HEADER_FIELDS.items():
-        value = values.get(name, 0)
-        if not 0 <= value < 1 << width:
-            raise ValueError(f"{name} must fit in {width} bits, not {value}")
-        word |= value << at
-        at += width
-    return word
+    return word_of(HEADER_FIELDS, values)
 
 
 def load_beats(hardware: Hardware, images: "Images") -> list[int]:

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 
 from rowloom.hw.parameters import Hardware
 
-__all__ = ["MAX_STRIDE", "RECORD_WORD_BITS", "input_fields", "layer_fields", "pack", "pair_fields", "record_words"]
+__all__ = [
+    "MAX_STRIDE",
+    "RECORD_WORD_BITS",
+    "input_fields",
+    "layer_fields",
+    "pack",
+    "pair_fields",
+    "record_words",
+    "word_of",
+]
 
 #: Bits of a word of the program memory.
 RECORD_WORD_BITS = 16
@@ -145,6 +154,24 @@ def input_fields(hardware: Hardware) -> Fields:
 def record_words(fields: Fields) -> int:
     """Words of the program memory that one record takes."""
     return -(-sum(fields.values()) // RECORD_WORD_BITS)
+
+
+def word_of(fields: Mapping[str, int], values: Mapping[str, int]) -> int:
+    """Fields in an integer, from the low bits up; those that have no value are 0.
+
+    Raises
+    ------
+    ValueError
+        If a value does not fit its field.
+    """
+    word, at = 0, 0
+    for name, width in fields.items():
+        value = int(values.get(name, 0))
+        if not 0 <= value < 1 << width:
+            raise ValueError(f"{name} must fit in {width} bits, not {value}")
+        word |= value << at
+        at += width
+    return word
 
 
 def pack(fields: Fields, values: Mapping[str, int]) -> list[int]:

@@ -11,6 +11,7 @@ from rowloom.hw.config import ArrayConfig
 from rowloom.hw.layout import Layout
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.parameters import SkipParameters
+from rowloom.hw.program import word_of
 
 __all__ = ["leave_out_zeros", "skip_parameters", "skip_words"]
 
@@ -67,16 +68,9 @@ def skip_words(steps: Sequence[Step], layouts: Mapping[str, Layout], parameters:
             for word in words:
                 last = word == words[-1]
                 wrap = last and number == len(step.kept) - 1
-                entries.append(_pack(parameters, (*places[word], last, wrap)))
+                values = zip(parameters.fields, (*places[word], last, wrap), strict=True)
+                entries.append(word_of(parameters.fields, dict(values)))
     return entries
-
-
-def _pack(parameters: SkipParameters, values: Sequence[int]) -> int:
-    entry, at = 0, 0
-    for value, width in zip(values, parameters.fields.values(), strict=True):
-        entry |= int(value) << at
-        at += width
-    return entry
 
 
 def _places(step: Step, layout: Layout) -> NDArray[np.int64]:

@@ -19,18 +19,18 @@ class Window:
     and read ``copies`` times.
     """
 
-    rows: int
-    taps: int
-    stride_y: int
-    stride_x: int
-    dilation_y: int
-    dilation_x: int
-    top: int
-    left: int
-    padded: bool
     height: int
     width: int
     filters: int
+    rows: int = 1
+    taps: int = 1
+    stride_y: int = 1
+    stride_x: int = 1
+    dilation_y: int = 1
+    dilation_x: int = 1
+    top: int = 0
+    left: int = 0
+    padded: bool = False
     side: int = 1
     copies: int = 1
 
@@ -41,52 +41,13 @@ def window_of(
     """The window of a layer, or of a region of its output, over its input's layout; the taps of a sum are its maps."""
     height, width, filters = target
     if isinstance(layer, Upsample):
-        return Window(
-            rows=1,
-            taps=1,
-            stride_y=1,
-            stride_x=1,
-            dilation_y=1,
-            dilation_x=1,
-            top=0,
-            left=0,
-            padded=False,
-            height=source.shape[0],
-            width=source.shape[1],
-            filters=filters,
-            side=layer.factor,
-            copies=layer.factor**2,
-        )
+        height, width, _ = source.shape
+        return Window(height=height, width=width, filters=filters, side=layer.factor, copies=layer.factor**2)
     if isinstance(layer, Add | Send):
-        return Window(
-            rows=1,
-            taps=len(layer.inputs),
-            stride_y=1,
-            stride_x=1,
-            dilation_y=1,
-            dilation_x=0,
-            top=0,
-            left=0,
-            padded=False,
-            height=height,
-            width=width,
-            filters=filters,
-        )
+        return Window(height=height, width=width, filters=filters, taps=len(layer.inputs), dilation_x=0)
     if isinstance(layer, Linear):
-        return Window(
-            rows=source.shape[0],
-            taps=source.shape[1],
-            stride_y=1,
-            stride_x=1,
-            dilation_y=1,
-            dilation_x=1,
-            top=0,
-            left=0,
-            padded=False,
-            height=1,
-            width=1,
-            filters=filters,
-        )
+        rows, taps, _ = source.shape
+        return Window(height=1, width=1, filters=filters, rows=rows, taps=taps)
     if isinstance(layer, Conv2d):
         rows, taps = layer.weights.shape[1:3]
         dilation = layer.dilation
@@ -97,18 +58,15 @@ def window_of(
     top, _, left, _ = layer.padding
     if region is not None:
         return Window(
+            height=region.height,
+            width=region.width,
+            filters=filters,
             rows=region.rows,
             taps=region.taps,
             stride_y=layer.stride[0],
             stride_x=layer.stride[1],
-            dilation_y=1,
-            dilation_x=1,
             top=-region.y,
             left=-region.x,
-            padded=False,
-            height=region.height,
-            width=region.width,
-            filters=filters,
         )
     packed, deep = source.packed, source.deep
     above = -top % deep  # rows of weights before the kernel, so that it begins with a row of the banks

@@ -3,6 +3,7 @@ import itertools
 import pytest
 
 from rowloom.hw.parameters import SkipParameters
+from rowloom.hw.program import word_of
 from rowloom.hw.skips import SkipTable
 from tests.hw.cycles import run
 from tests.hw.machines import hardware
@@ -15,11 +16,7 @@ ENTRIES = [
 
 
 def packed(entry):
-    word, at = 0, 0
-    for value, width in zip(entry, PARAMETERS.fields.values(), strict=True):
-        word |= value << at
-        at += width
-    return word
+    return word_of(PARAMETERS.fields, dict(zip(PARAMETERS.fields, entry, strict=True)))
 
 
 @pytest.mark.parametrize(("origin", "turns"), [(1, [1, 2, 3, 4, 5] * 3), (6, [6] * 5), (0, [0] * 4)])
