@@ -15,7 +15,15 @@ from rowloom.model.formats.floats import float_thresholds
 from rowloom.model.formats.tflite.constants import FOLDABLE, fold
 from rowloom.model.formats.tflite.moves import in_the_maps_order, moved
 from rowloom.model.formats.tflite.reader import File, FileTensor, Operator
-from rowloom.model.formats.tflite.values import NO_PADDING, Value, arrangement, map_shape, padded_shape, turned
+from rowloom.model.formats.tflite.values import (
+    NO_BLOCKS,
+    NO_PADDING,
+    Value,
+    arrangement,
+    map_shape,
+    padded_shape,
+    turned,
+)
 from rowloom.model.layers import Shape
 from rowloom.model.views import InputView, OutputView
 
@@ -35,6 +43,7 @@ class Importer:
         self.constants: dict[int, NDArray[np.int64]] = {}
         self.counts: dict[str, int] = {}
         self.writers: dict[int, Operator] = {}
+        self.functions: dict[str, tuple[str, NDArray[np.int64]]] = {}
         self.thresholds: NDArray[np.float32] | None = None
         self.input_index = -1
         self.input_shape: Shape | None = None
@@ -91,8 +100,8 @@ class Importer:
             )
         return indices
 
-    def computed(self, index: int, operator: Operator) -> Value:
-        """Return the value of a tensor that is computed, whatever its shape."""
+    def computed(self, index: int, operator: Operator, *, blocks: bool = False) -> Value:
+        """Return the value of a tensor that is computed, whatever its shape; in a batch only with ``blocks``."""
         tensor = self.tensor(index, operator, "input")
         value = self.values.get(index)
         if value is None:
@@ -100,6 +109,8 @@ class Importer:
             raise self.fail(operator, f"its input {tensor.name} {what}", "need one that is computed")
         if value.softmax is not None or value.real:
             raise self.fail(operator, "comes after SOFTMAX or DEQUANTIZE", "need those at the end")
+        if value.blocks != NO_BLOCKS and not blocks:
+            raise self.fail(operator, "comes after SPACE_TO_BATCH_ND", "need a convolution, then BATCH_TO_SPACE_ND")
         return value
 
     def elements(self, index: int, operator: Operator) -> Value:
@@ -117,9 +128,9 @@ class Importer:
             raise self.fail(operator, f"takes {name}, which is rearranged", "need the axes of a map in their order")
         return value
 
-    def value(self, index: int, operator: Operator, *, padded: bool = False) -> Value:
+    def value(self, index: int, operator: Operator, *, padded: bool = False, blocks: bool = False) -> Value:
         """Return the value of a tensor that is taken as a map; with its padding put there, unless ``padded``."""
-        value = self._agreed(index, operator)
+        value = self._agreed(index, operator, blocks=blocks)
         if any(value.padding) and not padded:
             value = self.filled(value, operator)
         shape = map_shape(value.shape)
@@ -128,7 +139,7 @@ class Importer:
             raise self.fail(operator, f"its input {name} is {value.shape}", "need up to 4 axes and a batch of 1")
         if value.places is not None:
             value = self._replaced(value, in_the_maps_order(self, operator, value))
-        stored = padded_shape(self.shape(value), value.padding)
+        stored = self.seen(value)
         if value.places is not None or (turned(shape, stored) is None and math.prod(shape) != shape[2]):
             raise self.fail(
                 operator,
@@ -137,9 +148,9 @@ class Importer:
             )
         return value
 
-    def _agreed(self, index: int, operator: Operator) -> Value:
+    def _agreed(self, index: int, operator: Operator, *, blocks: bool = False) -> Value:
         """Return the value of a tensor whose codes mean what the file says of it."""
-        value = self.placed(self.computed(index, operator), operator)
+        value = self.placed(self.computed(index, operator, blocks=blocks), operator)
         tensor = self.file.tensors[index]
         encoding, _ = self.encoding(tensor, operator)
         if encoding != self.builder.tensors[value.tensor].encoding:
@@ -154,8 +165,13 @@ class Importer:
 
     def is_turned(self, value: Value) -> bool:
         """Return whether the file's height is the map's width."""
-        stored = padded_shape(self.shape(value), value.padding)
+        stored = self.seen(value)
         return turned(map_shape(value.shape) or stored, stored) or False
+
+    def seen(self, value: Value) -> Shape:
+        """Return the shape of what the file sees of a value's map: with its padding, in blocks."""
+        height, width, channels = padded_shape(self.shape(value), value.padding)
+        return height // value.blocks[0], width // value.blocks[1], channels
 
     def filled(self, value: Value, operator: Operator) -> Value:
         """Return the value with its padding put there by a layer of its own."""
@@ -309,6 +325,8 @@ class Importer:
         if index not in self.writers or value.tensor not in self.builder.tensors:
             raise RowloomError(where, "comes from no layer", "need an operator that computes")
         operator = self.writers[index]
+        if value.blocks != NO_BLOCKS:
+            raise RowloomError(where, "comes after SPACE_TO_BATCH_ND", "need BATCH_TO_SPACE_ND")
         if any(value.padding):
             value = self.filled(value, operator)
         shown = arrangement(value.shape, value.places, self.shape(value))

@@ -16,11 +16,14 @@ from rowloom.model.formats.tflite.importer import Importer
 from rowloom.model.formats.tflite.multipliers import FUSED, codes_between, quantize_multipliers
 from rowloom.model.formats.tflite.reader import FileTensor, Operator
 from rowloom.model.formats.tflite.single import rounding_once
-from rowloom.model.formats.tflite.values import Padding, Value, padded_shape
+from rowloom.model.formats.tflite.values import NO_BLOCKS, Padding, Value, padded_shape
 from rowloom.model.layers import Conv2d, Linear, Shape, WeightedLayer
 from rowloom.model.post import Post, Requantize
 
 SAME, VALID = 0, 1
+
+_DILATED = ("CONV_2D", "DEPTHWISE_CONV_2D")
+"""Kinds whose taps may lie apart."""
 
 
 def same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
@@ -57,6 +60,7 @@ class Window:
     def shape(self, output: Shape) -> tuple[int, ...]:
         """Return the file's shape of what the layer gives."""
         height, width, channels = output
+        height, width = height // self.value.blocks[0], width // self.value.blocks[1]
         return (1, width, height, channels) if self.turned else (1, height, width, channels)
 
 
@@ -83,10 +87,14 @@ def window(
         raise importer.fail(operator, f"has padding of kind {kind}", "need SAME or VALID")
     if min(kernel) < 1 or max(kernel) >= 1 << 16:
         raise importer.fail(operator, f"has a window of {kernel}", "need at least 1 x 1")
-    value = importer.value(operator.inputs[0], operator, padded=True)
+    value = importer.value(operator.inputs[0], operator, padded=True, blocks=operator.kind in _DILATED)
     turned = importer.is_turned(value)
     if turned:
         kernel, stride, dilation = kernel[::-1], stride[::-1], dilation[::-1]
+    if value.blocks != NO_BLOCKS:
+        if (stride, dilation, kind) != ((1, 1), (1, 1), VALID):
+            raise importer.fail(operator, "has stride, dilation or padding after SPACE_TO_BATCH_ND", "need none")
+        dilation = value.blocks
     reach = (kernel[0] - 1) * dilation[0], (kernel[1] - 1) * dilation[1]
 
     def padding(of: Value) -> Padding:
@@ -183,7 +191,7 @@ def depthwise(importer: Importer, operator: Operator) -> None:
 
 
 def _channels(importer: Importer, operator: Operator, index: int) -> int:
-    return importer.shape(importer.value(index, operator, padded=True))[2]
+    return importer.shape(importer.value(index, operator, padded=True, blocks=True))[2]
 
 
 def _convolution(
@@ -216,7 +224,7 @@ def _convolution(
     object.__setattr__(layer, "post", post)
     output = importer.builder.add(layer, target, scale)
     folded = " with PAD" if any(padding) else ""
-    value = Value(tensor=layer.output, shape=slide.shape(output.shape))
+    value = Value(tensor=layer.output, shape=slide.shape(output.shape), blocks=slide.value.blocks)
     importer.set(operator, value, f"{layer.op}{folded}", layer.name)
 
 
