@@ -13,7 +13,7 @@ from rowloom.model.errors import RowloomError
 from rowloom.model.formats.builder import Builder, Imported
 from rowloom.model.formats.floats import float_thresholds
 from rowloom.model.formats.tflite.constants import FOLDABLE, fold
-from rowloom.model.formats.tflite.moves import in_the_maps_order, moved
+from rowloom.model.formats.tflite.moves import in_the_maps_order, moved, squared
 from rowloom.model.formats.tflite.reader import File, FileTensor, Operator
 from rowloom.model.formats.tflite.values import (
     NO_BLOCKS,
@@ -66,7 +66,8 @@ class Importer:
             if not operator.inputs or not operator.outputs:
                 raise self.fail(operator, "has no input or no output", "need at least one of each")
             try:
-                known[operator.kind](self, operator)
+                fold = operator.kind == "SHAPE" or (operator.kind in FOLDABLE and self._is_of_sizes(operator))
+                (Importer.fold if fold else known[operator.kind])(self, operator)
             except RowloomError as error:
                 if error.subject.startswith(self.subject):
                     raise
@@ -139,6 +140,8 @@ class Importer:
             raise self.fail(operator, f"its input {name} is {value.shape}", "need up to 4 axes and a batch of 1")
         if value.places is not None:
             value = self._replaced(value, in_the_maps_order(self, operator, value))
+        if self.shape(value) == (1, 1, math.prod(shape)) and shape[0] == shape[1] > 1 and not any(value.padding):
+            value = self._replaced(value, squared(self, operator, value, shape[0]))
         stored = self.seen(value)
         if value.places is not None or (turned(shape, stored) is None and math.prod(shape) != shape[2]):
             raise self.fail(
@@ -231,11 +234,12 @@ class Importer:
 
     def place(self, operator: Operator, index: int, value: Value) -> None:
         """Say what one of an operator's outputs is."""
-        said = self.tensor(index, operator, "output").shape
-        if said and math.prod(said) != math.prod(value.shape):
+        tensor = self.tensor(index, operator, "output")
+        said = tensor.shape
+        if said and tensor.fixed and math.prod(said) != math.prod(value.shape):
             raise self.fail(operator, f"gives {value.shape}, but the file says {said}", "shapes must agree")
         if index in self.values:
-            raise self.fail(operator, f"writes {self.file.tensors[index].name} again", "need one writer a tensor")
+            raise self.fail(operator, f"writes {tensor.name} again", "need one writer a tensor")
         self.values[index] = value
         self.writers[index] = operator
 
@@ -293,6 +297,14 @@ class Importer:
         self.thresholds = float_thresholds(self.subject, codes, encoding, 1)
         self.input_index = operator.outputs[0]
         self.set(operator, value, "on the host: floats to codes")
+
+    def _is_of_sizes(self, operator: Operator) -> bool:
+        """Return whether an operator takes constant integers alone, which are no codes."""
+        return all(
+            index in self.constants
+            or (index != -1 and index not in self.values and self.file.tensors[index].type in ("INT32", "INT64"))
+            for index in operator.inputs
+        )
 
     def fold(self, operator: Operator) -> None:
         """Compute what is constant: sizes."""

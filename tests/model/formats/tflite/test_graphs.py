@@ -240,7 +240,7 @@ def refusal(content):
         ("WHILE", "WhileOptions", r"operator 0 \(WHILE\): is not supported"),
         ("VAR_HANDLE", "VarHandleOptions", r"operator 0 \(VAR_HANDLE\): is not supported"),
         ("UNIDIRECTIONAL_SEQUENCE_LSTM", None, r"\(UNIDIRECTIONAL_SEQUENCE_LSTM\): is not supported"),
-        ("MUL", "MulOptions", r"operator 0 \(MUL\): multiplies two maps, need one constant"),
+        ("TRANSPOSE_CONV", None, r"operator 0 \(TRANSPOSE_CONV\): is not supported"),
         ("LOG_SOFTMAX", None, r"\(LOG_SOFTMAX\): works on integers, need floats, after DEQUANTIZE, or SOFTMAX"),
     ],
 )
