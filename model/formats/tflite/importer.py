@@ -67,7 +67,9 @@ class Importer:
                 raise self.fail(operator, "has no input or no output", "need at least one of each")
             try:
                 fold = operator.kind == "SHAPE" or (operator.kind in FOLDABLE and self._is_of_sizes(operator))
-                (Importer.fold if fold else known[operator.kind])(self, operator)
+                # What leaves the range of float32 is told where it is used.
+                with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+                    (Importer.fold if fold else known[operator.kind])(self, operator)
             except RowloomError as error:
                 if error.subject.startswith(self.subject):
                     raise
@@ -238,8 +240,9 @@ class Importer:
         said = tensor.shape
         if said and tensor.fixed and math.prod(said) != math.prod(value.shape):
             raise self.fail(operator, f"gives {value.shape}, but the file says {said}", "shapes must agree")
-        if index in self.values:
-            raise self.fail(operator, f"writes {tensor.name} again", "need one writer a tensor")
+        if index in self.values or tensor.data is not None:
+            what = "again" if index in self.values else "although it is constant"
+            raise self.fail(operator, f"writes {tensor.name} {what}", "need one writer a tensor")
         self.values[index] = value
         self.writers[index] = operator
 
@@ -256,6 +259,8 @@ class Importer:
         if self.input_index == -1:
             raise RowloomError(self.subject, "has no input", "need one")
         tensor = self.file.tensors[self.input_index]
+        if tensor.data is not None:
+            raise RowloomError(f"{self.subject}: input {tensor.name}", "is a constant", "need one that is fed")
         if map_shape(tensor.shape) is None:
             raise RowloomError(
                 f"{self.subject}: input {tensor.name}", f"is {tensor.shape}", "need up to 4 axes and a batch of 1"
