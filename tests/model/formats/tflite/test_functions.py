@@ -77,7 +77,7 @@ def test_every_code(name, scales):
     content = CASES[name](*SCALES[scales])
     x = np.arange(-128, 128).astype(np.int8).reshape(1, 16, 16, 1)
     if name == "QUANTIZE" and SCALES[scales][0] == SCALES[scales][1]:
-        with pytest.raises(rowloom.RowloomError, match="holds no layer|feeds no layer|comes from no layer"):
+        with pytest.raises(rowloom.RowloomError, match=r"holds no layer|feeds no layer|comes from no layer"):
             from_bytes("m", "m", content)
         return
     want = reference(content, x)
