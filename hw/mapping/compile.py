@@ -29,6 +29,7 @@ from rowloom.hw.mapping.sparse import skip_words
 from rowloom.hw.mapping.step import Step
 from rowloom.hw.mapping.steps import steps_of
 from rowloom.hw.mapping.streaming import place_streams, weight_sections
+from rowloom.hw.mapping.tables import with_thresholds
 from rowloom.hw.mapping.timeline import Timeline
 from rowloom.hw.mapping.widths import hardware_of
 from rowloom.hw.parameters import Hardware
@@ -65,7 +66,7 @@ def compile(network: Network, config: ArrayConfig) -> Design:
 
 def whole_of(network: Network, config: ArrayConfig) -> Network:
     """A network before its groups are split: sums of maps as sums of multiples, and with layers that are put in."""
-    return with_inserts(with_multiples(network), config)
+    return with_inserts(with_multiples(with_thresholds(network)), config)
 
 
 def pieces_of(network: Network, config: ArrayConfig) -> Split:

@@ -55,7 +55,7 @@ def _with_multiples(network: Network, layer: Add) -> Layer:
     falls = (direction < 0)[:, None]
     wanted = np.where(falls, 1 - values, values) - bias[:, None]  # of the tables' sum, all rising or all falling
     rows, which = np.unique(wanted, axis=0, return_inverse=True)
-    points = [encoding.decode(np.arange(encoding.code_min, encoding.code_max + 1)) for encoding in encodings]
+    points = [encoding.every_value for encoding in encodings]
     sums = _outer(layer.tables)
     order = np.argsort(sums, kind="stable")
     at = np.searchsorted(sums[order], rows)

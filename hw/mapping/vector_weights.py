@@ -72,7 +72,7 @@ def multipliers(layer: Add, encodings: list[Encoding]) -> tuple[list[int], int] 
     """Integers k and c such that every table is value * k, up to a constant, all constants together being c."""
     found, constant = [], 0
     for table, encoding in zip(layer.tables, encodings, strict=True):
-        values = encoding.decode(np.arange(encoding.code_min, encoding.code_max + 1))
+        values = encoding.every_value
         steps, rises = np.diff(values), np.diff(np.asarray(table, np.int64))
         k, rest = divmod(int(rises[0]), int(steps[0]))
         if rest or not np.array_equal(rises, steps * k):

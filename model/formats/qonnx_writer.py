@@ -241,7 +241,7 @@ class _Writer:
         parts = []
         for name, table in zip(layer.inputs, layer.tables, strict=True):
             encoding = self.network.tensor(name).encoding
-            values = encoding.decode(np.arange(encoding.code_min, encoding.code_max + 1))
+            values = encoding.every_value
             place = int(np.argmax(np.abs(values)))
             factor = int(table[place]) // int(values[place])
             if not np.array_equal(values * factor, table):
