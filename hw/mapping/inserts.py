@@ -10,7 +10,6 @@ from rowloom.hw.mapping.ends import ends_of
 from rowloom.hw.mapping.engine import MAX_LEVELS, bare
 from rowloom.hw.mapping.maps import Misplaced, maps_of
 from rowloom.hw.mapping.send import Send
-from rowloom.hw.mapping.vector_weights import multipliers
 from rowloom.hw.units import unit_for
 from rowloom.model.encodings import Encoding, Ternary, Uniform
 from rowloom.model.errors import RowloomError
@@ -19,6 +18,7 @@ from rowloom.model.layers.base import NaryLayer, UnaryLayer
 from rowloom.model.network import Network, Tensor
 from rowloom.model.operation import Operation
 from rowloom.model.post import Thresholds
+from rowloom.model.rewrites.multiples import multipliers
 
 __all__ = ["with_inserts"]
 

@@ -1,43 +1,48 @@
-"""Functions of single codes as thresholds: the engine has no tables of codes."""
+"""Functions of single codes as thresholds."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.hw.mapping.ends import ends_of
-from rowloom.hw.mapping.engine import MAX_LEVELS
-from rowloom.hw.mapping.vector_weights import multipliers
 from rowloom.model.encodings import Encoding, Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.evaluate.add import TableSums
 from rowloom.model.layers import Add, Layer, SummingLayer
 from rowloom.model.network import Network, Tensor
 from rowloom.model.post import Thresholds
+from rowloom.model.rewrites.multiples import multipliers
 
-__all__ = ["with_thresholds"]
+#: Widest codes that are counted.
+MOST_BITS = 8
 
 Integers = NDArray[np.int64]
 
 
-def with_thresholds(network: Network) -> Network:
+def with_thresholds(network: Network, *, straight: Collection[str] = ()) -> Network:
     """The network with thresholds of its own for every layer that gives codes without, or by a table.
 
     Sums that fit into a code, and are read by other layers, count how many values they reach. A function of one code
     that rises or falls is the same of its value; one that does both is the difference of two that rise.
+
+    Parameters
+    ----------
+    network : Network
+    straight : collection of str, optional
+        Tensors that may stay sums.
 
     Raises
     ------
     RowloomError
         Naming a layer whose function goes up or down by more codes than there are.
     """
-    straight = ends_of(network).straight
     tensors = {tensor.name: tensor for tensor in network.tensors}
     layers: list[Layer] = []
     for layer in network.layers:
         target = network.tensor(layer.output).encoding
         made: list[Layer] = [layer]
-        if isinstance(layer, SummingLayer) and target.bits <= MAX_LEVELS:
+        if isinstance(layer, SummingLayer) and target.bits <= MOST_BITS:
             if _is_table(layer, network):
                 assert isinstance(layer, Add)
                 made = _of_table(layer, network, tensors)
@@ -55,7 +60,7 @@ def _is_table(layer: SummingLayer, network: Network) -> bool:
     if not isinstance(layer, Add) or len(layer.inputs) > 1:
         return False
     source = network.tensor(layer.inputs[0]).encoding
-    return source.bits <= MAX_LEVELS and multipliers(layer, [source]) is None
+    return source.bits <= MOST_BITS and multipliers(layer, [source]) is None
 
 
 def _of_table(layer: Add, network: Network, tensors: dict[str, Tensor]) -> list[Layer]:
@@ -82,9 +87,9 @@ def _of_table(layer: Add, network: Network, tensors: dict[str, Tensor]) -> list[
     for way, part in (("rises", np.maximum(steps, 0)), ("falls", np.maximum(-steps, 0))):
         counts = np.concatenate([np.zeros_like(part[:1]), np.cumsum(part, axis=0)])
         bits = int(counts.max()).bit_length()
-        if bits > MAX_LEVELS:
+        if bits > MOST_BITS:
             problem = f"is a function of codes that {way} by {counts.max()} codes in all"
-            raise RowloomError(layer.name, problem, f"must be at most {(1 << MAX_LEVELS) - 1}")
+            raise RowloomError(layer.name, problem, f"must be at most {(1 << MOST_BITS) - 1}")
         encoding = Uniform(bits=max(1, bits), signed=False)
         name = f"{layer.name} {way}"
         tensors[name] = Tensor(name=name, shape=target.shape, encoding=encoding)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from rowloom.hw.mapping.tables import with_thresholds
-from rowloom.hw.mapping.vector_weights import multipliers
 from rowloom.model.encodings import PowerOfTwo, Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Add, MaxPool2d
 from rowloom.model.network import Network, Tensor
 from rowloom.model.post import Requantize
+from rowloom.model.rewrites.multiples import multipliers
+from rowloom.model.rewrites.tables import with_thresholds
 
 SIGNED = Uniform(bits=8, signed=True, zero_point=-3)
 RANDOM = np.random.default_rng(5)
@@ -81,7 +81,7 @@ def test_a_multiple_between_layers_counts_the_values_it_reaches():
 
 def test_a_multiple_at_the_end_stays():
     network = network_of(2 * np.arange(-32, 32), source=Uniform(bits=6, signed=True))
-    assert with_thresholds(network) is network
+    assert with_thresholds(network, straight=network.outputs) is network
 
 
 def test_what_goes_up_and_down_by_more_codes_than_there_are():
