@@ -15,7 +15,7 @@ from rowloom.model.formats.onnx.axes import Axes, Binding, Misfit
 from rowloom.model.formats.onnx.folding import Constant, fold
 from rowloom.model.formats.onnx.quantizers import Quantizer, uniform_between
 from rowloom.model.formats.onnx.reader import Graph, Node, Port
-from rowloom.model.formats.onnx.signal import Carrier, Numbers, Signal
+from rowloom.model.formats.onnx.signal import Carrier, Ended, Numbers, Signal
 from rowloom.model.layers import Shape, SummingLayer
 from rowloom.model.views import InputView
 
@@ -35,21 +35,6 @@ class InputSpec:
     thresholds: NDArray[np.float32] | None = None
 
 
-LAST = (
-    "Softmax",
-    "LogSoftmax",
-    "ArgMax",
-    "TopK",
-    "Identity",
-    "Reshape",
-    "Flatten",
-    "Squeeze",
-    "Unsqueeze",
-    "Transpose",
-)
-"""Nodes that may come after what the host does."""
-
-
 class Importer:
     """Walks the nodes of a graph in an order of execution."""
 
@@ -67,7 +52,7 @@ class Importer:
         self.subject = subject
         self.graph = graph
         self.builder = Builder(name=name)
-        self.values: dict[str, Constant | Signal] = {}
+        self.values: dict[str, Constant | Signal | Ended] = {}
         self.counts: dict[str, int] = {}
         self.spec: InputSpec | None = None
         port = self._input_port()
@@ -124,9 +109,14 @@ class Importer:
         value = self.values[node.inputs[place]]
         if isinstance(value, Constant):
             raise self.fail(node, f"its input {node.inputs[place]} is a constant", "need one that is computed")
-        if value.steps and node.kind not in LAST:
-            raise self.fail(node, f"comes after {value.steps[-1]}", "need that at the end")
+        if isinstance(value, Ended):
+            raise self.fail(node, f"comes after {value.endings[0].op}, which the host computes", "need that at the end")
         return self.refreshed(value)
+
+    def shape_of(self, node: Node) -> tuple[int, ...]:
+        """Return the file's shape of the tensor that a node takes; the batch counts as 1."""
+        value = self.values.get(node.inputs[0]) if node.inputs else None
+        return value.shape if isinstance(value, Ended) else self.signal(node).axes.shape
 
     def take_map(self, node: Node, signal: Signal, order: str) -> Signal:
         """Return a signal whose axes are those of a map in ``order``; the graph's input is bound to it."""
@@ -192,7 +182,7 @@ class Importer:
         constant = self.constant(node, place)
         return None if constant is None else constant.data
 
-    def set(self, node: Node, value: Constant | Signal, place: int = 0) -> None:
+    def set(self, node: Node, value: Constant | Signal | Ended, place: int = 0) -> None:
         """Say what an output of a node is."""
         if place < len(node.outputs) and node.outputs[place]:
             self.values[node.outputs[place]] = value
@@ -339,10 +329,11 @@ class Importer:
         known: list[Constant | None] = []
         for name in node.inputs:
             value = self.values.get(name) if name else None
-            if isinstance(value, Signal):
+            if isinstance(value, Signal | Ended):
                 if node.kind not in ("Shape", "Size"):
                     return False
-                value = Constant(np.array(self.refreshed(value).axes.shape, np.int64))
+                shape = value.shape if isinstance(value, Ended) else self.refreshed(value).axes.shape
+                value = Constant(np.array(shape, np.int64))
             known.append(value)
         if any(value is None and name for value, name in zip(known, node.inputs, strict=True)):
             return False

@@ -12,7 +12,7 @@ from rowloom.model.formats.onnx.arithmetic import (
     norm_node,
 )
 from rowloom.model.formats.onnx.constant_quant import constant_bipolar, constant_float_quant, constant_quant
-from rowloom.model.formats.onnx.ends import argmax_node, softmax_node
+from rowloom.model.formats.onnx.ends import argmax_node, host_node, softmax_node, topk_node
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Handler, Importer
 from rowloom.model.formats.onnx.linear_quant import (
@@ -41,6 +41,7 @@ from rowloom.model.formats.onnx.shapes import (
     squeeze_node,
     transpose_node,
 )
+from rowloom.model.formats.onnx.signal import Ended
 from rowloom.model.formats.onnx.truncation import trunc_node
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, conv_node, gemm_node, matmul_node
 
@@ -50,6 +51,7 @@ QUANTIZERS = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.genera
 STANDARD: dict[str, Handler] = {
     "Add": add_node,
     "ArgMax": argmax_node,
+    "ArgMin": argmax_node,
     "AveragePool": average_pool_node,
     "BatchNormalization": norm_node,
     "Cast": identity_node,
@@ -83,7 +85,7 @@ STANDARD: dict[str, Handler] = {
     "Squeeze": squeeze_node,
     "Sub": add_node,
     "Sum": add_node,
-    "TopK": argmax_node,
+    "TopK": topk_node,
     "Transpose": transpose_node,
     "Unsqueeze": squeeze_node,
     "Upsample": resize_node,
@@ -117,6 +119,8 @@ _LINEAR_ON_CONSTANTS: dict[str, ConstantHandler] = {
 
 def handler(importer: Importer, node: Node) -> Handler:
     """Return what imports a node; RowloomError that says what is supported if nothing does."""
+    if node.inputs and isinstance(importer.values.get(node.inputs[0]), Ended):
+        return host_node
     table = STANDARD if not node.domain else QONNX if node.domain in QUANTIZERS else {}
     if node.domain in CHANNELS_LAST:
         table = LAST

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from rowloom.model.endings import Ending
 from rowloom.model.formats.onnx.axes import Axes, Misfit, Parameter
 from rowloom.model.formats.onnx.pointwise import Pointwise
 from rowloom.model.layers import Layer, SummingLayer
@@ -80,8 +81,6 @@ class Signal:
         Numbers round it that no layer has put there yet.
     padded_with : Fraction
         Which number.
-    steps : tuple of str
-        What the host does with it, as in :class:`rowloom.model.views.OutputView`.
     """
 
     axes: Axes
@@ -90,7 +89,6 @@ class Signal:
     nodes: tuple[str, ...] = ()
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     padded_with: Fraction = Fraction(0)
-    steps: tuple[str, ...] = ()
 
     def then(self, function: Pointwise, node: str) -> "Signal":
         """Return the signal after a function."""
@@ -165,6 +163,25 @@ class Signal:
                 next_offsets.append(both[0] * offsets[channel % len(offsets)] + both[1])
             units, offsets = next_units, next_offsets
         return _shortest(units), _shortest(offsets)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ended:
+    """A tensor of the file that the host computes.
+
+    Parameters
+    ----------
+    signal : Signal
+        What it starts from.
+    endings : tuple of Ending
+        What it does.
+    shape : tuple of int
+        Of the result; the batch counts as 1.
+    """
+
+    signal: Signal
+    endings: tuple[Ending, ...]
+    shape: tuple[int, ...]
 
 
 def _shortest(numbers: list[Fraction]) -> Numbers:

@@ -130,7 +130,7 @@ def two(kind, **attributes):
     ("model", "match"),
     [
         (lambda: two("Sigmoid"), r"node Sigmoid_2 \(Sigmoid\): operator is not supported, supported: Add, "),
-        (lambda: two("Softmax", axis=1), r"node Conv_\d \(Conv\): comes after softmax, need that at the end"),
+        (lambda: two("Softmax", axis=1), r"node Conv_\d \(Conv\): comes after softmax, which the host computes, need that at the end"),
         (lambda: two("Foo", domain="com.acme"), r"\(Foo\): operator of domain com.acme is not supported"),
         (lambda: two("Transpose", perm=[0, 1]), r"\(Transpose\): permutes 4 axes by \[0, 1\]"),
         (lambda: two("LSTM"), r"\(LSTM\): operator is not supported"),
