@@ -5,15 +5,17 @@ from fractions import Fraction
 
 import numpy as np
 
-from rowloom.model.encodings import Uniform
+from rowloom.model.encodings import MAX_BITS, Uniform
 from rowloom.model.endings import Ending, Greatest, Reshape, Softmax, TopK, Transpose
 from rowloom.model.errors import RowloomError
 from rowloom.model.formats.onnx.axes import Axes, Misfit, resolved_shape
 from rowloom.model.formats.onnx.folding import Constant, moved_constant
 from rowloom.model.formats.onnx.importer import Importer
+from rowloom.model.formats.onnx.joining import whole
 from rowloom.model.formats.onnx.pointwise import Clip, Pointwise
 from rowloom.model.formats.onnx.reader import Node, Port
-from rowloom.model.formats.onnx.signal import Ended, Signal
+from rowloom.model.formats.onnx.signal import Ended, Joined, Signal
+from rowloom.model.formats.onnx.sums import stored_sums
 from rowloom.model.layers import ArgMax
 from rowloom.model.views import OutputView
 
@@ -122,7 +124,7 @@ def _chosen(importer: Importer, node: Node, axis: int, kept: bool, place: int) -
         tuple(() if i == axis else each for i, each in enumerate(signal.axes.axes) if kept or i != axis),
         {**signal.axes.sizes, "C": 1},
     )
-    signal = importer.place_sums(replace(signal, chain=()))
+    signal = stored_sums(importer, replace(signal, chain=()))
     tensor = importer.placed(importer.quantized(signal).tensor)
     name = importer.layer_name("argmax")
     encoding = Uniform(bits=max(1, (shape[2] - 1).bit_length()), signed=False)
@@ -140,6 +142,9 @@ def _used(importer: Importer, name: str) -> bool:
 
 def _bound(importer: Importer, node: Node) -> Signal:
     """Return the signal that a node takes, bound to a map."""
+    value = importer.values[node.inputs[0]]
+    if isinstance(value, Joined):
+        importer.values[node.inputs[0]] = whole(importer, value, most=MAX_BITS)
     signal = importer.signal(node)
     importer.quantized(signal)
     importer.map_shape(signal)
@@ -154,6 +159,8 @@ def output_view(importer: Importer, port: Port) -> OutputView:
     if isinstance(value, Constant):
         raise Misfit("is a constant")
     endings = value.endings if isinstance(value, Ended) else ()
+    if isinstance(value, Joined):
+        value = whole(importer, value, most=MAX_BITS)
     signal = importer.refreshed(value.signal if isinstance(value, Ended) else value)
     importer.quantized(signal)
     if any(signal.padding):
@@ -172,7 +179,7 @@ def output_view(importer: Importer, port: Port) -> OutputView:
         if any(len(part) > 1 for part in affine):
             affine = (_lifted(affine[0], carrier.lift), _lifted(affine[1], carrier.lift))
         signal = replace(signal, carrier=replace(carrier, unit=affine[0][:1], offset=affine[1][:1]), chain=())
-    signal = importer.place_sums(signal)
+    signal = stored_sums(importer, signal)
     tensor = importer.placed(importer.quantized(signal).tensor)
     return OutputView(
         name=port.name,

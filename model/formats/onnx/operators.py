@@ -15,6 +15,7 @@ from rowloom.model.formats.onnx.constant_quant import constant_bipolar, constant
 from rowloom.model.formats.onnx.ends import argmax_node, host_node, softmax_node, topk_node
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Handler, Importer
+from rowloom.model.formats.onnx.joining import concat_node
 from rowloom.model.formats.onnx.linear_quant import (
     DECOMPOSED,
     constant_dequantize,
@@ -23,6 +24,7 @@ from rowloom.model.formats.onnx.linear_quant import (
     dequantize_linear_node,
     quantize_linear_node,
 )
+from rowloom.model.formats.onnx.parts import by_parts
 from rowloom.model.formats.onnx.pools import average_pool_node, global_average_node, max_pool_node, reduce_node
 from rowloom.model.formats.onnx.quant_nodes import (
     bipolar_node,
@@ -33,7 +35,6 @@ from rowloom.model.formats.onnx.quant_nodes import (
 )
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.shapes import (
-    concat_node,
     depth_to_space_node,
     pad_node,
     reshape_node,
@@ -121,6 +122,9 @@ def handler(importer: Importer, node: Node) -> Handler:
     """Return what imports a node; RowloomError that says what is supported if nothing does."""
     if node.inputs and isinstance(importer.values.get(node.inputs[0]), Ended):
         return host_node
+    each = by_parts(importer, node)
+    if each is not None:
+        return each
     table = STANDARD if not node.domain else QONNX if node.domain in QUANTIZERS else {}
     if node.domain in CHANNELS_LAST:
         table = LAST
