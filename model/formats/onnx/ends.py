@@ -7,6 +7,7 @@ import numpy as np
 
 from rowloom.model.encodings import Uniform
 from rowloom.model.formats.onnx.axes import Axes, Misfit
+from rowloom.model.formats.onnx.curves import Curve
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.pointwise import Clip, Pointwise
@@ -93,7 +94,10 @@ def output_view(importer: Importer, port: Port) -> OutputView:
     if any(signal.padding):
         raise Misfit("comes after Pad, where a convolution is needed")
     chain, steps = list(signal.chain), list(signal.steps)
-    if chain and _is_relu(chain[-1]) and not (steps and steps[0] == "argmax"):
+    if chain and isinstance(chain[-1], Curve) and chain[-1].kind == "Sigmoid" and not (steps and steps[0] == "argmax"):
+        chain.pop()
+        steps.insert(0, "sigmoid")
+    elif chain and _is_relu(chain[-1]) and not (steps and steps[0] == "argmax"):
         chain.pop()
         steps.insert(0, "relu")
     signal = replace(signal, chain=tuple(chain))

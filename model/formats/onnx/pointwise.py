@@ -1,14 +1,14 @@
 """Functions of single numbers between two quantizers: in float32 as the executor computes them, and exactly.
 
-``single`` takes float32 [K, M] and returns what the file's executor would, rounding by rounding. ``double`` does the
-same in float64, ``exact`` with fractions. All three take the parameters of channel m in column m.
+``compute`` takes floats [K, M]: in float32 it returns what the file's executor would, rounding by rounding. ``exact``
+takes fractions. Both take the parameters of channel m in column m.
 """
 
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ class Pointwise(ABC):
 
     __slots__ = ()
 
+    rational: ClassVar[bool] = True
+    """Whether ``exact`` is, for fractions."""
+
     @property
     @abstractmethod
     def parameters(self) -> tuple[Parameter, ...]:
@@ -38,6 +41,14 @@ class Pointwise(ABC):
     @abstractmethod
     def exact(self, x: Fraction, parameters: tuple[Fraction, ...]) -> Fraction:
         """Return the function without any rounding."""
+
+    def shaken(self, x: Floats, parameters: tuple[Floats, ...], sign: int) -> Floats:
+        """Return the function as far up or down as the executor's may be beside the rounding of its steps."""
+        return self.compute(x, parameters)
+
+    @abstractmethod
+    def rises(self, parameters: tuple[Floats, ...]) -> bool:
+        """Whether the function never falls, in any channel."""
 
     def affine(self, parameters: tuple[Fraction, ...]) -> tuple[Fraction, Fraction] | None:
         """Return (a, b) if the function is a x + b, else None."""
@@ -64,6 +75,10 @@ class Scale(Pointwise):
         """Return x * factor."""
         return x * parameters[0]
 
+    def rises(self, parameters: tuple[Floats, ...]) -> bool:
+        """Whether no factor is negative."""
+        return bool((parameters[0] >= 0).all())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Divide(Pointwise):
@@ -83,6 +98,10 @@ class Divide(Pointwise):
     def exact(self, x: Fraction, parameters: tuple[Fraction, ...]) -> Fraction:
         """Return x / divisor."""
         return x / parameters[0]
+
+    def rises(self, parameters: tuple[Floats, ...]) -> bool:
+        """Whether no divisor is negative."""
+        return bool((parameters[0] >= 0).all())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +123,10 @@ class Shift(Pointwise):
     def exact(self, x: Fraction, parameters: tuple[Fraction, ...]) -> Fraction:
         """Return summand + x, or summand - x."""
         return parameters[0] - x if self.minus else x + parameters[0]
+
+    def rises(self, parameters: tuple[Floats, ...]) -> bool:
+        """Whether x is added."""
+        return not self.minus
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +158,10 @@ class Norm(Pointwise):
         root = Fraction(math.isqrt(math.floor(radicand * (1 << 2 * _ROOT_BITS))), 1 << _ROOT_BITS)
         return (x - mean) * gamma / root + beta
 
+    def rises(self, parameters: tuple[Floats, ...]) -> bool:
+        """Whether no gamma is negative."""
+        return bool((parameters[0] >= 0).all())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip(Pointwise):
@@ -162,6 +189,10 @@ class Clip(Pointwise):
             x = max(x, next(limits))
         return x if self.high is None else min(x, next(limits))
 
+    def rises(self, parameters: tuple[Floats, ...]) -> bool:
+        """It does."""
+        return True
+
     def affine(self, parameters: tuple[Fraction, ...]) -> None:
         """It is not."""
 
@@ -184,6 +215,10 @@ class Leaky(Pointwise):
     def exact(self, x: Fraction, parameters: tuple[Fraction, ...]) -> Fraction:
         """Return x or slope * x."""
         return x if x >= 0 else x * parameters[0]
+
+    def rises(self, parameters: tuple[Floats, ...]) -> bool:
+        """Whether no slope is negative."""
+        return bool((parameters[0] >= 0).all())
 
     def affine(self, parameters: tuple[Fraction, ...]) -> tuple[Fraction, Fraction] | None:
         """Return (1, 0) where the slope is 1."""

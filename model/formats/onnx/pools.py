@@ -6,7 +6,6 @@ from fractions import Fraction
 from rowloom.model.formats.onnx.axes import Axes, Misfit
 from rowloom.model.formats.onnx.emit import every_code
 from rowloom.model.formats.onnx.importer import Importer
-from rowloom.model.formats.onnx.pointwise import Clip, Divide, Leaky, Norm, Scale, Shift
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Signal
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
@@ -19,17 +18,7 @@ def rising(importer: Importer, signal: Signal) -> bool:
     carrier = importer.quantized(signal)
     if any(unit < 0 for unit in carrier.unit):
         return False
-    for function in signal.chain:
-        columns = signal.columns(function.parameters, importer.names)
-        if isinstance(function, Scale | Divide | Norm | Leaky):
-            if (columns[0] < 0).any():
-                return False
-        elif isinstance(function, Shift):
-            if function.minus:
-                return False
-        elif not isinstance(function, Clip):
-            return False
-    return True
+    return all(function.rises(signal.columns(function.parameters, importer.names)) for function in signal.chain)
 
 
 def as_sums(importer: Importer, signal: Signal) -> Signal:
