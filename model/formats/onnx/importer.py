@@ -74,7 +74,12 @@ class Importer:
                     raise
                 raise RowloomError(f"{self.subject}: {node}", str(error)) from None
         views = []
+        fixed = [port for port in self.graph.outputs if isinstance(self.values.get(port.name), Constant)]
         for port in self.graph.outputs:
+            if port in fixed and len(fixed) < len(self.graph.outputs):
+                # What Brevitas writes of a tensor that it returns with scale, zero point and width.
+                self.builder.note((f"output {port.name}",), None, "a constant, left out")
+                continue
             try:
                 views.append(output_view(self, port))
             except Misfit as misfit:

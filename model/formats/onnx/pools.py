@@ -10,7 +10,6 @@ from rowloom.model.encodings import MAX_BITS
 from rowloom.model.formats.onnx.axes import Axes, Misfit
 from rowloom.model.formats.onnx.emit import every_code
 from rowloom.model.formats.onnx.importer import Importer
-from rowloom.model.formats.onnx.pointwise import Divide, Leaky, Norm, Scale, Shift
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Signal
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
@@ -23,11 +22,7 @@ def directions(importer: Importer, signal: Signal) -> NDArray[np.int64]:
     carrier = importer.quantized(signal)
     result = np.resize([1 if unit >= 0 else -1 for unit in carrier.unit], carrier.channels)
     for function in signal.chain:
-        columns = signal.columns(function.parameters, importer.names)
-        if isinstance(function, Scale | Divide | Norm | Leaky):
-            result = result * np.where(columns[0] < 0, -1, 1)
-        elif isinstance(function, Shift) and function.minus:
-            result = -result
+        result = result * function.direction(signal.columns(function.parameters, importer.names))
     return result
 
 

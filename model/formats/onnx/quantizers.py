@@ -92,7 +92,7 @@ class Truncation(Quantizer):
     unit: tuple[Fraction, ...]
     offset: Fraction
     zero_point: int
-    divisor: int
+    divisor: Fraction
     rounding: str
     limits: tuple[int, int] | None
 
@@ -103,14 +103,14 @@ class Truncation(Quantizer):
 
     def codes(self, x: Floats, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
         """Return the codes."""
-        y = np.round(x / parameters[0] + x.dtype.type(self.zero_point)) / x.dtype.type(self.divisor)
+        y = np.round(x / parameters[0] + x.dtype.type(self.zero_point)) / x.dtype.type(float(self.divisor))
         if self.limits is not None:
             y = np.clip(y, *self.limits)
         return np.clip(FLOATS[self.rounding](y), self.encoding.code_min, self.encoding.code_max).astype(np.int64)
 
     def exact(self, x: Fraction, parameters: tuple[Fraction, ...]) -> int:
         """Return the code."""
-        y = Fraction(round(x / parameters[0] + self.zero_point), self.divisor)
+        y = round(x / parameters[0] + self.zero_point) / self.divisor
         if self.limits is not None:
             y = min(max(y, Fraction(self.limits[0])), Fraction(self.limits[1]))
         return min(max(FRACTIONS[self.rounding](y), self.encoding.code_min), self.encoding.code_max)

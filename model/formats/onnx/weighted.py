@@ -45,6 +45,8 @@ def operand(importer: Importer, signal: Signal, most: int = MOST_BITS) -> tuple[
     if affine is not None:
         importer.builder.note(signal.nodes, None, "part of the scale") if signal.nodes else None
         return tensor, *affine
+    if not all(function.rational for function in signal.chain):
+        raise Misfit("takes codes after a function whose values share no unit, where a quantizer is needed")
     encoding = importer.encoding(tensor)
     columns = signal.fractions(importer.names)
     if any(len(column) > 1 for parameters in columns for column in parameters) or len(carrier.unit) > 1:
@@ -237,7 +239,7 @@ def _with_units(
     unit = common_unit(units)
     factors = [int(each / unit) for each in units]
     if max(map(abs, factors)) >= 1 << FACTOR_BITS:
-        raise Misfit("takes channels of different scales that share no unit")
+        raise Misfit("takes channels of different scales that share no unit, where one scale for all is needed")
     rows = np.array(factors, np.int64).reshape(-1, depth)[groups if len(units) > depth else groups * 0]
     scaled = values * rows[:, None, None, :]
     return Weights(scaled, weights.units, encoding_for(scaled, None, 48)), [unit * each for each in weights.units]

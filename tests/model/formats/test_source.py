@@ -129,7 +129,7 @@ def two(kind, **attributes):
 @pytest.mark.parametrize(
     ("model", "match"),
     [
-        (lambda: two("Sigmoid"), r"node Sigmoid_2 \(Sigmoid\): operator is not supported, supported: Add, "),
+        (lambda: two("Sin"), r"node Sin_2 \(Sin\): operator is not supported, supported: Add, "),
         (lambda: two("Softmax", axis=1), r"node Conv_\d \(Conv\): comes after softmax, which the host computes"),
         (lambda: two("Foo", domain="com.acme"), r"\(Foo\): operator of domain com.acme is not supported"),
         (lambda: two("Transpose", perm=[0, 1]), r"\(Transpose\): permutes 4 axes by \[0, 1\]"),
