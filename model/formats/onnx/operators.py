@@ -14,9 +14,13 @@ from rowloom.model.formats.onnx.arithmetic import (
 from rowloom.model.formats.onnx.constant_quant import constant_bipolar, constant_float_quant, constant_quant
 from rowloom.model.formats.onnx.ends import argmax_node, softmax_node
 from rowloom.model.formats.onnx.folding import Constant
+from rowloom.model.formats.onnx.functions import NAMES, function_node
 from rowloom.model.formats.onnx.importer import Handler, Importer
 from rowloom.model.formats.onnx.linear_quant import (
     DECOMPOSED,
+    LINEAR,
+    MICROSOFT,
+    constant_decomposed,
     constant_dequantize,
     constant_quantize,
     decomposed_node,
@@ -87,6 +91,7 @@ STANDARD: dict[str, Handler] = {
     "Transpose": transpose_node,
     "Unsqueeze": squeeze_node,
     "Upsample": resize_node,
+    **dict.fromkeys(NAMES, function_node),
 }
 
 QONNX: dict[str, Handler] = {
@@ -117,11 +122,15 @@ _LINEAR_ON_CONSTANTS: dict[str, ConstantHandler] = {
 
 def handler(importer: Importer, node: Node) -> Handler:
     """Return what imports a node; RowloomError that says what is supported if nothing does."""
+    if node.domain == MICROSOFT:
+        table = {each: STANDARD[each] for each in _LINEAR_ON_CONSTANTS}
+        if node.kind in table:
+            return table[node.kind]
     table = STANDARD if not node.domain else QONNX if node.domain in QUANTIZERS else {}
     if node.domain in CHANNELS_LAST:
         table = LAST
     if node.domain == DECOMPOSED:
-        table = {"Quantize": decomposed_node}
+        table = {"HardSwish": function_node, "Quantize": decomposed_node}
     if node.kind in table:
         return table[node.kind]
     known = ", ".join(sorted({*STANDARD, *QONNX}))
@@ -133,4 +142,6 @@ def constant_quantizer(node: Node) -> ConstantHandler | None:
     """Return what a quantizer does to constants; None for other nodes."""
     if node.domain in QUANTIZERS:
         return _ON_CONSTANTS.get(node.kind)
-    return None if node.domain else _LINEAR_ON_CONSTANTS.get(node.kind)
+    if node.domain == DECOMPOSED:
+        return {"Quantize": constant_decomposed, "QuantizeChannels": constant_decomposed}.get(node.kind)
+    return None if node.domain not in LINEAR else _LINEAR_ON_CONSTANTS.get(node.kind)

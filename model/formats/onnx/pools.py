@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from rowloom.model.formats.onnx.axes import Axes, Misfit
 from rowloom.model.formats.onnx.emit import every_code
+from rowloom.model.formats.onnx.functions import Function
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.pointwise import Clip, Divide, Leaky, Norm, Scale, Shift
 from rowloom.model.formats.onnx.reader import Node
@@ -26,6 +27,9 @@ def rising(importer: Importer, signal: Signal) -> bool:
                 return False
         elif isinstance(function, Shift):
             if function.minus:
+                return False
+        elif isinstance(function, Function):
+            if not function.rising:
                 return False
         elif not isinstance(function, Clip):
             return False
