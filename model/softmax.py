@@ -24,6 +24,12 @@ def softmax(x: NDArray[Any]) -> NDArray[np.float64]:
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
+def log_softmax(x: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the logarithm of the softmax along the last axis, in float64, finite where that rounds to 0."""
+    shifted: NDArray[np.float64] = x - x.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegerSoftmax:
     """Softmax of 8-bit codes along the channels, in 32-bit fixed point: codes in, codes of 1 / 256 from -128 out.

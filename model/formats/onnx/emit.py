@@ -13,7 +13,7 @@ from rowloom.model.formats.floats import float_thresholds
 from rowloom.model.formats.onnx.axes import Misfit
 from rowloom.model.formats.onnx.quantizers import MultiThreshold, Quantizer
 from rowloom.model.formats.onnx.signal import Carrier, Signal
-from rowloom.model.layers import Add, Layer, MaxPool2d
+from rowloom.model.layers import Add, Layer
 from rowloom.model.post import Thresholds
 
 if TYPE_CHECKING:
@@ -134,34 +134,42 @@ def _finish_sums(importer: "Importer", signal: Signal, quantizer: Quantizer, nod
     )
     ties = _count_ties(importer, signal, quantizer, thresholds)
     importer.builder.float_ties += ties
-    falling = thresholds.direction < 0
-    turned = bool(falling.any()) and any(isinstance(layer, MaxPool2d) for layer in carrier.deferred)
-    post = _turned(thresholds, falling) if turned else thresholds
+    falling = np.zeros(carrier.channels, bool) if carrier.pooled is None else thresholds.direction * carrier.pooled < 0
+    post = _turned(thresholds, falling) if falling.any() else thresholds
     scale = importer.scale_of(quantizer.unit)
-    importer.builder.add(replace(carrier.layer, post=post), encoding, scale)
+    tensor = importer.builder.add_shared(replace(carrier.layer, post=post), encoding, scale)
     text = f"{carrier.layer.op} with thresholds"
     if ties:
         text += f", {ties} of them where float32 rounds"
-    importer.builder.note((*signal.nodes, node), carrier.layer.name, text)
-    tensor = append_deferred(importer, carrier, encoding, scale)
-    return _turn_back(importer, tensor, falling, encoding, scale) if turned else tensor
+    importer.builder.note((*signal.nodes, node), tensor, text)
+    tensor = append_deferred(importer, carrier, encoding, scale, tensor)
+    if not falling.any():
+        return tensor
+    if carrier.lift is not None:
+        lifted = [set(falling[carrier.lift == channel].tolist()) for channel in range(int(carrier.lift.max()) + 1)]
+        if any(len(each) > 1 for each in lifted):
+            raise Misfit("moves channels that rise and channels that fall after a MaxPool into one")
+        falling = np.array([each.pop() for each in lifted])
+    return _turn_back(importer, tensor, falling, encoding, scale)
 
 
-def append_deferred(importer: "Importer", carrier: Carrier, encoding: Encoding, scale: float | None) -> str:
-    """Append what was deferred until codes are there; return the last tensor."""
-    tensor = carrier.tensor
+def append_deferred(
+    importer: "Importer", carrier: Carrier, encoding: Encoding, scale: float | None, tensor: str
+) -> str:
+    """Append what was deferred until codes are there, in ``tensor``; return the last tensor."""
     for layer in carrier.deferred:
-        tensor = importer.builder.add(layer, encoding, scale).name
+        moved = replace(layer, input=tensor)  # type: ignore[call-arg]
+        tensor = importer.builder.add_shared(moved, encoding, scale)
     return tensor
 
 
 def _turned(thresholds: Thresholds, falling: NDArray[np.bool_]) -> Thresholds:
-    """Return thresholds whose falling channels rise, code c standing for code_max + code_min - c.
+    """Return thresholds whose falling channels rise, and others fall, code c standing for code_max + code_min - c.
 
     A code counts the thresholds t with -sum >= t; its mirror image counts those with -sum < t, sum >= 1 - t.
     """
     values = np.where(falling[:, None], 1 - thresholds.values[:, ::-1], thresholds.values)
-    return Thresholds(values=values, direction=np.ones(len(values), np.int8))
+    return Thresholds(values=values, direction=np.where(falling, -thresholds.direction, thresholds.direction))
 
 
 def _turn_back(

@@ -12,10 +12,11 @@ from rowloom.model.formats.onnx.arithmetic import (
     norm_node,
 )
 from rowloom.model.formats.onnx.constant_quant import constant_bipolar, constant_float_quant, constant_quant
-from rowloom.model.formats.onnx.ends import argmax_node, softmax_node
+from rowloom.model.formats.onnx.ends import argmax_node, host_node, softmax_node, topk_node
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.functions import NAMES, function_node
 from rowloom.model.formats.onnx.importer import Handler, Importer
+from rowloom.model.formats.onnx.joining import concat_node
 from rowloom.model.formats.onnx.linear_quant import (
     DECOMPOSED,
     LINEAR,
@@ -27,6 +28,7 @@ from rowloom.model.formats.onnx.linear_quant import (
     dequantize_linear_node,
     quantize_linear_node,
 )
+from rowloom.model.formats.onnx.parts import by_parts
 from rowloom.model.formats.onnx.pools import average_pool_node, global_average_node, max_pool_node, reduce_node
 from rowloom.model.formats.onnx.quant_nodes import (
     bipolar_node,
@@ -37,7 +39,6 @@ from rowloom.model.formats.onnx.quant_nodes import (
 )
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.shapes import (
-    concat_node,
     depth_to_space_node,
     pad_node,
     reshape_node,
@@ -45,6 +46,7 @@ from rowloom.model.formats.onnx.shapes import (
     squeeze_node,
     transpose_node,
 )
+from rowloom.model.formats.onnx.signal import Ended
 from rowloom.model.formats.onnx.truncation import trunc_node
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, conv_node, gemm_node, matmul_node
 
@@ -54,6 +56,7 @@ QUANTIZERS = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.genera
 STANDARD: dict[str, Handler] = {
     "Add": add_node,
     "ArgMax": argmax_node,
+    "ArgMin": argmax_node,
     "AveragePool": average_pool_node,
     "BatchNormalization": norm_node,
     "Cast": identity_node,
@@ -87,7 +90,7 @@ STANDARD: dict[str, Handler] = {
     "Squeeze": squeeze_node,
     "Sub": add_node,
     "Sum": add_node,
-    "TopK": argmax_node,
+    "TopK": topk_node,
     "Transpose": transpose_node,
     "Unsqueeze": squeeze_node,
     "Upsample": resize_node,
@@ -122,10 +125,13 @@ _LINEAR_ON_CONSTANTS: dict[str, ConstantHandler] = {
 
 def handler(importer: Importer, node: Node) -> Handler:
     """Return what imports a node; RowloomError that says what is supported if nothing does."""
-    if node.domain == MICROSOFT:
-        table = {each: STANDARD[each] for each in _LINEAR_ON_CONSTANTS}
-        if node.kind in table:
-            return table[node.kind]
+    if node.inputs and isinstance(importer.values.get(node.inputs[0]), Ended):
+        return host_node
+    each = by_parts(importer, node)
+    if each is not None:
+        return each
+    if node.domain == MICROSOFT and node.kind in _LINEAR_ON_CONSTANTS:
+        return STANDARD[node.kind]
     table = STANDARD if not node.domain else QONNX if node.domain in QUANTIZERS else {}
     if node.domain in CHANNELS_LAST:
         table = LAST

@@ -3,11 +3,15 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
+from numpy.typing import NDArray
+
+from rowloom.model.encodings import MAX_BITS
 from rowloom.model.formats.onnx.axes import Axes, Misfit
 from rowloom.model.formats.onnx.emit import every_code
-from rowloom.model.formats.onnx.functions import Function
+from rowloom.model.formats.onnx.functions import Function, Lookup
 from rowloom.model.formats.onnx.importer import Importer
-from rowloom.model.formats.onnx.pointwise import Clip, Divide, Leaky, Norm, Scale, Shift
+from rowloom.model.formats.onnx.pointwise import Divide, Leaky, Norm, Scale, Shift
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Signal
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
@@ -15,25 +19,19 @@ from rowloom.model.formats.onnx.windows import window
 from rowloom.model.layers import Add, AveragePool2d, Layer, MaxPool2d
 
 
-def rising(importer: Importer, signal: Signal) -> bool:
-    """Whether the greater of two integers of the carrier stands for the greater number, in every channel."""
+def directions(importer: Importer, signal: Signal) -> NDArray[np.int64]:
+    """Return, by the carrier's channels, 1 if greater integers stand for greater numbers, -1 if for lesser ones."""
     carrier = importer.quantized(signal)
-    if any(unit < 0 for unit in carrier.unit):
-        return False
+    result = np.resize([1 if unit >= 0 else -1 for unit in carrier.unit], carrier.channels)
     for function in signal.chain:
         columns = signal.columns(function.parameters, importer.names)
         if isinstance(function, Scale | Divide | Norm | Leaky):
-            if (columns[0] < 0).any():
-                return False
-        elif isinstance(function, Shift):
-            if function.minus:
-                return False
-        elif isinstance(function, Function):
-            if not function.rising:
-                return False
-        elif not isinstance(function, Clip):
-            return False
-    return True
+            result = result * np.where(columns[0] < 0, -1, 1)
+        elif isinstance(function, Shift) and function.minus:
+            result = -result
+        elif isinstance(function, Function | Lookup) and not getattr(function, "rising", False):
+            raise Misfit("takes the greatest of what neither rises nor falls, where a quantizer is needed before")
+    return result
 
 
 def as_sums(importer: Importer, signal: Signal) -> Signal:
@@ -83,8 +81,14 @@ def max_pool_node(importer: Importer, node: Node) -> None:
         raise Misfit(f"has dilations {dilation}, where 1 is needed")
     if node.attributes.get("ceil_mode", 0):
         padding = _ceiled(shape, kernel, stride, padding)
-    if not rising(importer, signal):
+    towards = directions(importer, signal)
+    if (towards < 0).any():
         signal = as_sums(importer, signal)
+    carrier = importer.quantized(signal)
+    if carrier.layer is not None:
+        if carrier.pooled is not None and not np.array_equal(carrier.pooled, towards):
+            raise Misfit("takes the greatest of what rises and fell in a MaxPool before, where a quantizer is needed")
+        signal = replace(signal, carrier=replace(carrier, pooled=towards))
     name = importer.layer_name("pool")
     layer = MaxPool2d(name=name, input="?", output=name, kernel=kernel, stride=stride, padding=padding)
     result = moved(importer, replace(signal, padding=(0, 0, 0, 0)), layer)
@@ -199,7 +203,7 @@ def _averaged(
     axes: str | Axes,
     times: int = 1,
 ) -> None:
-    tensor, units, offsets = operand(importer, signal, node, sums=True)
+    tensor, units, offsets = operand(importer, signal, MAX_BITS)
     shape = importer.builder.tensors[tensor].shape
     if any(padding) and counted and any(offsets):
         raise Misfit("counts padded zeros, but its input's zero is no integer")
