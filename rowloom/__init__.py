@@ -166,17 +166,28 @@ def from_qonnx(
     return import_file(path, kind="qonnx", input_scale=input_scale, input_encoding=input_encoding).network
 
 
-def from_torch_export(program: Any, name: str = "network") -> "Network":
-    """Import what ``torch.export.export`` gives of a module that ``convert_pt2e`` has quantized.
+def from_torch_export(program: Any, name: str | None = None) -> "Network":
+    """Import what ``torch.export`` gives of a module that ``convert_pt2e`` has quantized.
+
+    Parameters
+    ----------
+    program : torch.export.ExportedProgram, or path of a file of ``torch.export.save``
+        Of a file nothing is run or unpickled, and torch is not needed to read it.
+    name : str, optional
+        Of the network; that of the file, or "network".
 
     Raises
     ------
     RowloomError
         If it is no exported program, or holds what is not supported.
     """
+    if isinstance(program, str | PathLike):
+        from rowloom.model.formats.source import import_file
+
+        return import_file(program, kind="torch_export", name=name).network
     from rowloom.model.formats.torch_export import from_exported
 
-    return from_exported(program, name).network
+    return from_exported(program, name or "network").network
 
 
 def from_onnx(

@@ -21,7 +21,7 @@ def command(
     explain: bool,
     json_file: str | None,
 ) -> None:
-    """Import a QONNX, ONNX QDQ or TFLite int8 network from FILE, told apart by content, and save it.
+    """Import a QONNX, ONNX QDQ, TFLite int8 or torch.export network from FILE, told apart by content, and save it.
 
     \b
     Example:
