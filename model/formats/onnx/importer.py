@@ -155,8 +155,8 @@ class Importer:
         if carrier.layer is None:
             return self.builder.tensors[carrier.tensor].shape
         shape = carrier.layer.output_shape(*(self.builder.tensors[name].shape for name in carrier.layer.inputs))
-        for layer in carrier.deferred:
-            shape = layer.output_shape(shape)
+        for deferred in carrier.deferred:
+            shape = deferred.layer.output_shape(shape)
         return shape
 
     def quantized(self, signal: Signal) -> Carrier:
@@ -257,6 +257,8 @@ class Importer:
             return signal
         from rowloom.model.formats.onnx.emit import append_deferred
 
+        if any(each.falls is not None and each.falls.any() for each in carrier.deferred):
+            raise Misfit("takes the greatest of channels that fall, where a quantizer is needed after it")
         encoding = uniform_between(min(carrier.lows), max(carrier.highs))
         scale = self.scale_of(carrier.unit)
         self.builder.add(carrier.layer, encoding, scale)

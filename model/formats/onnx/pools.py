@@ -3,33 +3,32 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rowloom.model.formats.onnx.axes import Axes, Misfit
 from rowloom.model.formats.onnx.emit import every_code
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.pointwise import Clip, Divide, Leaky, Norm, Scale, Shift
 from rowloom.model.formats.onnx.reader import Node
-from rowloom.model.formats.onnx.signal import Signal
+from rowloom.model.formats.onnx.signal import Deferred, Signal
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
 from rowloom.model.formats.onnx.windows import window
 from rowloom.model.layers import Add, AveragePool2d, Layer, MaxPool2d
 
 
-def rising(importer: Importer, signal: Signal) -> bool:
-    """Whether the greater of two integers of the carrier stands for the greater number, in every channel."""
+def falling(importer: Importer, signal: Signal) -> NDArray[np.bool_]:
+    """Return, for each of the carrier's channels, whether the greater integer stands for the lesser number."""
     carrier = importer.quantized(signal)
-    if any(unit < 0 for unit in carrier.unit):
-        return False
+    falls = np.broadcast_to(np.array([unit < 0 for unit in carrier.unit]), carrier.channels)
     for function in signal.chain:
-        columns = signal.columns(function.parameters, importer.names)
         if isinstance(function, Scale | Divide | Norm | Leaky):
-            if (columns[0] < 0).any():
-                return False
+            falls = falls ^ (signal.columns(function.parameters, importer.names)[0] < 0)
         elif isinstance(function, Shift):
-            if function.minus:
-                return False
+            falls = falls ^ function.minus
         elif not isinstance(function, Clip):
-            return False
-    return True
+            raise Misfit("compares numbers after a function that neither rises nor falls")
+    return falls
 
 
 def as_sums(importer: Importer, signal: Signal) -> Signal:
@@ -44,16 +43,15 @@ def as_sums(importer: Importer, signal: Signal) -> Signal:
     return replace(signal, carrier=importer.summed(layer, carrier.unit, carrier.offset))
 
 
-def moved(importer: Importer, signal: Signal, layer: Layer) -> Signal:
+def moved(importer: Importer, signal: Signal, layer: Layer, falls: NDArray[np.bool_] | None = None) -> Signal:
     """Return the signal after a layer that moves or compares codes: at once, or as soon as there are codes.
 
-    The layer's input is replaced by what it reads.
+    The layer's input is replaced by what it reads; ``falls`` is as :class:`Deferred` has it.
     """
     carrier = importer.quantized(signal)
     if carrier.layer is not None:
-        last = carrier.deferred[-1].output if carrier.deferred else carrier.tensor
-        layer = replace(layer, input=last)  # type: ignore[call-arg]
-        return replace(signal, carrier=replace(carrier, deferred=(*carrier.deferred, layer)))
+        deferred = Deferred(layer=layer, falls=falls, lift=carrier.lift)
+        return replace(signal, carrier=replace(carrier, deferred=(*carrier.deferred, deferred)))
     tensor = importer.placed(carrier.tensor)
     layer = replace(layer, input=tensor)  # type: ignore[call-arg]
     importer.builder.add(layer, importer.encoding(tensor), importer.builder.tensors[tensor].scale)
@@ -79,11 +77,12 @@ def max_pool_node(importer: Importer, node: Node) -> None:
         raise Misfit(f"has dilations {dilation}, where 1 is needed")
     if node.attributes.get("ceil_mode", 0):
         padding = _ceiled(shape, kernel, stride, padding)
-    if not rising(importer, signal):
+    falls = falling(importer, signal)
+    if falls.any():
         signal = as_sums(importer, signal)
     name = importer.layer_name("pool")
     layer = MaxPool2d(name=name, input="?", output=name, kernel=kernel, stride=stride, padding=padding)
-    result = moved(importer, replace(signal, padding=(0, 0, 0, 0)), layer)
+    result = moved(importer, replace(signal, padding=(0, 0, 0, 0)), layer, falls)
     importer.builder.note((str(node),), name, "max_pool2d")
     importer.set(node, replace(result, axes=Axes.of_map(importer.map_shape(result), order)))
 

@@ -20,6 +20,25 @@ Numbers = tuple[Fraction, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Deferred:
+    """What moves or compares the codes that sums will become.
+
+    Parameters
+    ----------
+    layer : Layer
+        Its input is what comes before, whatever its name.
+    falls : bool [channels] or None
+        Of the carrier's channels, where it compares: whether the greater sum stands for the lesser number there.
+    lift : int64 [channels] or None
+        To which of the channels that it takes a channel of the carrier has gone; None for the same.
+    """
+
+    layer: Layer
+    falls: NDArray[np.bool_] | None = None
+    lift: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Carrier:
     """Integers, each standing for unit * integer + offset.
 
@@ -35,7 +54,7 @@ class Carrier:
         What the integers can be: one, or one a channel.
     channels : int
         Of the integers.
-    deferred : tuple of Layer
+    deferred : tuple of Deferred
         What moves or compares the codes that ``layer`` will give: pools and rearrangements, in order.
     lift : int64 [channels] or None
         To which channel after ``deferred`` a channel goes; None for the same.
@@ -48,7 +67,7 @@ class Carrier:
     highs: tuple[int, ...]
     channels: int
     layer: SummingLayer | None = None
-    deferred: tuple[Layer, ...] = ()
+    deferred: tuple[Deferred, ...] = ()
     lift: NDArray[np.int64] | None = None
 
     def start(self, integers: NDArray[np.int64], dtype: DTypeLike) -> NDArray[Any]:

@@ -90,6 +90,39 @@ def falling_channels_after_a_pool_of_codes():
 
 
 @case
+def falling_channels_before_a_pool():
+    g, x = start()
+    x = g.add("MaxPool", norm(g, conv(g, x, 6, 3), 6), kernel_shape=[2, 2], strides=[2, 2])
+    return g.model(g.quant(g.add("Relu", x), 0.25, bits=3, signed=0))
+
+
+@case
+def falling_channels_before_a_pool_of_codes():
+    g, x = start()
+    x = g.add("MaxPool", g.add("Neg", x), kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
+    return g.model(g.quant(norm(g, x, 3), 0.5, bits=3))
+
+
+@case
+def falling_channels_round_pools():
+    g, x = start((1, 3, 17, 17))
+    x = conv(g, x, 6, 3)
+    for seed in range(3):
+        x = g.add("MaxPool", norm(g, x, 6, seed), kernel_shape=[2, 2], strides=[2, 2])
+    return g.model(g.quant(norm(g, x, 6, 5), 4.0, bits=4))
+
+
+@case
+def falling_channels_shuffled_before_a_pool():
+    g, x = start((1, 3, 4, 4))
+    x = norm(g, conv(g, x, 8, 3), 8)
+    x = g.add("Reshape", x, g.constant([1, 2, 4, 4, 4], np.int64))
+    x = g.add("Reshape", g.add("Transpose", x, perm=[0, 2, 1, 3, 4]), g.constant([1, 8, 4, 4], np.int64))
+    x = g.add("MaxPool", x, kernel_shape=[2, 2], strides=[1, 1])
+    return g.model(g.quant(norm(g, x, 8, 1), 1.0, bits=4))
+
+
+@case
 def pool_of_signs():
     g, x = start()
     x = g.bipolar(norm(g, conv(g, x, 6, 3), 6))
