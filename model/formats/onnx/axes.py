@@ -115,16 +115,16 @@ class Axes:
         ------
         Misfit
             If an axis would hold parts of atoms that are bound to a map, other than of its channels once, or the batch
-            is mixed with others.
+            would not be the outermost atom.
         """
         sizes = dict(self.sizes)
         wanted = self._resolved(shape)
-        if not self.axes or self.axes[0] != (BATCH,):
+        if not self.axes or self.axes[0][:1] != (BATCH,):
             raise Misfit("moves the batch")
-        waiting = [atom for axis in self.axes[1:] for atom in axis]
-        result: list[Axis] = [(BATCH,)]
-        for size in wanted[1:]:
-            axis: list[str] = []
+        waiting = [atom for axis in self.axes for atom in axis if atom != BATCH]
+        result: list[Axis] = []
+        for size in wanted:
+            axis: list[str] = [] if result else [BATCH]
             left = size
             while left > 1:
                 if not waiting:
@@ -154,7 +154,7 @@ class Axes:
         return Axes(tuple(("C",) if axis == SPLIT[::-1] else axis for axis in self.axes), self.sizes)
 
     def _resolved(self, shape: Sequence[int]) -> list[int]:
-        """Return a target shape with 0 and -1 replaced; the batch counts as 1."""
+        """Return a target shape with 0 and -1 replaced; the batch counts as 1, and what is joined to it for itself."""
         wanted = [
             (self.shape[place] if place < self.rank else -2) if size == 0 else size for place, size in enumerate(shape)
         ]
@@ -166,7 +166,7 @@ class Axes:
             if rest <= 0 or total % rest:
                 raise Misfit(f"makes {list(shape)} of {self.shape}")
             wanted[wanted.index(-1)] = total // rest
-        if not wanted or min(wanted) < 1 or math.prod(wanted) != total or wanted[0] != 1:
+        if not wanted or min(wanted) < 1 or math.prod(wanted) != total:
             raise Misfit(f"makes {list(shape)} of {self.shape}")
         return wanted
 
@@ -195,6 +195,8 @@ class Axes:
 
     def arrangement(self) -> Arrangement:
         """Return how a map H x W x C is laid out here; every atom must be one of a map."""
+        if self.axes[0] != (BATCH,):
+            raise Misfit("has its batch joined to other axes")
         atoms = [atom for axis in self.axes for atom in axis if atom != BATCH]
         by_role = sorted(range(len(atoms)), key=lambda place: ROLES.index(atoms[place]))
         return Arrangement(

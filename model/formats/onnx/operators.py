@@ -23,7 +23,13 @@ from rowloom.model.formats.onnx.linear_quant import (
     dequantize_linear_node,
     quantize_linear_node,
 )
-from rowloom.model.formats.onnx.pools import average_pool_node, global_average_node, max_pool_node, reduce_node
+from rowloom.model.formats.onnx.pools import (
+    average_pool_node,
+    global_average_node,
+    global_max_node,
+    max_pool_node,
+    reduce_node,
+)
 from rowloom.model.formats.onnx.quant_nodes import (
     bipolar_node,
     float_quant_node,
@@ -63,6 +69,7 @@ STANDARD: dict[str, Handler] = {
     "Flatten": reshape_node,
     "Gemm": gemm_node,
     "GlobalAveragePool": global_average_node,
+    "GlobalMaxPool": global_max_node,
     "Identity": identity_node,
     "LeakyRelu": leaky_node,
     "LogSoftmax": softmax_node,

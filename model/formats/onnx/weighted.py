@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.model.formats.onnx.axes import ROLES, Axes, Misfit
+from rowloom.model.formats.onnx.axes import BATCH, ROLES, Axes, Misfit
 from rowloom.model.formats.onnx.emit import every_code
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
@@ -30,12 +30,16 @@ def operand(importer: Importer, signal: Signal, node: Node, *, sums: bool = Fals
     Raises
     ------
     Misfit
-        If no quantizer ended the sums before; with ``sums`` they are stored as they are.
+        If no quantizer ended the sums before, and they have more than 16 bits; with ``sums`` they may.
     """
     carrier = importer.quantized(signal)
     if carrier.layer is not None:
-        if not sums:
-            raise Misfit("takes sums that no quantizer has ended, where a quantizer is needed between two layers")
+        bits = uniform_between(min(carrier.lows), max(carrier.highs)).bits
+        if bits > MOST_BITS and not sums:
+            raise Misfit(
+                f"takes sums of {bits} bits that no quantizer has ended, where {MOST_BITS} bits are the most,"
+                " or a quantizer is needed between two layers"
+            )
         if signal.affine(importer.names) is None:
             raise Misfit("takes sums after an activation that no quantizer has ended")
         signal = importer.place_sums(signal)
@@ -72,27 +76,31 @@ def conv_node(importer: Importer, node: Node) -> None:
         raise Misfit(f"has weights of shape {list(constant.data.shape)}, where 3 or 4 axes are needed")
     last = node.domain in CHANNELS_LAST
     order = {(1, False): "NCW", (2, False): "NCHW", (1, True): "NWC", (2, True): "NHWC"}[spatial, last]
-    signal = importer.take_map(node, signal, order)
+    signal, order = importer.take_map(node, signal, order)
     weights = weights_of(constant, 0)
     values = weights.values if last else np.moveaxis(weights.values, 1, -1)
     if spatial == 1:
-        values = values[:, None]
+        values = np.expand_dims(values, 1 if "W" in order else 2)
+    elif order.index("W") < order.index("H"):
+        values = values.swapaxes(1, 2)
     tensor, units, offsets = operand(importer, signal, node)
     shape = importer.builder.tensors[tensor].shape
     groups = int(node.attributes.get("group", 1))
     if groups < 1 or values.shape[3] * groups != shape[2] or len(values) % groups:
         raise Misfit(f"has weights for {values.shape[3]} x {groups} channels, but its input has {shape[2]}")
     kernel, stride, padding, dilation, own = window(
-        node, shape, spatial, (values.shape[1], values.shape[2]), signal.padding
+        node, shape, order, (values.shape[1], values.shape[2]), signal.padding
     )
     if kernel != values.shape[1:3]:
         raise Misfit(f"says its kernel is {kernel}, but its weights are {values.shape[1:3]}")
     filters = np.arange(len(values)) // (len(values) // groups)
+    sums = _channel_sums(values, groups)
     weights, scale = _with_units(weights, values, units, filters)
     number = signal.padded_with if any(signal.padding) else Fraction(0)
     if number and any(own):
         raise Misfit(f"pads with 0 after a Pad with {float(number):g}")
-    pad_value, bias = _offsets(weights, units, offsets, any(padding), number)
+    pad_value = _pad_value(units, offsets, number) if any(padding) else None
+    bias = _bias_of(weights, sums, offsets)
     bias = _plus(bias, importer.array(node, 2), len(values))
     name = importer.layer_name("depthwise" if groups > 1 and values.shape[3] == 1 else "conv")
     layer = Conv2d(
@@ -149,14 +157,12 @@ def _dense(importer: Importer, node: Node, constant: Constant, filters: int, bia
     if any(signal.padding):
         raise Misfit("comes after Pad, where a convolution is needed")
     if not importer.binding.bound and importer._of_input(signal):
-        rank = signal.axes.rank
-        alone = not any(signal.axes.axes[1:-1])
-        importer.binding.bind(signal.axes, f"N{'1' * (rank - 2)}C" if alone else {3: "NWC", 4: "NHWC"}[rank])
+        _bind_last(importer, signal.axes)
         signal = importer.refreshed(signal)
     weights = weights_of(constant, filters)
     tensor, units, offsets = operand(importer, signal, node)
     shape = importer.builder.tensors[tensor].shape
-    axis, others = signal.axes.axes[-1], signal.axes.axes[1:-1]
+    axis, others = signal.axes.axes[-1], (signal.axes.axes[0][1:], *signal.axes.axes[1:-1])
     sizes = dict(zip(ROLES, shape, strict=True))
     count, taps = weights.values.shape
     if math.prod(sizes[atom] for atom in axis) != taps:
@@ -172,8 +178,9 @@ def _dense(importer: Importer, node: Node, constant: Constant, filters: int, bia
     else:
         raise Misfit(f"runs along {' '.join(axis)} of a map, where C or the whole map is needed")
     filters_of = np.zeros(count, np.int64)
+    sums = _channel_sums(values, 1)
     weights, scale = _with_units(weights, values, units, filters_of)
-    _, total = _offsets(weights, units, offsets, False, Fraction(0))
+    total = _bias_of(weights, sums, offsets)
     if any(others):
         layer = Conv2d(name=name, input=tensor, output=name, weights=weights.codes, weight_encoding=weights.encoding)
     else:
@@ -188,6 +195,17 @@ def _dense(importer: Importer, node: Node, constant: Constant, filters: int, bia
         lambda shape: Axes((*axes.axes[:-1], ("C",) if shape[2] > 1 else ()), dict(zip(ROLES, shape, strict=True))),
         signal,
     )
+
+
+def _bind_last(importer: Importer, axes: Axes) -> None:
+    """Take the last axis of the input for its channels, and others, be they joined to the batch, for its map."""
+    apart = ((BATCH,), *((atom,) for atom in axes.axes[0][1:]), *axes.axes[1:])
+    between = sum(1 for axis in apart[1:-1] if axis)
+    if between > 2:
+        raise Misfit(f"takes {between + 2} axes, where 2 to 4 are needed")
+    letters = iter("HW"[2 - between :])
+    order = "".join(next(letters) if axis else "1" for axis in apart[1:-1])
+    importer.binding.bind(Axes(apart, axes.sizes), f"N{order}C")
 
 
 def _weights(importer: Importer, node: Node) -> Constant:
@@ -219,23 +237,34 @@ def _with_units(
     return Weights(scaled, weights.units, encoding_for(scaled, None)), [unit * each for each in weights.units]
 
 
-def _offsets(
-    weights: Weights, units: Numbers, offsets: Numbers, padded: bool, number: Fraction
-) -> tuple[int | None, list[Fraction]]:
-    """Return the value of a tap padded with a number, and what the input's offset adds to each filter."""
-    count = len(weights.values)
+def _pad_value(units: Numbers, offsets: Numbers, number: Fraction) -> int | None:
+    """Return the integer of a tap padded with a number; None for one that adds nothing."""
     if not any(offsets) and not number:
-        return None, [Fraction(0)] * count
+        return None
     if len(units) > 1 or len(offsets) > 1:
-        raise Misfit("takes channels of different offsets")
-    pad_value = None
-    if padded:
-        value = (number - offsets[0]) / units[0]
-        if value.denominator != 1:
-            raise Misfit(f"pads with a {float(number):g} that is no multiple of its input's scale")
-        pad_value = int(value)
-    sums = weights.values.reshape(count, -1).sum(axis=1).tolist()
-    return pad_value, [offsets[0] * each * total for each, total in zip(weights.units, sums, strict=True)]
+        raise Misfit("pads channels of different scales or offsets")
+    value = (number - offsets[0]) / units[0]
+    if value.denominator != 1:
+        raise Misfit(f"pads with a {float(number):g} that is no multiple of its input's scale")
+    return int(value)
+
+
+def _channel_sums(values: NDArray[np.int64], groups: int) -> list[list[tuple[int, int]]]:
+    """Return, for each filter, the sum of its integers [R, S] for each channel that it reads, and which channel."""
+    depth = values.shape[3]
+    sums = values.sum(axis=(1, 2)).tolist()
+    first = [filter_ // (len(values) // groups) * depth for filter_ in range(len(values))]
+    return [[(start + place, each) for place, each in enumerate(row)] for start, row in zip(first, sums, strict=True)]
+
+
+def _bias_of(weights: Weights, sums: list[list[tuple[int, int]]], offsets: Numbers) -> list[Fraction]:
+    """Return what the input's offsets add to each filter."""
+    if not any(offsets):
+        return [Fraction(0)] * len(sums)
+    return [
+        unit * sum((offsets[channel % len(offsets)] * each for channel, each in row), Fraction(0))
+        for unit, row in zip(weights.units, sums, strict=True)
+    ]
 
 
 def _plus(bias: list[Fraction], given: NDArray[Any] | None, count: int) -> list[Fraction]:

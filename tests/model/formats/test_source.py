@@ -141,8 +141,16 @@ def test_nodes_that_are_not_supported(model, match, tmp_path):
 
 
 def test_two_layers_without_a_quantizer_between(tmp_path):
+    """Sums of at most 16 bits are codes like others; wider ones are not."""
     g, x = start()
-    refused(g.model(conv(g, conv(g, x, 2, 3), 2, 2)), tmp_path / "m.onnx", r"sums that no quantizer has ended")
+    wide = conv(g, conv(g, conv(g, x, 2, 3), 2, 2), 2, 2)
+    refused(g.model(wide), tmp_path / "m.onnx", r"takes sums of 2\d bits that no quantizer has ended")
+
+
+def test_a_pool_of_channels_that_fall_without_a_quantizer_after_it(tmp_path):
+    g, x = start()
+    x = g.add("MaxPool", g.add("Neg", conv(g, x, 2, 3)), kernel_shape=[2, 2])
+    refused(g.model(x), tmp_path / "m.onnx", r"\(MaxPool\)|output .*takes the greatest of channels that fall")
 
 
 def test_shapes_that_are_not_fixed(tmp_path):
