@@ -72,17 +72,29 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_ELSEWHERE[name]), name)
 
 
-def load(source: str | PathLike[str]) -> "Network":
-    """Load a network: one that ships, by name, or a file.
+def load(
+    source: str | PathLike[str],
+    *,
+    input_scale: str | float | None = None,
+    input_encoding: "str | Encoding | None" = None,
+) -> "Network":
+    """Load a network: one that ships, by name, or a file, of rowloom's or one that can be imported.
+
+    Parameters
+    ----------
+    source : str or path
+    input_scale, input_encoding : optional
+        As for :func:`from_qonnx`.
 
     Raises
     ------
     RowloomError
-        If there is neither, or the file holds no network.
+        If there is neither, or the file holds no network; or if the input's scale or encoding is given for a network
+        that tells its own.
     """
     from rowloom.door import load
 
-    return load(source)
+    return load(source, input_scale=input_scale, input_encoding=input_encoding)
 
 
 def images(net: "Network", count: int | None = None, *, seed: int = 0) -> "NDArray[Any]":

@@ -14,6 +14,9 @@ from rowloom.model.formats.builder import Imported
 
 FORMATS = ("qonnx", "tflite", "onnx")
 
+SUFFIXES = (".onnx", ".tflite")
+"""Of files that are imported, where their content does not tell."""
+
 MOST_BYTES = 1 << 30
 """Of a file: what is greater is refused before it is read."""
 
@@ -66,6 +69,18 @@ def import_file(
 
     with _about(subject):
         return onnx.from_bytes(subject, name, content, input_scale=scale, input_encoding=encoding)
+
+
+def is_foreign(path: str | PathLike[str]) -> bool:
+    """Return whether a file, by its first bytes or else by its name, is of a format that is imported."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(8)
+    except OSError:
+        return False
+    if head[4:8] == b"TFL3" or head[:1] == b"\x08":  # ONNX begins with its version, field 1
+        return True
+    return Path(path).suffix.lower() in SUFFIXES
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Ending a chain of functions in a quantizer: sums become codes by thresholds, codes become codes by tables."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -135,95 +134,52 @@ def _finish_sums(importer: "Importer", signal: Signal, quantizer: Quantizer, nod
     )
     ties = _count_ties(importer, signal, quantizer, thresholds)
     importer.builder.float_ties += ties
-    least = _least(carrier, thresholds.direction < 0)
-    mirrored = least[0] if least and least[0] is not None else np.zeros(len(thresholds.values), bool)
+    falling = np.zeros(carrier.channels, bool) if carrier.pooled is None else thresholds.direction * carrier.pooled < 0
+    post = _turned(thresholds, falling) if falling.any() else thresholds
     scale = importer.scale_of(quantizer.unit)
-    importer.builder.add(replace(carrier.layer, post=_mirrored(thresholds, mirrored)), encoding, scale)
+    tensor = importer.builder.add_shared(replace(carrier.layer, post=post), encoding, scale)
     text = f"{carrier.layer.op} with thresholds"
     if ties:
         text += f", {ties} of them where float32 rounds"
-    importer.builder.note((*signal.nodes, node), carrier.layer.name, text)
-    return append_deferred(importer, carrier, encoding, scale, least)
-
-
-def _least(carrier: Carrier, falling: NDArray[np.bool_]) -> list[NDArray[np.bool_] | None]:
-    """Return, for all that is deferred, where the greatest number is the least code; None where nothing is compared.
-
-    Codes fall with the sums in the channels ``falling``. Those of a pool that takes the least are mirrored for it.
-    """
-    result: list[NDArray[np.bool_] | None] = []
-    for deferred in carrier.deferred:
-        if deferred.falls is None:
-            result.append(None)
-            continue
-        least = falling ^ deferred.falls
-        if deferred.lift is not None:
-            lifted = np.zeros(deferred.lift.max() + 1, bool)
-            lifted[deferred.lift] = least
-            if np.any(lifted[deferred.lift] != least):
-                raise Misfit("moves channels that rise and channels that fall into one, of which a pool follows")
-            least = lifted
-        result.append(least)
-    return result
+    importer.builder.note((*signal.nodes, node), tensor, text)
+    tensor = append_deferred(importer, carrier, encoding, scale, tensor)
+    if not falling.any():
+        return tensor
+    if carrier.lift is not None:
+        lifted = [set(falling[carrier.lift == channel].tolist()) for channel in range(int(carrier.lift.max()) + 1)]
+        if any(len(each) > 1 for each in lifted):
+            raise Misfit("moves channels that rise and channels that fall after a MaxPool into one")
+        falling = np.array([each.pop() for each in lifted])
+    return _turn_back(importer, tensor, falling, encoding, scale)
 
 
 def append_deferred(
-    importer: "Importer",
-    carrier: Carrier,
-    encoding: Encoding,
-    scale: float | None,
-    least: Sequence[NDArray[np.bool_] | None] = (),
+    importer: "Importer", carrier: Carrier, encoding: Encoding, scale: float | None, tensor: str
 ) -> str:
-    """Append what was deferred until codes are there; return the last tensor.
+    """Append what was deferred until codes are there, in ``tensor``; return the last tensor."""
+    for layer in carrier.deferred:
+        moved = replace(layer, input=tensor)  # type: ignore[call-arg]
+        tensor = importer.builder.add_shared(moved, encoding, scale)
+    return tensor
 
-    ``least`` says for each where its input must be mirrored; that of the first is.
+
+def _turned(thresholds: Thresholds, falling: NDArray[np.bool_]) -> Thresholds:
+    """Return thresholds whose falling channels rise, and others fall, code c standing for code_max + code_min - c.
+
+    A code counts the thresholds t with -sum >= t; its mirror image counts those with -sum < t, sum >= 1 - t.
     """
-    tensor = carrier.tensor
-    now: NDArray[np.bool_] | None = None
-    for place, deferred in enumerate(carrier.deferred):
-        wanted = least[place] if least else None
-        if place and not _same(now, wanted):
-            tensor = _mirror(importer, tensor, now, wanted, encoding, scale)
-        now = wanted
-        layer = replace(deferred.layer, input=tensor)  # type: ignore[call-arg]
-        tensor = importer.builder.add(layer, encoding, scale).name
-    return tensor if _same(now, None) else _mirror(importer, tensor, now, None, encoding, scale)
+    values = np.where(falling[:, None], 1 - thresholds.values[:, ::-1], thresholds.values)
+    return Thresholds(values=values, direction=np.where(falling, -thresholds.direction, thresholds.direction))
 
 
-def _same(one: NDArray[np.bool_] | None, other: NDArray[np.bool_] | None) -> bool:
-    """Whether the same channels are mirrored; None for none."""
-    if one is None or other is None:
-        return all(each is None or not each.any() for each in (one, other))
-    return np.array_equal(one, other)
-
-
-def _mirrored(thresholds: Thresholds, which: NDArray[np.bool_]) -> Thresholds:
-    """Return thresholds of channels some of which are mirrored, code c standing for code_max + code_min - c.
-
-    A code counts the thresholds t with s >= t; its mirror image counts those with s < t, -s >= 1 - t.
-    """
-    return Thresholds(
-        values=np.where(which[:, None], 1 - thresholds.values[:, ::-1], thresholds.values),
-        direction=np.where(which, -thresholds.direction, thresholds.direction).astype(np.int8),
-    )
-
-
-def _mirror(
-    importer: "Importer",
-    tensor: str,
-    now: NDArray[np.bool_] | None,
-    wanted: NDArray[np.bool_] | None,
-    encoding: Encoding,
-    scale: float | None,
+def _turn_back(
+    importer: "Importer", tensor: str, falling: NDArray[np.bool_], encoding: Encoding, scale: float | None
 ) -> str:
-    """Append the layer that mirrors the codes of channels that are so and should not be, or the other way round."""
-    channels = importer.builder.tensors[tensor].shape[2]
-    none = np.zeros(channels, bool)
-    which = (none if now is None else now) ^ (none if wanted is None else wanted)
+    """Append the layer that mirrors codes of falling channels."""
     values = encoding.decode(every_code(encoding))
     post = Thresholds(
-        values=np.where(which[:, None], -values[:-1][::-1], values[1:]),
-        direction=np.where(which, -1, 1).astype(np.int8),
+        values=np.where(falling[:, None], -values[:-1][::-1], values[1:]),
+        direction=np.where(falling, -1, 1).astype(np.int8),
     )
     name = importer.layer_name("mirror")
     layer: Layer = Add(name=name, inputs=(tensor,), output=name, tables=(values,), post=post)

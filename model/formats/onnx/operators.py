@@ -12,9 +12,10 @@ from rowloom.model.formats.onnx.arithmetic import (
     norm_node,
 )
 from rowloom.model.formats.onnx.constant_quant import constant_bipolar, constant_float_quant, constant_quant
-from rowloom.model.formats.onnx.ends import argmax_node, softmax_node
+from rowloom.model.formats.onnx.ends import argmax_node, host_node, softmax_node, topk_node
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Handler, Importer
+from rowloom.model.formats.onnx.joining import concat_node
 from rowloom.model.formats.onnx.linear_quant import (
     DECOMPOSED,
     constant_dequantize,
@@ -23,6 +24,7 @@ from rowloom.model.formats.onnx.linear_quant import (
     dequantize_linear_node,
     quantize_linear_node,
 )
+from rowloom.model.formats.onnx.parts import by_parts
 from rowloom.model.formats.onnx.pools import (
     average_pool_node,
     global_average_node,
@@ -39,7 +41,6 @@ from rowloom.model.formats.onnx.quant_nodes import (
 )
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.shapes import (
-    concat_node,
     depth_to_space_node,
     pad_node,
     reshape_node,
@@ -47,6 +48,7 @@ from rowloom.model.formats.onnx.shapes import (
     squeeze_node,
     transpose_node,
 )
+from rowloom.model.formats.onnx.signal import Ended
 from rowloom.model.formats.onnx.truncation import trunc_node
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, conv_node, gemm_node, matmul_node
 
@@ -56,6 +58,7 @@ QUANTIZERS = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.genera
 STANDARD: dict[str, Handler] = {
     "Add": add_node,
     "ArgMax": argmax_node,
+    "ArgMin": argmax_node,
     "AveragePool": average_pool_node,
     "BatchNormalization": norm_node,
     "Cast": identity_node,
@@ -90,7 +93,7 @@ STANDARD: dict[str, Handler] = {
     "Squeeze": squeeze_node,
     "Sub": add_node,
     "Sum": add_node,
-    "TopK": argmax_node,
+    "TopK": topk_node,
     "Transpose": transpose_node,
     "Unsqueeze": squeeze_node,
     "Upsample": resize_node,
@@ -124,6 +127,11 @@ _LINEAR_ON_CONSTANTS: dict[str, ConstantHandler] = {
 
 def handler(importer: Importer, node: Node) -> Handler:
     """Return what imports a node; RowloomError that says what is supported if nothing does."""
+    if node.inputs and isinstance(importer.values.get(node.inputs[0]), Ended):
+        return host_node
+    each = by_parts(importer, node)
+    if each is not None:
+        return each
     table = STANDARD if not node.domain else QONNX if node.domain in QUANTIZERS else {}
     if node.domain in CHANNELS_LAST:
         table = LAST

@@ -6,29 +6,29 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from rowloom.model.encodings import MAX_BITS
 from rowloom.model.formats.onnx.axes import Axes, Misfit
 from rowloom.model.formats.onnx.emit import every_code
 from rowloom.model.formats.onnx.importer import Importer
-from rowloom.model.formats.onnx.pointwise import Clip, Divide, Leaky, Norm, Scale, Shift
+from rowloom.model.formats.onnx.pointwise import Divide, Leaky, Norm, Scale, Shift
 from rowloom.model.formats.onnx.reader import Node
-from rowloom.model.formats.onnx.signal import Deferred, Signal
+from rowloom.model.formats.onnx.signal import Signal
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
 from rowloom.model.formats.onnx.windows import window
 from rowloom.model.layers import Add, AveragePool2d, Layer, MaxPool2d
 
 
-def falling(importer: Importer, signal: Signal) -> NDArray[np.bool_]:
-    """Return, for each of the carrier's channels, whether the greater integer stands for the lesser number."""
+def directions(importer: Importer, signal: Signal) -> NDArray[np.int64]:
+    """Return, by the carrier's channels, 1 if greater integers stand for greater numbers, -1 if for lesser ones."""
     carrier = importer.quantized(signal)
-    falls = np.broadcast_to(np.array([unit < 0 for unit in carrier.unit]), carrier.channels)
+    result = np.resize([1 if unit >= 0 else -1 for unit in carrier.unit], carrier.channels)
     for function in signal.chain:
+        columns = signal.columns(function.parameters, importer.names)
         if isinstance(function, Scale | Divide | Norm | Leaky):
-            falls = falls ^ (signal.columns(function.parameters, importer.names)[0] < 0)
-        elif isinstance(function, Shift):
-            falls = falls ^ function.minus
-        elif not isinstance(function, Clip):
-            raise Misfit("compares numbers after a function that neither rises nor falls")
-    return falls
+            result = result * np.where(columns[0] < 0, -1, 1)
+        elif isinstance(function, Shift) and function.minus:
+            result = -result
+    return result
 
 
 def as_sums(importer: Importer, signal: Signal) -> Signal:
@@ -43,15 +43,16 @@ def as_sums(importer: Importer, signal: Signal) -> Signal:
     return replace(signal, carrier=importer.summed(layer, carrier.unit, carrier.offset))
 
 
-def moved(importer: Importer, signal: Signal, layer: Layer, falls: NDArray[np.bool_] | None = None) -> Signal:
+def moved(importer: Importer, signal: Signal, layer: Layer) -> Signal:
     """Return the signal after a layer that moves or compares codes: at once, or as soon as there are codes.
 
-    The layer's input is replaced by what it reads; ``falls`` is as :class:`Deferred` has it.
+    The layer's input is replaced by what it reads.
     """
     carrier = importer.quantized(signal)
     if carrier.layer is not None:
-        deferred = Deferred(layer=layer, falls=falls, lift=carrier.lift)
-        return replace(signal, carrier=replace(carrier, deferred=(*carrier.deferred, deferred)))
+        last = carrier.deferred[-1].output if carrier.deferred else carrier.tensor
+        layer = replace(layer, input=last)  # type: ignore[call-arg]
+        return replace(signal, carrier=replace(carrier, deferred=(*carrier.deferred, layer)))
     tensor = importer.placed(carrier.tensor)
     layer = replace(layer, input=tensor)  # type: ignore[call-arg]
     importer.builder.add(layer, importer.encoding(tensor), importer.builder.tensors[tensor].scale)
@@ -89,12 +90,17 @@ def _greatest(
     padding: tuple[int, int, int, int],
     order: str,
 ) -> None:
-    falls = falling(importer, signal)
-    if falls.any():
+    towards = directions(importer, signal)
+    if (towards < 0).any():
         signal = as_sums(importer, signal)
+    carrier = importer.quantized(signal)
+    if carrier.layer is not None:
+        if carrier.pooled is not None and not np.array_equal(carrier.pooled, towards):
+            raise Misfit("takes the greatest of what rises and fell in a MaxPool before, where a quantizer is needed")
+        signal = replace(signal, carrier=replace(carrier, pooled=towards))
     name = importer.layer_name("pool")
     layer = MaxPool2d(name=name, input="?", output=name, kernel=kernel, stride=stride, padding=padding)
-    result = moved(importer, signal, layer, falls)
+    result = moved(importer, signal, layer)
     importer.builder.note((str(node),), name, "max_pool2d")
     importer.set(node, replace(result, axes=Axes.of_map(importer.map_shape(result), order)))
 
@@ -218,7 +224,7 @@ def _averaged(
     axes: str | Axes,
     times: int = 1,
 ) -> None:
-    tensor, units, offsets = operand(importer, signal, node, sums=True)
+    tensor, units, offsets = operand(importer, signal, MAX_BITS)
     shape = importer.builder.tensors[tensor].shape
     if any(padding) and counted and any(offsets):
         raise Misfit("counts padded zeros, but its input's zero is no integer")
