@@ -185,6 +185,7 @@ def output_view(importer: Importer, port: Port) -> OutputView:
         signal = replace(signal, carrier=replace(carrier, unit=affine[0][:1], offset=affine[1][:1]), chain=())
     signal = stored_sums(importer, signal)
     tensor = importer.placed(importer.quantized(signal).tensor)
+    signal = importer.refreshed(signal)
     return OutputView(
         name=port.name,
         tensor=tensor,

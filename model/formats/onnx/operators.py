@@ -29,7 +29,13 @@ from rowloom.model.formats.onnx.linear_quant import (
     quantize_linear_node,
 )
 from rowloom.model.formats.onnx.parts import by_parts
-from rowloom.model.formats.onnx.pools import average_pool_node, global_average_node, max_pool_node, reduce_node
+from rowloom.model.formats.onnx.pools import (
+    average_pool_node,
+    global_average_node,
+    global_max_node,
+    max_pool_node,
+    reduce_node,
+)
 from rowloom.model.formats.onnx.quant_nodes import (
     bipolar_node,
     float_quant_node,
@@ -79,6 +85,7 @@ STANDARD: dict[str, Handler] = {
     "Gelu": swish_node,
     "Gemm": gemm_node,
     "GlobalAveragePool": global_average_node,
+    "GlobalMaxPool": global_max_node,
     "HardSigmoid": hard_sigmoid_node,
     "HardSwish": swish_node,
     "Identity": identity_node,

@@ -64,15 +64,27 @@ def max_pool_node(importer: Importer, node: Node) -> None:
     if order is None:
         raise Misfit(f"takes {signal.axes.rank} axes")
     importer.quantized(signal)
-    signal = importer.take_map(node, signal, order)
+    signal, order = importer.take_map(node, signal, order)
     if any(signal.padding):
         _check_padding(importer, signal)
     shape = importer.map_shape(signal)
-    kernel, stride, padding, dilation, _ = window(node, shape, signal.axes.rank - 2, None, signal.padding)
+    kernel, stride, padding, dilation, _ = window(node, shape, order, None, signal.padding)
     if dilation != (1, 1):
         raise Misfit(f"has dilations {dilation}, where 1 is needed")
     if node.attributes.get("ceil_mode", 0):
         padding = _ceiled(shape, kernel, stride, padding)
+    _greatest(importer, node, replace(signal, padding=(0, 0, 0, 0)), kernel, stride, padding, order)
+
+
+def _greatest(
+    importer: Importer,
+    node: Node,
+    signal: Signal,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int, int, int],
+    order: str,
+) -> None:
     towards = directions(importer, signal)
     if (towards < 0).any():
         signal = as_sums(importer, signal)
@@ -83,7 +95,7 @@ def max_pool_node(importer: Importer, node: Node) -> None:
         signal = replace(signal, carrier=replace(carrier, pooled=towards))
     name = importer.layer_name("pool")
     layer = MaxPool2d(name=name, input="?", output=name, kernel=kernel, stride=stride, padding=padding)
-    result = moved(importer, replace(signal, padding=(0, 0, 0, 0)), layer)
+    result = moved(importer, signal, layer)
     importer.builder.note((str(node),), name, "max_pool2d")
     importer.set(node, replace(result, axes=Axes.of_map(importer.map_shape(result), order)))
 
@@ -113,6 +125,18 @@ def _ceiled(
     return result[0], result[1], result[2], result[3]
 
 
+def global_max_node(importer: Importer, node: Node) -> None:
+    """GlobalMaxPool: the whole map."""
+    signal = importer.signal(node)
+    importer.quantized(signal)
+    order = {3: "NCW", 4: "NCHW"}.get(signal.axes.rank)
+    if order is None or any(signal.padding):
+        raise Misfit(f"takes {signal.axes.rank} axes, or comes after Pad")
+    signal, order = importer.take_map(node, signal, order)
+    height, width, _ = importer.map_shape(signal)
+    _greatest(importer, node, signal, (height, width), (1, 1), (0, 0, 0, 0), order)
+
+
 def average_pool_node(importer: Importer, node: Node) -> None:
     """AveragePool."""
     signal = importer.signal(node)
@@ -120,9 +144,9 @@ def average_pool_node(importer: Importer, node: Node) -> None:
     order = {3: "NCW", 4: "NCHW"}.get(signal.axes.rank)
     if order is None:
         raise Misfit(f"takes {signal.axes.rank} axes")
-    signal = importer.take_map(node, signal, order)
+    signal, order = importer.take_map(node, signal, order)
     shape = importer.map_shape(signal)
-    kernel, stride, padding, dilation, own = window(node, shape, signal.axes.rank - 2, None, signal.padding)
+    kernel, stride, padding, dilation, own = window(node, shape, order, None, signal.padding)
     if dilation != (1, 1):
         raise Misfit(f"has dilations {dilation}, where 1 is needed")
     if node.attributes.get("ceil_mode", 0) and _ceiled(shape, kernel, stride, padding) != padding:
@@ -144,7 +168,7 @@ def global_average_node(importer: Importer, node: Node) -> None:
     order = {3: "NCW", 4: "NCHW"}.get(signal.axes.rank)
     if order is None or any(signal.padding):
         raise Misfit(f"takes {signal.axes.rank} axes, or comes after Pad")
-    signal = importer.take_map(node, signal, order)
+    signal, order = importer.take_map(node, signal, order)
     height, width, _ = importer.map_shape(signal)
     _averaged(importer, node, signal, (height, width), (1, 1), (0, 0, 0, 0), False, order)
 
