@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.model.encodings import Encoding
+from rowloom.model.encodings import Binary, Encoding, PowerOfTwo, Ternary, Uniform
 from rowloom.model.formats.bisection import find_thresholds
 from rowloom.model.formats.floats import float_thresholds
 from rowloom.model.formats.onnx.axes import Misfit
 from rowloom.model.formats.onnx.quantizers import MultiThreshold, Quantizer
-from rowloom.model.formats.onnx.signal import Carrier, Signal
+from rowloom.model.formats.onnx.signal import Carrier, InputSpec, Signal
 from rowloom.model.layers import Add, Layer
 from rowloom.model.post import Thresholds
 
@@ -24,6 +24,9 @@ MOST_TABLE_BITS = 18
 
 _NOISE = 2.0**-21
 """Relative distance from where a code changes within which float32 may go either way."""
+
+_SUM_NOISE = 2.0**-22
+"""Distance from a sum within which a sum of float32 terms may be, relative to the greatest sum."""
 
 _NEAR = 1e-11
 """Relative distance from where a code changes at which float64 may be wrong, so that fractions decide."""
@@ -65,8 +68,8 @@ def _codes(
 def _quantize_input(importer: "Importer", signal: Signal, quantizer: Quantizer, node: str) -> Signal:
     """Let the host quantize the graph's floats."""
     parameters = [p for function in signal.chain for p in function.parameters] + list(quantizer.parameters)
-    if any(parameter.atoms for parameter in parameters):
-        importer.bind_default(signal.axes)
+    for parameter in parameters:
+        importer.bind_channels(signal.axes, parameter)
     count = importer.binding.shape[2] if importer.binding.bound else 1
     signal = replace(signal, axes=importer.binding.apply(signal.axes))
     probe = replace(signal, carrier=Carrier(tensor="", unit=(), offset=(), lows=(), highs=(), channels=count))
@@ -78,15 +81,27 @@ def _quantize_input(importer: "Importer", signal: Signal, quantizer: Quantizer, 
             return np.broadcast_to(quantizer.codes(y, columns), x.shape)
 
     channels = count if any(parameter.atoms for parameter in parameters) else 1
-    thresholds = float_thresholds(importer.subject, codes, quantizer.encoding, channels)
-    importer.set_input(quantizer, thresholds, node)
+    encoding, unit = quantizer.encoding, quantizer.unit
+    ends = codes(np.array([[-1], [1]], np.float32) * np.finfo(np.float32).max * np.ones((1, channels), np.float32))
+    if (ends[0] >= ends[1]).all() and (ends[0] > ends[1]).any():
+        # The host's codes rise: they are the mirror images of the file's.
+        whole = encoding.code_min + encoding.code_max
+        encoding, unit = mirrored(encoding), tuple(-each for each in unit)
+        thresholds = float_thresholds(importer.subject, lambda x: whole - codes(x), encoding, channels)
+    else:
+        thresholds = float_thresholds(importer.subject, codes, encoding, channels)
+    importer.set_input(InputSpec(encoding=encoding, unit=unit, thresholds=thresholds), node)
     importer.builder.note((*signal.nodes, node), None, "on the host: floats to codes")
-    return replace(
-        signal,
-        carrier=importer.stored(importer.input_name, quantizer.unit, (quantizer.offset,)),
-        chain=(),
-        nodes=(),
-    )
+    return replace(signal, carrier=importer.stored(importer.input_name, unit, (quantizer.offset,)), chain=(), nodes=())
+
+
+def mirrored(encoding: Encoding) -> Encoding:
+    """Return the encoding in which code_min + code_max - c stands for the negative of what c stands for."""
+    if isinstance(encoding, Uniform):
+        return replace(encoding, zero_point=encoding.code_min + encoding.code_max - encoding.zero_point)
+    if isinstance(encoding, Binary | Ternary | PowerOfTwo):
+        return encoding
+    raise Misfit(f"falls where the input rises, in codes of {encoding}")
 
 
 def _finish_codes(importer: "Importer", signal: Signal, quantizer: Quantizer, node: str) -> str:
@@ -96,6 +111,8 @@ def _finish_codes(importer: "Importer", signal: Signal, quantizer: Quantizer, no
     source = importer.encoding(carrier.tensor)
     every = every_code(source)
     values = source.decode(every)
+    importer.map_shape(signal)
+    signal = importer.refreshed(signal)
     codes = _codes(importer, signal, quantizer, values[:, None])
     if codes.shape[1] == 1:
         target = quantizer.encoding.decode(codes[:, 0])
@@ -191,7 +208,8 @@ def _count_ties(importer: "Importer", signal: Signal, quantizer: Quantizer, thre
     """Return how many thresholds the executor's float32 decides.
 
     They are elsewhere than the file's numbers, taken exactly, would have them; or a sum beside them, which float32
-    cannot hold, is so near to where the code changes that the order in which the executor adds may decide.
+    cannot hold, or terms of it cannot, is so near to where the code changes that the order in which the executor adds
+    may decide.
     """
     carrier = signal.carrier
     assert carrier is not None
@@ -201,6 +219,7 @@ def _count_ties(importer: "Importer", signal: Signal, quantizer: Quantizer, thre
     columns = signal.fractions(importer.names)
     own = [[Fraction(float(v)) for v in p] for p in signal.columns(quantizer.parameters, importer.names)]
     wrong = np.zeros(thresholds.values.shape, bool)
+    noise = _noise(carrier)
     doubles = tuple(p.astype(np.float64) for p in signal.columns(quantizer.parameters, importer.names))
     plain = isinstance(quantizer, MultiThreshold) or all((np.frexp(np.abs(p))[0] == 0.5).all() for p in doubles)
     for back in (0, 1):
@@ -214,7 +233,11 @@ def _count_ties(importer: "Importer", signal: Signal, quantizer: Quantizer, thre
             at = quantizer.codes(y, doubles).T
             single = signal.evaluate(carrier.start(x, np.float32), importer.names)
             left, right = (quantizer.codes(y * (1 + sign * _NOISE), doubles).T for sign in (-1, 1))
+            start = carrier.start(x, np.float64)
+            beside = [signal.evaluate(start + sign * noise, importer.names) for sign in (-1, 1)]
+            before, after = (quantizer.codes(each, doubles).T for each in beside)
         wrong |= inside & (left != right) & (single != y).T
+        wrong |= inside & (before != after)
         wanted = np.broadcast_to(codes[1:], wrong.shape)
         # What more bits do not change was not rounded: float64 is exact there, on a tie too.
         unrounded = (wide == y).T if plain else np.False_
@@ -227,3 +250,14 @@ def _count_ties(importer: "Importer", signal: Signal, quantizer: Quantizer, thre
             code = quantizer.exact(exact, tuple(p[int(m) % len(p)] for p in own))
             wrong[m, n] |= (code >= int(codes[n + 1])) != (back == 0)
     return int(wrong.sum())
+
+
+def _noise(carrier: Carrier) -> NDArray[np.float64]:
+    """Return how far a sum of float32 terms may be from what it should be, by channel; 0 where float32 holds all."""
+    result = []
+    for m in range(carrier.channels):
+        unit = carrier.unit[m % len(carrier.unit)]
+        reach = max(abs(carrier.lows[m % len(carrier.lows)]), abs(carrier.highs[m % len(carrier.highs)]))
+        whole = abs(unit.numerator) * reach < 1 << 24 and not unit.denominator & (unit.denominator - 1)
+        result.append(0.0 if whole else float(abs(unit)) * reach * _SUM_NOISE)
+    return np.array(result)

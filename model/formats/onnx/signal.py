@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from rowloom.model.encodings import Encoding
 from rowloom.model.endings import Ending
 from rowloom.model.formats.onnx.axes import Axes, Misfit, Parameter
 from rowloom.model.formats.onnx.pointwise import Pointwise
@@ -18,6 +19,15 @@ CARRIER = ("carrier",)
 
 Numbers = tuple[Fraction, ...]
 """One for all channels, or one a channel."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """What the network's input is, once something said so."""
+
+    encoding: Encoding
+    unit: Numbers
+    thresholds: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
