@@ -15,7 +15,7 @@ from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.joining import whole
 from rowloom.model.formats.onnx.pointwise import Clip, Pointwise
 from rowloom.model.formats.onnx.reader import Node, Port
-from rowloom.model.formats.onnx.signal import Ended, Joined, Numbers, Signal
+from rowloom.model.formats.onnx.signal import Ended, Joined, Numbers, Signal, Windows
 from rowloom.model.formats.onnx.sums import lifted, stored_sums
 from rowloom.model.formats.onnx.weighted import operand
 from rowloom.model.layers import ArgMax
@@ -158,8 +158,8 @@ def output_view(importer: Importer, port: Port) -> OutputView:
     value = importer.values.get(port.name)
     if value is None:
         raise Misfit("is computed by no node")
-    if isinstance(value, Constant):
-        raise Misfit("is a constant")
+    if isinstance(value, Constant | Windows):
+        raise Misfit("is a constant, or the windows of Im2Col")
     endings = value.endings if isinstance(value, Ended) else ()
     if isinstance(value, Joined):
         value = whole(importer, value, most=MAX_BITS)

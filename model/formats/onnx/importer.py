@@ -15,13 +15,16 @@ from rowloom.model.formats.onnx.axes import Axes, Binding, Misfit, Parameter
 from rowloom.model.formats.onnx.folding import Constant, fold
 from rowloom.model.formats.onnx.quantizers import uniform_between
 from rowloom.model.formats.onnx.reader import Graph, Node, Port
-from rowloom.model.formats.onnx.signal import Carrier, Ended, InputSpec, Joined, Numbers, Signal
+from rowloom.model.formats.onnx.signal import Carrier, Ended, InputSpec, Joined, Numbers, Signal, Windows
 from rowloom.model.layers import Shape, SummingLayer
 from rowloom.model.views import InputView
 
 FLOATS = ("FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE")
 INTEGERS = {"UINT8": (0, 255), "INT8": (-128, 127), "UINT16": (0, 65535), "INT16": (-32768, 32767)}
 INTEGERS |= {"UINT4": (0, 15), "INT4": (-8, 7), "UINT2": (0, 3), "INT2": (-2, 1), "BOOL": (0, 1)}
+
+Value = Constant | Signal | Joined | Windows | Ended
+"""What a tensor of the file is."""
 
 DEFAULT_ORDERS = {1: "N", 2: "NC", 3: "NCW", 4: "NCHW"}
 
@@ -43,7 +46,7 @@ class Importer:
         self.subject = subject
         self.graph = graph
         self.builder = Builder(name=name)
-        self.values: dict[str, Constant | Signal | Joined | Ended] = {}
+        self.values: dict[str, Value] = {}
         self.counts: dict[str, int] = {}
         self.spec: InputSpec | None = None
         port = self._input_port()
@@ -104,6 +107,8 @@ class Importer:
             from rowloom.model.formats.onnx.joining import whole
 
             value = self.values[node.inputs[place]] = whole(self, value)
+        if isinstance(value, Windows):
+            raise self.fail(node, f"comes after {value.node}", "need a MatMul there")
         if isinstance(value, Ended):
             raise self.fail(node, f"comes after {value.endings[0].op}, which the host computes", "need that at the end")
         return self.refreshed(value)
@@ -177,7 +182,7 @@ class Importer:
         constant = self.constant(node, place)
         return None if constant is None else constant.data
 
-    def set(self, node: Node, value: Constant | Signal | Joined | Ended, place: int = 0) -> None:
+    def set(self, node: Node, value: Value, place: int = 0) -> None:
         """Say what an output of a node is."""
         if place < len(node.outputs) and node.outputs[place]:
             self.values[node.outputs[place]] = value
@@ -312,8 +317,8 @@ class Importer:
         known: list[Constant | None] = []
         for name in node.inputs:
             value = self.values.get(name) if name else None
-            if isinstance(value, Signal | Joined | Ended):
-                if node.kind not in ("Shape", "Size"):
+            if isinstance(value, Signal | Joined | Windows | Ended):
+                if node.kind not in ("Shape", "Size") or isinstance(value, Windows):
                     return False
                 shape = self.refreshed(value).axes.shape if isinstance(value, Signal) else value.shape
                 value = Constant(np.array(shape, np.int64))

@@ -142,7 +142,7 @@ def average_pool_node(importer: Importer, node: Node) -> None:
     """AveragePool."""
     signal = importer.signal(node)
     importer.quantized(signal)
-    order = {3: "NCW", 4: "NCHW"}.get(signal.axes.rank)
+    order = {3: "NCW", 4: "NHWC" if node.domain in CHANNELS_LAST else "NCHW"}.get(signal.axes.rank)
     if order is None:
         raise Misfit(f"takes {signal.axes.rank} axes")
     signal = importer.take_map(node, signal, order)
