@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.model.formats.onnx.axes import Misfit, Parameter
+from rowloom.model.formats.onnx.axes import Parameter
 from rowloom.model.formats.onnx.pointwise import Floats, Pointwise
 
 _T = TypeVar("_T")
@@ -112,9 +112,9 @@ class Curve(Pointwise):
             number = Decimal(x.numerator) / Decimal(x.denominator)
             return Fraction(DECIMALS[self.kind](number, *(Decimal(each) for each in self.numbers)))
 
-    def rises(self, parameters: tuple[Floats, ...]) -> bool:
-        """It does."""
-        return True
+    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
+        """Return that it does not."""
+        return np.zeros(1, bool)
 
     def affine(self, parameters: tuple[Fraction, ...]) -> None:
         """It is not."""
@@ -161,9 +161,9 @@ class Product(Pointwise):
             second = function.exact(second, own)
         return first * second
 
-    def rises(self, parameters: tuple[Floats, ...]) -> bool:
-        """Not known to."""
-        return False
+    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
+        """Return that it may."""
+        return np.ones(1, bool)
 
     def affine(self, parameters: tuple[Fraction, ...]) -> None:
         """It is not."""
@@ -178,9 +178,3 @@ class Product(Pointwise):
             count = len(function.parameters)
             yield function, parameters[place : place + count]
             place += count
-
-
-def check_numbers(kind: str, numbers: tuple[float, ...]) -> None:
-    """Raise Misfit unless a curve with these numbers rises."""
-    if not all(0 <= number < float("inf") for number in numbers) or (kind == "Celu" and not all(numbers)):
-        raise Misfit(f"has parameters {numbers}, where positive ones are needed")

@@ -6,22 +6,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.model.encodings import Encoding
 from rowloom.model.formats.bisection import find_thresholds
 from rowloom.model.formats.floats import float_thresholds
 from rowloom.model.formats.onnx.axes import Misfit
 from rowloom.model.formats.onnx.curves import Product
+from rowloom.model.formats.onnx.deferred import append_deferred, every_code, mirrored, mirrored_first
 from rowloom.model.formats.onnx.quantizers import Quantizer
 from rowloom.model.formats.onnx.signal import Carrier, Signal
 from rowloom.model.formats.onnx.ties import count_table_ties, find_ties
-from rowloom.model.layers import Add, Layer, MaxPool2d
-from rowloom.model.post import Thresholds
+from rowloom.model.layers import Add
 
 if TYPE_CHECKING:
     from rowloom.model.formats.onnx.importer import Importer
-
-MOST_TABLE_BITS = 18
-"""Of codes that a table is made for."""
 
 
 def quantize(importer: "Importer", signal: Signal, quantizer: Quantizer, node: str) -> Signal:
@@ -35,14 +31,9 @@ def quantize(importer: "Importer", signal: Signal, quantizer: Quantizer, node: s
         tensor = _finish_sums(importer, signal, quantizer, node)
     else:
         tensor = _finish_codes(importer, signal, quantizer, node)
-    return replace(signal, carrier=importer.stored(tensor, quantizer.unit, (quantizer.offset,)), chain=(), nodes=())
-
-
-def every_code(encoding: Encoding) -> NDArray[np.int64]:
-    """Return all codes in ascending order."""
-    if encoding.bits > MOST_TABLE_BITS:
-        raise Misfit(f"needs a table of {encoding.bits}-bit codes, where {MOST_TABLE_BITS} bits is the most")
-    return np.arange(encoding.code_min, encoding.code_max + 1, dtype=np.int64)
+    stored = importer.stored(tensor, quantizer.unit, (quantizer.offset,))
+    low, high = quantizer.range
+    return replace(signal, carrier=replace(stored, lows=(low,), highs=(high,)), chain=(), nodes=())
 
 
 def _codes(
@@ -132,46 +123,11 @@ def _finish_sums(importer: "Importer", signal: Signal, quantizer: Quantizer, nod
     )
     ties = int(find_ties(signal, quantizer, thresholds, importer.names).sum())
     importer.builder.float_ties += ties
-    falling = thresholds.direction < 0
-    turned = bool(falling.any()) and any(isinstance(layer, MaxPool2d) for layer in carrier.deferred)
-    post = _turned(thresholds, falling) if turned else thresholds
+    post = mirrored(thresholds, mirrored_first(importer, signal))
     scale = importer.scale_of(quantizer.unit)
     importer.builder.add(replace(carrier.layer, post=post), encoding, scale)
     text = f"{carrier.layer.op} with thresholds"
     if ties:
         text += f", {ties} of them where float32 rounds"
     importer.builder.note((*signal.nodes, node), carrier.layer.name, text)
-    tensor = append_deferred(importer, carrier, encoding, scale)
-    return _turn_back(importer, tensor, falling, encoding, scale) if turned else tensor
-
-
-def append_deferred(importer: "Importer", carrier: Carrier, encoding: Encoding, scale: float | None) -> str:
-    """Append what was deferred until codes are there; return the last tensor."""
-    tensor = carrier.tensor
-    for layer in carrier.deferred:
-        tensor = importer.builder.add(layer, encoding, scale).name
-    return tensor
-
-
-def _turned(thresholds: Thresholds, falling: NDArray[np.bool_]) -> Thresholds:
-    """Return thresholds whose falling channels rise, code c standing for code_max + code_min - c.
-
-    A code counts the thresholds t with -sum >= t; its mirror image counts those with -sum < t, sum >= 1 - t.
-    """
-    values = np.where(falling[:, None], 1 - thresholds.values[:, ::-1], thresholds.values)
-    return Thresholds(values=values, direction=np.ones(len(values), np.int8))
-
-
-def _turn_back(
-    importer: "Importer", tensor: str, falling: NDArray[np.bool_], encoding: Encoding, scale: float | None
-) -> str:
-    """Append the layer that mirrors codes of falling channels."""
-    values = encoding.decode(every_code(encoding))
-    post = Thresholds(
-        values=np.where(falling[:, None], -values[:-1][::-1], values[1:]),
-        direction=np.where(falling, -1, 1).astype(np.int8),
-    )
-    name = importer.layer_name("mirror")
-    layer: Layer = Add(name=name, inputs=(tensor,), output=name, tables=(values,), post=post)
-    importer.builder.add(layer, encoding, scale)
-    return name
+    return append_deferred(importer, signal, encoding, scale)

@@ -8,6 +8,7 @@ import numpy as np
 from rowloom.model.encodings import Uniform
 from rowloom.model.formats.onnx.axes import Axes, Misfit
 from rowloom.model.formats.onnx.curves import Curve
+from rowloom.model.formats.onnx.deferred import rising_sums
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.pointwise import Clip, Pointwise
@@ -100,7 +101,7 @@ def output_view(importer: Importer, port: Port) -> OutputView:
     elif chain and _is_relu(chain[-1]) and not (steps and steps[0] == "argmax"):
         chain.pop()
         steps.insert(0, "relu")
-    signal = replace(signal, chain=tuple(chain))
+    signal = rising_sums(importer, replace(signal, chain=tuple(chain)))
     affine = signal.affine(importer.names)
     if affine is None:
         raise Misfit("comes after an activation that no quantizer ends, where none, or Relu, is needed")
@@ -109,7 +110,8 @@ def output_view(importer: Importer, port: Port) -> OutputView:
         # Channels that are moved: numbers of the file's channels, not of the layer's.
         if any(len(part) > 1 for part in affine):
             affine = (_lifted(affine[0], carrier.lift), _lifted(affine[1], carrier.lift))
-        signal = replace(signal, carrier=replace(carrier, unit=affine[0][:1], offset=affine[1][:1]), chain=())
+        unit = (abs(affine[0][0]),)
+        signal = replace(signal, carrier=replace(carrier, unit=unit, offset=affine[1][:1]), chain=())
     signal = importer.place_sums(signal)
     tensor = importer.placed(importer.quantized(signal).tensor)
     return OutputView(

@@ -47,8 +47,8 @@ class Pointwise(ABC):
         return self.compute(x, parameters)
 
     @abstractmethod
-    def rises(self, parameters: tuple[Floats, ...]) -> bool:
-        """Whether the function never falls, in any channel."""
+    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
+        """Return in which channels the function falls: one for all, or one a channel."""
 
     def affine(self, parameters: tuple[Fraction, ...]) -> tuple[Fraction, Fraction] | None:
         """Return (a, b) if the function is a x + b, else None."""
@@ -75,9 +75,9 @@ class Scale(Pointwise):
         """Return x * factor."""
         return x * parameters[0]
 
-    def rises(self, parameters: tuple[Floats, ...]) -> bool:
-        """Whether no factor is negative."""
-        return bool((parameters[0] >= 0).all())
+    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
+        """Return where the factor is negative."""
+        return np.asarray(parameters[0] < 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,9 +99,9 @@ class Divide(Pointwise):
         """Return x / divisor."""
         return x / parameters[0]
 
-    def rises(self, parameters: tuple[Floats, ...]) -> bool:
-        """Whether no divisor is negative."""
-        return bool((parameters[0] >= 0).all())
+    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
+        """Return where the divisor is negative."""
+        return np.asarray(parameters[0] < 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,9 +124,9 @@ class Shift(Pointwise):
         """Return summand + x, or summand - x."""
         return parameters[0] - x if self.minus else x + parameters[0]
 
-    def rises(self, parameters: tuple[Floats, ...]) -> bool:
-        """Whether x is added."""
-        return not self.minus
+    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
+        """Return whether x is subtracted."""
+        return np.array([self.minus])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,9 +158,9 @@ class Norm(Pointwise):
         root = Fraction(math.isqrt(math.floor(radicand * (1 << 2 * _ROOT_BITS))), 1 << _ROOT_BITS)
         return (x - mean) * gamma / root + beta
 
-    def rises(self, parameters: tuple[Floats, ...]) -> bool:
-        """Whether no gamma is negative."""
-        return bool((parameters[0] >= 0).all())
+    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
+        """Return where the gamma is negative."""
+        return np.asarray(parameters[0] < 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,9 +189,9 @@ class Clip(Pointwise):
             x = max(x, next(limits))
         return x if self.high is None else min(x, next(limits))
 
-    def rises(self, parameters: tuple[Floats, ...]) -> bool:
-        """It does."""
-        return True
+    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
+        """Return that it does not."""
+        return np.zeros(1, bool)
 
     def affine(self, parameters: tuple[Fraction, ...]) -> None:
         """It is not."""
@@ -216,9 +216,9 @@ class Leaky(Pointwise):
         """Return x or slope * x."""
         return x if x >= 0 else x * parameters[0]
 
-    def rises(self, parameters: tuple[Floats, ...]) -> bool:
-        """Whether no slope is negative."""
-        return bool((parameters[0] >= 0).all())
+    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
+        """Return where the slope is negative."""
+        return np.asarray(parameters[0] < 0)
 
     def affine(self, parameters: tuple[Fraction, ...]) -> tuple[Fraction, Fraction] | None:
         """Return (1, 0) where the slope is 1."""

@@ -4,10 +4,10 @@ from dataclasses import replace
 from fractions import Fraction
 
 from rowloom.model.formats.onnx.axes import Axes, Misfit
-from rowloom.model.formats.onnx.emit import every_code
+from rowloom.model.formats.onnx.deferred import every_code
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.reader import Node
-from rowloom.model.formats.onnx.signal import Signal
+from rowloom.model.formats.onnx.signal import Deferred, Signal
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
 from rowloom.model.formats.onnx.windows import window
 from rowloom.model.layers import Add, AveragePool2d, Layer, MaxPool2d
@@ -18,7 +18,8 @@ def rising(importer: Importer, signal: Signal) -> bool:
     carrier = importer.quantized(signal)
     if any(unit < 0 for unit in carrier.unit):
         return False
-    return all(function.rises(signal.columns(function.parameters, importer.names)) for function in signal.chain)
+    columns = [signal.columns(function.parameters, importer.names) for function in signal.chain]
+    return not any(function.falls(own).any() for function, own in zip(signal.chain, columns, strict=True))
 
 
 def as_sums(importer: Importer, signal: Signal) -> Signal:
@@ -40,9 +41,8 @@ def moved(importer: Importer, signal: Signal, layer: Layer) -> Signal:
     """
     carrier = importer.quantized(signal)
     if carrier.layer is not None:
-        last = carrier.deferred[-1].output if carrier.deferred else carrier.tensor
-        layer = replace(layer, input=last)  # type: ignore[call-arg]
-        return replace(signal, carrier=replace(carrier, deferred=(*carrier.deferred, layer)))
+        deferred = Deferred(layer=layer, done=len(signal.chain), lift=carrier.lift)
+        return replace(signal, carrier=replace(carrier, deferred=(*carrier.deferred, deferred)))
     tensor = importer.placed(carrier.tensor)
     layer = replace(layer, input=tensor)  # type: ignore[call-arg]
     importer.builder.add(layer, importer.encoding(tensor), importer.builder.tensors[tensor].scale)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rowloom.model.encodings import Encoding
 from rowloom.model.formats.onnx.axes import SPLIT, Axes, Misfit
-from rowloom.model.formats.onnx.emit import every_code
+from rowloom.model.formats.onnx.deferred import every_code
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.pools import as_sums, moved

@@ -20,6 +20,24 @@ Numbers = tuple[Fraction, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Deferred:
+    """A pool or a rearrangement of the codes that sums will become.
+
+    Parameters
+    ----------
+    layer : Layer
+    done : int
+        How many functions of the chain come before it.
+    lift : int64 [channels] or None
+        To which channel, after it, a channel of the carrier has gone; None for the same.
+    """
+
+    layer: Layer
+    done: int
+    lift: NDArray[np.int64] | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Carrier:
     """Integers, each standing for unit * integer + offset.
 
@@ -35,7 +53,7 @@ class Carrier:
         What the integers can be: one, or one a channel.
     channels : int
         Of the integers.
-    deferred : tuple of Layer
+    deferred : tuple of Deferred
         What moves or compares the codes that ``layer`` will give: pools and rearrangements, in order.
     lift : int64 [channels] or None
         To which channel after ``deferred`` a channel goes; None for the same.
@@ -48,7 +66,7 @@ class Carrier:
     highs: tuple[int, ...]
     channels: int
     layer: SummingLayer | None = None
-    deferred: tuple[Layer, ...] = ()
+    deferred: tuple[Deferred, ...] = ()
     lift: NDArray[np.int64] | None = None
 
     def start(self, integers: NDArray[np.int64], dtype: DTypeLike) -> NDArray[Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowloom.model.formats.onnx.axes import ROLES, Axes, Misfit
-from rowloom.model.formats.onnx.emit import every_code
+from rowloom.model.formats.onnx.deferred import every_code
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.quantizers import uniform_between
