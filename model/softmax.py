@@ -24,6 +24,12 @@ def softmax(x: NDArray[Any]) -> NDArray[np.float64]:
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
+def log_softmax(x: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the logarithm of the softmax along the last axis, in float64, finite where that rounds to 0."""
+    shifted: NDArray[np.float64] = x - x.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegerSoftmax:
     """Softmax of 8-bit codes along the channels, in 32-bit fixed point: codes in, codes of 1 / 256 from -128 out.
@@ -48,8 +54,8 @@ class IntegerSoftmax:
     def __post_init__(self) -> None:
         if type(self.multiplier) is not int or not 1 << 30 <= self.multiplier <= _INT32_MAX:
             raise RowloomError("softmax", f"multiplier must be in 2^30 to 2^31 - 1, not {self.multiplier!r}")
-        if type(self.shift) is not int or not 0 <= self.shift <= 30:
-            raise RowloomError("softmax", f"shift must be in 0 to 30, not {self.shift!r}")
+        if type(self.shift) is not int or not 0 <= self.shift <= 31:
+            raise RowloomError("softmax", f"shift must be in 0 to 31, not {self.shift!r}")
         if type(self.least) is not int or self.least > 0:
             raise RowloomError("softmax", f"least must be an integer of at most 0, not {self.least!r}")
 

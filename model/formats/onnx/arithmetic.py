@@ -1,7 +1,6 @@
 """Functions of single numbers, with constants; and sums of two branches."""
 
 from dataclasses import replace
-from fractions import Fraction
 from itertools import takewhile
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowloom.model.encodings import MAX_BITS
+from rowloom.model.formats.onnx.adding import added
 from rowloom.model.formats.onnx.axes import Misfit, Parameter
 from rowloom.model.formats.onnx.curves import Product
 from rowloom.model.formats.onnx.folding import Constant
@@ -17,8 +17,6 @@ from rowloom.model.formats.onnx.pointwise import Clip, Divide, Leaky, Norm, Poin
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Signal
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
-from rowloom.model.formats.onnx.weights import common_unit
-from rowloom.model.layers import Add
 
 
 def add_node(importer: Importer, node: Node) -> None:
@@ -26,12 +24,12 @@ def add_node(importer: Importer, node: Node) -> None:
     if len(node.inputs) == 1:
         importer.set(node, importer.signal(node))
         return
-    if len(node.inputs) != 2:
-        raise Misfit(f"has {len(node.inputs)} inputs, where 2 are needed")
     constants = [isinstance(importer.values.get(name), Constant) for name in node.inputs]
     if not any(constants):
         _branches(importer, node)
         return
+    if len(node.inputs) != 2:
+        raise Misfit(f"has {len(node.inputs)} inputs, constants among them, where 2 are needed")
     place = constants.index(True)
     signal = importer.signal(node, 1 - place)
     values = _numbers(importer, node, place)
@@ -180,38 +178,15 @@ def _parameter(signal: Signal, values: NDArray[Any]) -> Parameter:
 
 
 def _branches(importer: Importer, node: Node) -> None:
-    """The sum, or the difference, of two signals: integers of a common unit."""
-    signals = [importer.signal(node, place) for place in range(2)]
+    """The sum, or the difference, of signals: integers of a common unit."""
+    signals = [importer.signal(node, place) for place in range(len(node.inputs))]
     if any(any(signal.padding) for signal in signals):
         raise Misfit("comes after Pad, where a convolution is needed")
-    operands = [operand(importer, signal, node, sums=True) for signal in signals]
+    operands = [operand(importer, signal, MAX_BITS) for signal in signals]
     signals = [importer.refreshed(signal) for signal in signals]
-    if signals[0].axes.axes != signals[1].axes.axes:
-        raise Misfit(f"adds {signals[0].axes.shape} and {signals[1].axes.shape}, where equal shapes are needed")
-    if any(len(units) > 1 for _, units, _ in operands):
-        raise Misfit("adds sums of scales that differ by channel, where a quantizer is needed before")
-    signs = (1, -1 if node.kind == "Sub" else 1)
-    units = [units[0] for _, units, _ in operands]
-    unit = common_unit(units)
-    multipliers = [int(each / unit) * sign for each, sign in zip(units, signs, strict=True)]
-    encodings = [importer.encoding(tensor) for tensor, _, _ in operands]
-    for encoding, multiplier in zip(encodings, multipliers, strict=True):
-        if max(abs(encoding.min), abs(encoding.max)) * abs(multiplier) >= 1 << (MAX_BITS - 1):
-            raise Misfit("adds integers whose scales share no unit within 48 bits")
-        if encoding.bits > 20:
-            raise Misfit(f"adds sums of {encoding.bits} bits, where a quantizer is needed before")
-    name = importer.layer_name("add")
-    layer = Add.scaled(
-        encodings=encodings,
-        multipliers=multipliers,
-        name=name,
-        inputs=tuple(tensor for tensor, _, _ in operands),
-        output=name,
-    )
-    count = max(len(offsets) for _, _, offsets in operands)
-    offset = tuple(
-        sum((sign * o[m % len(o)] for sign, (_, _, o) in zip(signs, operands, strict=True)), Fraction(0))
-        for m in range(count)
-    )
-    carrier = importer.summed(layer, (unit,), offset)
+    if any(signal.axes.axes != signals[0].axes.axes for signal in signals):
+        shapes = " and ".join(str(signal.axes.shape) for signal in signals)
+        raise Misfit(f"adds {shapes}, where equal shapes are needed")
+    signs = [1, *(-1 if node.kind == "Sub" else 1 for _ in signals[1:])]
+    carrier = added(importer, operands, signs)
     importer.set(node, Signal(axes=signals[0].axes, carrier=carrier, nodes=(str(node),)))

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.model.formats.onnx.axes import Parameter
+from rowloom.model.formats.onnx.axes import Misfit, Parameter
 from rowloom.model.formats.onnx.pointwise import Floats, Pointwise
 
 _T = TypeVar("_T")
@@ -61,6 +61,7 @@ FLOATS: dict[str, Callable[..., NDArray[Any]]] = {
     "Celu": lambda x, alpha: np.where(x >= 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha)),
     "Elu": lambda x, alpha: np.where(x >= 0, x, alpha * np.expm1(np.minimum(x, 0))),
     "Erf": _error_function,
+    "Exp": np.exp,
     "Selu": lambda x, alpha, gamma: gamma * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
     "Sigmoid": _sigmoid,
     "Softplus": lambda x: np.logaddexp(0, x),
@@ -73,6 +74,7 @@ DECIMALS: dict[str, Callable[..., Decimal]] = {
     "Celu": lambda x, alpha: x if x >= 0 else alpha * (_exp(x / alpha) - 1),
     "Elu": lambda x, alpha: x if x >= 0 else alpha * (_exp(x) - 1),
     "Erf": _exact_error_function,
+    "Exp": _exp,
     "Selu": lambda x, alpha, gamma: gamma * (x if x > 0 else alpha * (_exp(x) - 1)),
     "Sigmoid": lambda x: 1 / (1 + _exp(-x)),
     "Softplus": lambda x: (1 + _exp(x)).ln() if x < 1000 else x,
@@ -112,9 +114,9 @@ class Curve(Pointwise):
             number = Decimal(x.numerator) / Decimal(x.denominator)
             return Fraction(DECIMALS[self.kind](number, *(Decimal(each) for each in self.numbers)))
 
-    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
-        """Return that it does not."""
-        return np.zeros(1, bool)
+    def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
+        """Return 1."""
+        return np.array([1])
 
     def affine(self, parameters: tuple[Fraction, ...]) -> None:
         """It is not."""
@@ -161,9 +163,9 @@ class Product(Pointwise):
             second = function.exact(second, own)
         return first * second
 
-    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
-        """Return that it may."""
-        return np.ones(1, bool)
+    def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
+        """Not known."""
+        raise Misfit("follows a product of activations that may rise and fall, where a quantizer is needed between")
 
     def affine(self, parameters: tuple[Fraction, ...]) -> None:
         """It is not."""
@@ -178,3 +180,9 @@ class Product(Pointwise):
             count = len(function.parameters)
             yield function, parameters[place : place + count]
             place += count
+
+
+def check_numbers(kind: str, numbers: tuple[float, ...]) -> None:
+    """Raise Misfit unless a curve with these numbers rises."""
+    if not all(0 <= number < float("inf") for number in numbers) or (kind == "Celu" and not all(numbers)):
+        raise Misfit(f"has parameters {numbers}, where positive ones are needed")

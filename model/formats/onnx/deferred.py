@@ -34,6 +34,12 @@ def every_code(encoding: Encoding) -> NDArray[np.int64]:
     return np.arange(encoding.code_min, encoding.code_max + 1, dtype=np.int64)
 
 
+def directions(importer: "Importer", signal: Signal) -> NDArray[np.int64]:
+    """Return, by the carrier's channels, 1 if greater integers stand for greater numbers, -1 if for lesser ones."""
+    carrier = importer.quantized(signal)
+    return _after(importer, signal) * np.resize([1 if unit >= 0 else -1 for unit in carrier.unit], carrier.channels)
+
+
 def mirrored_first(importer: "Importer", signal: Signal) -> Mask:
     """Return which of the carrier's channels must be mirrored before the first max pool."""
     assert signal.carrier is not None
@@ -50,30 +56,29 @@ def mirrored(thresholds: Thresholds, mask: Mask) -> Thresholds:
     return Thresholds(values=values, direction=np.where(mask, -thresholds.direction, thresholds.direction))
 
 
-def append_deferred(importer: "Importer", signal: Signal, encoding: Encoding, scale: float | None) -> str:
-    """Append what was deferred until codes were there, mirrored as it takes; return the last tensor."""
+def append_deferred(importer: "Importer", signal: Signal, encoding: Encoding, scale: float | None, tensor: str) -> str:
+    """Append what was deferred until there were codes, in ``tensor``, mirrored as it takes; return the last tensor."""
     carrier = signal.carrier
     assert carrier is not None
     masks = iter(_masks(importer, signal))
     current = mirrored_first(importer, signal)
-    tensor, before = carrier.tensor, None
+    before = None
     for each in carrier.deferred:
         if isinstance(each.layer, MaxPool2d):
             wanted = next(masks)
             tensor = _mirror(importer, tensor, _moved(wanted ^ current, before), encoding, scale)
             current = wanted
         layer = replace(each.layer, input=tensor)  # type: ignore[call-arg]
-        tensor = importer.builder.add(layer, encoding, scale).name
+        tensor = importer.builder.add_shared(layer, encoding, scale)
         before = each.lift
     return _mirror(importer, tensor, _moved(current, before), encoding, scale)
 
 
-def append_sums(importer: "Importer", carrier: Carrier, encoding: Encoding, scale: float | None) -> str:
-    """Append what was deferred, of sums as they are; return the last tensor."""
-    tensor = carrier.tensor
+def append_sums(importer: "Importer", carrier: Carrier, encoding: Encoding, scale: float | None, tensor: str) -> str:
+    """Append what was deferred, of sums as they are, in ``tensor``; return the last tensor."""
     for each in carrier.deferred:
         layer = replace(each.layer, input=tensor)  # type: ignore[call-arg]
-        tensor = importer.builder.add(layer, encoding, scale).name
+        tensor = importer.builder.add_shared(layer, encoding, scale)
     return tensor
 
 
@@ -88,18 +93,19 @@ def rising_sums(importer: "Importer", signal: Signal) -> Signal:
     for each in carrier.deferred:
         if isinstance(each.layer, MaxPool2d):
             before = replace(signal, chain=signal.chain[: each.done])
-            masks.append(_falling(importer, before) ^ np.array([unit < 0 for unit in carrier.unit]))
+            masks.append(directions(importer, before) < 0)
     if not any(mask.any() for mask in masks):
         return signal
-    mask = np.broadcast_to(masks[0], carrier.channels)
-    layer = carrier.layer
+    mask, layer = masks[0], carrier.layer
     if not isinstance(layer, Conv2d | Linear) or any((other != mask).any() for other in masks):
         raise Misfit("compares sums of which some rise and some fall, where a quantizer is needed before")
     values = layer.weight_encoding.decode(layer.weights)
     values = np.where(mask.reshape(-1, *(1,) * (values.ndim - 1)), -values, values)
     given = encoding_for(values, layer.weight_encoding)
     units = tuple(carrier.unit[m % len(carrier.unit)] * (-1 if mask[m] else 1) for m in range(len(mask)))
-    summed = importer.summed(replace(layer, weights=given.encode(values), weight_encoding=given), units, carrier.offset)
+    name = f"{layer.name}_turned"
+    turned = replace(layer, name=name, output=name, weights=given.encode(values), weight_encoding=given)
+    summed = importer.summed(turned, units, carrier.offset)
     return replace(signal, carrier=replace(summed, deferred=carrier.deferred, lift=carrier.lift))
 
 
@@ -111,16 +117,17 @@ def _masks(importer: "Importer", signal: Signal) -> list[Mask]:
     for each in carrier.deferred:
         if isinstance(each.layer, MaxPool2d):
             after = replace(signal, chain=signal.chain[each.done :])
-            masks.append(np.broadcast_to(_falling(importer, after), carrier.channels))
+            masks.append(_after(importer, after) < 0)
     return masks
 
 
-def _falling(importer: "Importer", signal: Signal) -> Mask:
-    """Return in which channels a chain falls."""
-    falls = np.zeros(1, bool)
+def _after(importer: "Importer", signal: Signal) -> NDArray[np.int64]:
+    """Return, by the carrier's channels, -1 where a chain falls, else 1."""
+    assert signal.carrier is not None
+    result = np.ones(signal.carrier.channels, np.int64)
     for function in signal.chain:
-        falls = falls ^ function.falls(signal.columns(function.parameters, importer.names))
-    return falls
+        result = result * function.direction(signal.columns(function.parameters, importer.names))
+    return result
 
 
 def _moved(mask: Mask, lift: NDArray[np.int64] | None) -> Mask:

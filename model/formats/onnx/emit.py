@@ -125,9 +125,9 @@ def _finish_sums(importer: "Importer", signal: Signal, quantizer: Quantizer, nod
     importer.builder.float_ties += ties
     post = mirrored(thresholds, mirrored_first(importer, signal))
     scale = importer.scale_of(quantizer.unit)
-    importer.builder.add(replace(carrier.layer, post=post), encoding, scale)
+    tensor = importer.builder.add_shared(replace(carrier.layer, post=post), encoding, scale)
     text = f"{carrier.layer.op} with thresholds"
     if ties:
         text += f", {ties} of them where float32 rounds"
-    importer.builder.note((*signal.nodes, node), carrier.layer.name, text)
-    return append_deferred(importer, signal, encoding, scale)
+    importer.builder.note((*signal.nodes, node), tensor, text)
+    return append_deferred(importer, signal, encoding, scale, tensor)

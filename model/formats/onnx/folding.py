@@ -192,6 +192,14 @@ _MOVES: dict[str, Compute] = {
 """What moves numbers without changing them, and so keeps the integers behind them."""
 
 
+def moved_constant(node: Node, arrays: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return what a node makes of numbers that it only moves; Misfit if it cannot."""
+    try:
+        return np.asarray(_MOVES[node.kind](node, arrays))
+    except (ValueError, IndexError, TypeError) as error:
+        raise Misfit(f"cannot be computed beforehand: {' '.join(str(error).split())}") from None
+
+
 def fold(importer: "Importer", node: Node, inputs: list[Constant | None]) -> list[Constant]:
     """Return the outputs of a node whose inputs are constant.
 

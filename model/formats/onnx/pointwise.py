@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.model.formats.onnx.axes import Parameter
+from rowloom.model.formats.onnx.axes import Misfit, Parameter
 
 Floats = NDArray[Any]
 
@@ -47,8 +47,14 @@ class Pointwise(ABC):
         return self.compute(x, parameters)
 
     @abstractmethod
-    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
-        """Return in which channels the function falls: one for all, or one a channel."""
+    def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
+        """Return 1 for channels in which the function never falls, -1 for those in which it never rises.
+
+        Raises
+        ------
+        Misfit
+            If it does both.
+        """
 
     def affine(self, parameters: tuple[Fraction, ...]) -> tuple[Fraction, Fraction] | None:
         """Return (a, b) if the function is a x + b, else None."""
@@ -75,9 +81,9 @@ class Scale(Pointwise):
         """Return x * factor."""
         return x * parameters[0]
 
-    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
-        """Return where the factor is negative."""
-        return np.asarray(parameters[0] < 0)
+    def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
+        """Return -1 where the factor is negative."""
+        return np.where(parameters[0] < 0, -1, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,9 +105,9 @@ class Divide(Pointwise):
         """Return x / divisor."""
         return x / parameters[0]
 
-    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
-        """Return where the divisor is negative."""
-        return np.asarray(parameters[0] < 0)
+    def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
+        """Return -1 where the divisor is negative."""
+        return np.where(parameters[0] < 0, -1, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,9 +130,9 @@ class Shift(Pointwise):
         """Return summand + x, or summand - x."""
         return parameters[0] - x if self.minus else x + parameters[0]
 
-    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
-        """Return whether x is subtracted."""
-        return np.array([self.minus])
+    def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
+        """Return -1 where x is subtracted."""
+        return np.array([-1 if self.minus else 1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,9 +164,9 @@ class Norm(Pointwise):
         root = Fraction(math.isqrt(math.floor(radicand * (1 << 2 * _ROOT_BITS))), 1 << _ROOT_BITS)
         return (x - mean) * gamma / root + beta
 
-    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
-        """Return where the gamma is negative."""
-        return np.asarray(parameters[0] < 0)
+    def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
+        """Return -1 where the gamma is negative."""
+        return np.where(parameters[0] < 0, -1, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,9 +195,9 @@ class Clip(Pointwise):
             x = max(x, next(limits))
         return x if self.high is None else min(x, next(limits))
 
-    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
-        """Return that it does not."""
-        return np.zeros(1, bool)
+    def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
+        """Return 1."""
+        return np.array([1])
 
     def affine(self, parameters: tuple[Fraction, ...]) -> None:
         """It is not."""
@@ -216,9 +222,11 @@ class Leaky(Pointwise):
         """Return x or slope * x."""
         return x if x >= 0 else x * parameters[0]
 
-    def falls(self, parameters: tuple[Floats, ...]) -> NDArray[np.bool_]:
-        """Return where the slope is negative."""
-        return np.asarray(parameters[0] < 0)
+    def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
+        """Return 1, if no slope is negative."""
+        if (parameters[0] < 0).any():
+            raise Misfit("follows a LeakyRelu of negative slope, where a quantizer is needed between")
+        return np.array([1])
 
     def affine(self, parameters: tuple[Fraction, ...]) -> tuple[Fraction, Fraction] | None:
         """Return (1, 0) where the slope is 1."""

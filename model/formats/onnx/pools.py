@@ -3,23 +3,15 @@
 from dataclasses import replace
 from fractions import Fraction
 
+from rowloom.model.encodings import MAX_BITS
 from rowloom.model.formats.onnx.axes import Axes, Misfit
-from rowloom.model.formats.onnx.deferred import every_code
+from rowloom.model.formats.onnx.deferred import directions, every_code
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Deferred, Signal
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
 from rowloom.model.formats.onnx.windows import window
 from rowloom.model.layers import Add, AveragePool2d, Layer, MaxPool2d
-
-
-def rising(importer: Importer, signal: Signal) -> bool:
-    """Whether the greater of two integers of the carrier stands for the greater number, in every channel."""
-    carrier = importer.quantized(signal)
-    if any(unit < 0 for unit in carrier.unit):
-        return False
-    columns = [signal.columns(function.parameters, importer.names) for function in signal.chain]
-    return not any(function.falls(own).any() for function, own in zip(signal.chain, columns, strict=True))
 
 
 def as_sums(importer: Importer, signal: Signal) -> Signal:
@@ -68,7 +60,7 @@ def max_pool_node(importer: Importer, node: Node) -> None:
         raise Misfit(f"has dilations {dilation}, where 1 is needed")
     if node.attributes.get("ceil_mode", 0):
         padding = _ceiled(shape, kernel, stride, padding)
-    if not rising(importer, signal):
+    if (directions(importer, signal) < 0).any():
         signal = as_sums(importer, signal)
     name = importer.layer_name("pool")
     layer = MaxPool2d(name=name, input="?", output=name, kernel=kernel, stride=stride, padding=padding)
@@ -184,7 +176,7 @@ def _averaged(
     axes: str | Axes,
     times: int = 1,
 ) -> None:
-    tensor, units, offsets = operand(importer, signal, node, sums=True)
+    tensor, units, offsets = operand(importer, signal, MAX_BITS)
     shape = importer.builder.tensors[tensor].shape
     if any(padding) and counted and any(offsets):
         raise Misfit("counts padded zeros, but its input's zero is no integer")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rowloom.model.arith import count_thresholds
 from rowloom.model.encodings import Binary, Encoding, PowerOfTwo, Ternary, Uniform
 from rowloom.model.formats.onnx.axes import Parameter
 from rowloom.model.formats.onnx.rounding import FLOATS, FRACTIONS
@@ -170,10 +171,11 @@ class MultiThreshold(Quantizer):
 
     def codes(self, x: Floats, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
         """Return the codes."""
-        count = np.zeros(np.broadcast_shapes(x.shape, *(p.shape for p in parameters)), np.int64)
-        for step in parameters:
-            count += x >= step
-        return count + self.encoding.code_min
+        steps = np.sort(np.stack(np.broadcast_arrays(*parameters), axis=-1), axis=-1)  # [M or 1, N]
+        channels = max(len(steps), x.shape[-1])
+        sums = np.broadcast_to(x, (*x.shape[:-1], channels))
+        counts = count_thresholds(sums, np.broadcast_to(steps, (channels, steps.shape[-1])))
+        return counts.astype(np.int64) + self.encoding.code_min
 
     def exact(self, x: Fraction, parameters: tuple[Fraction, ...]) -> int:
         """Return the code."""

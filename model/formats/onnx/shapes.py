@@ -6,18 +6,12 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.model.encodings import Encoding
 from rowloom.model.formats.onnx.axes import SPLIT, Axes, Misfit
-from rowloom.model.formats.onnx.deferred import every_code
-from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.pools import as_sums, moved
-from rowloom.model.formats.onnx.quantizers import uniform_between
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Signal
-from rowloom.model.formats.onnx.weighted import operand
-from rowloom.model.formats.onnx.weights import common_unit
-from rowloom.model.layers import Add, ChannelShuffle, Concat, DepthToSpace, Layer, Upsample
+from rowloom.model.layers import ChannelShuffle, DepthToSpace, Layer, Upsample
 
 
 def reshape_node(importer: Importer, node: Node) -> None:
@@ -123,66 +117,6 @@ def pad_node(importer: Importer, node: Node) -> None:
 def _only(height: int, width: int, rank: int, place: int) -> str:
     """Return the role of an axis of size 1, as NCHW has it."""
     return {2: "H", 3: "W"}.get(place, "") if rank == 4 else ""
-
-
-def concat_node(importer: Importer, node: Node) -> None:
-    """Concat of channels: integers of a common unit."""
-    if any(isinstance(importer.values.get(name), Constant) for name in node.inputs):
-        raise Misfit("joins constants to what is computed")
-    signals = [importer.signal(node, place) for place in range(len(node.inputs))]
-    for signal in signals:
-        _not_padded(signal.padding)
-    operands = [operand(importer, signal, node) for signal in signals]
-    signals = [importer.refreshed(signal) for signal in signals]
-    rank = signals[0].axes.rank
-    axis = int(node.attributes.get("axis", 1)) % rank
-    if any(s.axes.rank != rank or s.axes.axes[axis] not in (("C",), ()) for s in signals):
-        raise Misfit(f"joins along axis {axis}, where the channels are needed")
-    if any(len(units) > 1 or len(offsets) > 1 for _, units, offsets in operands):
-        raise Misfit("joins integers of scales that differ by channel, where a quantizer is needed before")
-    offsets = {o[0] for _, _, o in operands}
-    if len(offsets) > 1:
-        raise Misfit("joins integers of different offsets, where a quantizer is needed before")
-    unit = common_unit(units[0] for _, units, _ in operands)
-    multipliers = [int(units[0] / unit) for _, units, _ in operands]
-    encodings = [importer.encoding(tensor) for tensor, _, _ in operands]
-    target = _common(encodings, multipliers)
-    tensors = []
-    for (tensor, _, _), encoding, multiplier in zip(operands, encodings, multipliers, strict=True):
-        if encoding != target or multiplier != 1:
-            name = importer.layer_name("table")
-            values = encoding.decode(every_code(encoding)) * multiplier
-            layer = Add(name=name, inputs=(tensor,), output=name, tables=(values,))
-            importer.builder.add(layer, target, float(unit))
-            tensor = name
-        tensors.append(tensor)
-    name = importer.layer_name("concat")
-    importer.builder.add(Concat(name=name, inputs=tuple(tensors), output=name), target, float(unit))
-    importer.builder.note((str(node),), name, "concat")
-    shape = importer.builder.tensors[name].shape
-    sizes = dict(zip(("H", "W", "C"), shape, strict=True))
-    axes = tuple(("C",) if place == axis else each for place, each in enumerate(signals[0].axes.axes))
-    importer.set(
-        node,
-        replace(
-            signals[0],
-            axes=Axes(axes, sizes),
-            carrier=importer.stored(name, (unit,), (offsets.pop(),)),
-            chain=(),
-            nodes=(),
-        ),
-    )
-
-
-def _common(encodings: list[Encoding], multipliers: list[int]) -> Encoding:
-    """Return an encoding for all: theirs if it is one, else the narrowest that holds every value."""
-    if len(set(encodings)) == 1 and set(multipliers) == {1}:
-        return encodings[0]
-    ends = [value * m for e, m in zip(encodings, multipliers, strict=True) for value in (e.min, e.max)]
-    target = uniform_between(min(ends), max(ends))
-    if target.bits > 16:
-        raise Misfit("joins integers whose scales share no unit within 16 bits, where a quantizer is needed before")
-    return target
 
 
 def resize_node(importer: Importer, node: Node) -> None:

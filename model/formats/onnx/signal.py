@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from rowloom.model.endings import Ending
 from rowloom.model.formats.onnx.axes import Axes, Misfit, Parameter
 from rowloom.model.formats.onnx.pointwise import Pointwise
 from rowloom.model.layers import Layer, SummingLayer
@@ -98,8 +99,6 @@ class Signal:
         Numbers round it that no layer has put there yet.
     padded_with : Fraction
         Which number.
-    steps : tuple of str
-        What the host does with it, as in :class:`rowloom.model.views.OutputView`.
     """
 
     axes: Axes
@@ -108,7 +107,6 @@ class Signal:
     nodes: tuple[str, ...] = ()
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     padded_with: Fraction = Fraction(0)
-    steps: tuple[str, ...] = ()
 
     def then(self, function: Pointwise, node: str) -> "Signal":
         """Return the signal after a function."""
@@ -184,10 +182,56 @@ class Signal:
                 next_units.append(both[0] * units[channel % len(units)])
                 next_offsets.append(both[0] * offsets[channel % len(offsets)] + both[1])
             units, offsets = next_units, next_offsets
-        return _shortest(units), _shortest(offsets)
+        return shortest(units), shortest(offsets)
 
 
-def _shortest(numbers: list[Fraction]) -> Numbers:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Joined:
+    """Channels side by side that are not yet codes of one kind: what comes next is done to each part by itself.
+
+    Parameters
+    ----------
+    parts : tuple of Signal
+    axis : int
+        Of the file, along which they stand.
+    """
+
+    parts: tuple[Signal, ...]
+    axis: int
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Of the parts, along the axis."""
+        return tuple(part.axes.shape[self.axis] for part in self.parts)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the whole."""
+        shape = self.parts[0].axes.shape
+        return (*shape[: self.axis], sum(self.sizes), *shape[self.axis + 1 :])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ended:
+    """A tensor of the file that the host computes.
+
+    Parameters
+    ----------
+    signal : Signal
+        What it starts from.
+    endings : tuple of Ending
+        What it does.
+    shape : tuple of int
+        Of the result; the batch counts as 1.
+    """
+
+    signal: Signal
+    endings: tuple[Ending, ...]
+    shape: tuple[int, ...]
+
+
+def shortest(numbers: list[Fraction]) -> Numbers:
+    """Return one number for all channels if they are equal, else all of them."""
     return (numbers[0],) if all(number == numbers[0] for number in numbers) else tuple(numbers)
 
 

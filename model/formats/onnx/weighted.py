@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rowloom.model.encodings import Binary
 from rowloom.model.formats.onnx.axes import ROLES, Axes, Misfit
 from rowloom.model.formats.onnx.deferred import every_code
 from rowloom.model.formats.onnx.folding import Constant
@@ -15,14 +16,18 @@ from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.quantizers import uniform_between
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Numbers, Signal
+from rowloom.model.formats.onnx.sums import stored_sums
 from rowloom.model.formats.onnx.weights import MOST_BITS, Weights, common_unit, encoding_for, weights_of
 from rowloom.model.formats.onnx.windows import window
 from rowloom.model.layers import Add, Conv2d, Linear, Shape, WeightedLayer
 
+FACTOR_BITS = 32
+"""Of the multipliers of channels of different scales; the accelerator takes weights of up to 16 bits."""
+
 CHANNELS_LAST = ("qonnx.custom_op.channels_last", "finn.custom_op.channels_last")
 
 
-def operand(importer: Importer, signal: Signal, node: Node, *, sums: bool = False) -> tuple[str, Numbers, Numbers]:
+def operand(importer: Importer, signal: Signal, most: int = MOST_BITS) -> tuple[str, Numbers, Numbers]:
     """Return a tensor of the network with unit and offset, for a signal that a linear operator takes.
 
     Functions that are not affine become a table of codes.
@@ -30,16 +35,11 @@ def operand(importer: Importer, signal: Signal, node: Node, *, sums: bool = Fals
     Raises
     ------
     Misfit
-        If no quantizer ended the sums before; with ``sums`` they are stored as they are.
+        If no quantizer ended the sums before, and they are wider than ``most`` bits.
     """
+    importer.quantized(signal)
+    signal = stored_sums(importer, signal, most)
     carrier = importer.quantized(signal)
-    if carrier.layer is not None:
-        if not sums:
-            raise Misfit("takes sums that no quantizer has ended, where a quantizer is needed between two layers")
-        if signal.affine(importer.names) is None:
-            raise Misfit("takes sums after an activation that no quantizer has ended")
-        signal = importer.place_sums(signal)
-        carrier = importer.quantized(signal)
     affine = signal.affine(importer.names)
     tensor = importer.placed(carrier.tensor)
     if affine is not None:
@@ -79,7 +79,7 @@ def conv_node(importer: Importer, node: Node) -> None:
     values = weights.values if last else np.moveaxis(weights.values, 1, -1)
     if spatial == 1:
         values = values[:, None]
-    tensor, units, offsets = operand(importer, signal, node)
+    tensor, units, offsets = operand(importer, signal)
     shape = importer.builder.tensors[tensor].shape
     groups = int(node.attributes.get("group", 1))
     if groups < 1 or values.shape[3] * groups != shape[2] or len(values) % groups:
@@ -87,14 +87,18 @@ def conv_node(importer: Importer, node: Node) -> None:
     kernel, stride, padding, dilation, own = window(
         node, shape, spatial, (values.shape[1], values.shape[2]), signal.padding
     )
-    if kernel != values.shape[1:3]:
+    if kernel != tuple(values.shape[1:3]):
         raise Misfit(f"says its kernel is {kernel}, but its weights are {values.shape[1:3]}")
     filters = np.arange(len(values)) // (len(values) // groups)
+    values, padding = _grown(values, padding, dilation)
+    if isinstance(weights.encoding, Binary):
+        weights = replace(weights, encoding=encoding_for(values, None))
+    plain = replace(weights, values=values)
     weights, scale = _with_units(weights, values, units, filters)
     number = signal.padded_with if any(signal.padding) else Fraction(0)
     if number and any(own):
         raise Misfit(f"pads with 0 after a Pad with {float(number):g}")
-    pad_value, bias = _offsets(weights, units, offsets, any(padding), number)
+    pad_value, bias = _offsets(plain, units, offsets, filters, any(padding), number)
     bias = _plus(bias, importer.array(node, 2), len(values))
     name = importer.layer_name("depthwise" if groups > 1 and values.shape[3] == 1 else "conv")
     layer = Conv2d(
@@ -110,6 +114,26 @@ def conv_node(importer: Importer, node: Node) -> None:
         pad_value=pad_value,
     )
     _finish(importer, node, layer, scale, bias, lambda shape: Axes.of_map(shape, order), signal)
+
+
+def _grown(
+    values: NDArray[np.int64], padding: tuple[int, int, int, int], dilation: tuple[int, int]
+) -> tuple[NDArray[np.int64], tuple[int, int, int, int]]:
+    """Return weights [M, R, S, C] with zeros round them, and padding, so that no window lies in the padding alone."""
+    top, bottom, left, right = padding
+    more = [
+        max(0, -(-pad // step) - size + 1)
+        for pad, step, size in zip(
+            padding, (dilation[0],) * 2 + (dilation[1],) * 2, np.repeat(values.shape[1:3], 2).tolist(), strict=True
+        )
+    ]
+    # What one side has too much of padding, the other side of the window gets in zeros.
+    below, above, after, before = more
+    if not any(more):
+        return values, padding
+    values = np.pad(values, ((0, 0), (above, below), (before, after), (0, 0)))
+    down, across = dilation
+    return values, (top + above * down, bottom + below * down, left + before * across, right + after * across)
 
 
 def gemm_node(importer: Importer, node: Node) -> None:
@@ -156,7 +180,7 @@ def _dense(importer: Importer, node: Node, constant: Constant, filters: int, bia
         importer.binding.bind(signal.axes, f"N{'1' * (rank - 2)}C" if alone else {3: "NWC", 4: "NHWC"}[rank])
         signal = importer.refreshed(signal)
     weights = weights_of(constant, filters)
-    tensor, units, offsets = operand(importer, signal, node)
+    tensor, units, offsets = operand(importer, signal)
     shape = importer.builder.tensors[tensor].shape
     axis, others = signal.axes.axes[-1], signal.axes.axes[1:-1]
     sizes = dict(zip(ROLES, shape, strict=True))
@@ -174,8 +198,8 @@ def _dense(importer: Importer, node: Node, constant: Constant, filters: int, bia
     else:
         raise Misfit(f"runs along {' '.join(axis)} of a map, where C or the whole map is needed")
     filters_of = np.zeros(count, np.int64)
+    _, total = _offsets(replace(weights, values=values), units, offsets, filters_of)
     weights, scale = _with_units(weights, values, units, filters_of)
-    _, total = _offsets(weights, units, offsets, False, Fraction(0))
     if any(others):
         layer = Conv2d(name=name, input=tensor, output=name, weights=weights.codes, weight_encoding=weights.encoding)
     else:
@@ -214,30 +238,48 @@ def _with_units(
         ]
     unit = common_unit(units)
     factors = [int(each / unit) for each in units]
-    if max(map(abs, factors)) >= 1 << MOST_BITS:
+    if max(map(abs, factors)) >= 1 << FACTOR_BITS:
         raise Misfit("takes channels of different scales that share no unit, where one scale for all is needed")
     rows = np.array(factors, np.int64).reshape(-1, depth)[groups if len(units) > depth else groups * 0]
     scaled = values * rows[:, None, None, :]
-    return Weights(scaled, weights.units, encoding_for(scaled, None)), [unit * each for each in weights.units]
+    return Weights(scaled, weights.units, encoding_for(scaled, None, 48)), [unit * each for each in weights.units]
 
 
 def _offsets(
-    weights: Weights, units: Numbers, offsets: Numbers, padded: bool, number: Fraction
+    weights: Weights,
+    units: Numbers,
+    offsets: Numbers,
+    groups: NDArray[np.int64],
+    padded: bool = False,
+    number: Fraction = Fraction(0),
 ) -> tuple[int | None, list[Fraction]]:
-    """Return the value of a tap padded with a number, and what the input's offset adds to each filter."""
-    count = len(weights.values)
+    """Return the value of a tap padded with a number, and what the input's offset adds to each filter.
+
+    Parameters
+    ----------
+    weights : Weights
+        [M, R, S, C / groups], before units that differ by channel have gone into them.
+    groups : int64 [M]
+        Of each filter.
+    """
+    count, _, _, depth = weights.values.shape
     if not any(offsets) and not number:
         return None, [Fraction(0)] * count
-    if len(units) > 1 or len(offsets) > 1:
-        raise Misfit("takes channels of different offsets")
     pad_value = None
     if padded:
-        value = (number - offsets[0]) / units[0]
+        pairs = max(len(units), len(offsets))
+        values = {(number - offsets[c % len(offsets)]) / units[c % len(units)] for c in range(pairs)}
+        if len(values) > 1:
+            raise Misfit("pads channels of different offsets")
+        (value,) = values
         if value.denominator != 1:
             raise Misfit(f"pads with a {float(number):g} that is no multiple of its input's scale")
         pad_value = int(value)
-    sums = weights.values.reshape(count, -1).sum(axis=1).tolist()
-    return pad_value, [offsets[0] * each * total for each, total in zip(weights.units, sums, strict=True)]
+    sums = weights.values.sum(axis=(1, 2)).tolist()
+    return pad_value, [
+        unit * sum(offsets[(group * depth + c) % len(offsets)] * total for c, total in enumerate(totals))
+        for unit, group, totals in zip(weights.units, groups.tolist(), sums, strict=True)
+    ]
 
 
 def _plus(bias: list[Fraction], given: NDArray[Any] | None, count: int) -> list[Fraction]:
