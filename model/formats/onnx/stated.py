@@ -42,7 +42,9 @@ def check_scale(scale: NDArray[Any]) -> None:
 def scale_of(importer: Importer, node: Node, axes: Axes, scale: NDArray[Any]) -> Parameter:
     """Return a scale as a parameter along the axes of a signal."""
     check_scale(scale)
-    return axes.parameter(scale.astype(np.float32))
+    parameter = axes.parameter(scale.astype(np.float32))
+    importer.bind_channels(axes, parameter)
+    return parameter
 
 
 def units_of(importer: Importer, parameter: Parameter) -> Numbers:
