@@ -54,8 +54,8 @@ class IntegerSoftmax:
     def __post_init__(self) -> None:
         if type(self.multiplier) is not int or not 1 << 30 <= self.multiplier <= _INT32_MAX:
             raise RowloomError("softmax", f"multiplier must be in 2^30 to 2^31 - 1, not {self.multiplier!r}")
-        if type(self.shift) is not int or not 0 <= self.shift <= 30:
-            raise RowloomError("softmax", f"shift must be in 0 to 30, not {self.shift!r}")
+        if type(self.shift) is not int or not 0 <= self.shift <= 31:
+            raise RowloomError("softmax", f"shift must be in 0 to 31, not {self.shift!r}")
         if type(self.least) is not int or self.least > 0:
             raise RowloomError("softmax", f"least must be an integer of at most 0, not {self.least!r}")
 

@@ -1,7 +1,6 @@
 """Ending a chain of functions in a quantizer: sums become codes by thresholds, codes become codes by tables."""
 
 from dataclasses import replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +10,10 @@ from rowloom.model.encodings import Binary, Encoding, PowerOfTwo, Ternary, Unifo
 from rowloom.model.formats.bisection import find_thresholds
 from rowloom.model.formats.floats import float_thresholds
 from rowloom.model.formats.onnx.axes import Misfit
-from rowloom.model.formats.onnx.quantizers import MultiThreshold, Quantizer
+from rowloom.model.formats.onnx.curves import Product
+from rowloom.model.formats.onnx.quantizers import Quantizer
 from rowloom.model.formats.onnx.signal import Carrier, InputSpec, Signal
+from rowloom.model.formats.onnx.ties import count_table_ties, find_ties
 from rowloom.model.layers import Add, Layer
 from rowloom.model.post import Thresholds
 
@@ -21,15 +22,6 @@ if TYPE_CHECKING:
 
 MOST_TABLE_BITS = 18
 """Of codes that a table is made for."""
-
-_NOISE = 2.0**-21
-"""Relative distance from where a code changes within which float32 may go either way."""
-
-_SUM_NOISE = 2.0**-22
-"""Distance from a sum within which a sum of float32 terms may be, relative to the greatest sum."""
-
-_NEAR = 1e-11
-"""Relative distance from where a code changes at which float64 may be wrong, so that fractions decide."""
 
 
 def quantize(importer: "Importer", signal: Signal, quantizer: Quantizer, node: str) -> Signal:
@@ -114,6 +106,7 @@ def _finish_codes(importer: "Importer", signal: Signal, quantizer: Quantizer, no
     importer.map_shape(signal)
     signal = importer.refreshed(signal)
     codes = _codes(importer, signal, quantizer, values[:, None])
+    importer.builder.float_ties += count_table_ties(signal, quantizer, values[:, None], importer.names)
     if codes.shape[1] == 1:
         target = quantizer.encoding.decode(codes[:, 0])
         same = quantizer.unit == carrier.unit and carrier.offset == (quantizer.offset,)
@@ -139,6 +132,8 @@ def _finish_sums(importer: "Importer", signal: Signal, quantizer: Quantizer, nod
     carrier = signal.carrier
     assert carrier is not None
     assert carrier.layer is not None
+    if any(isinstance(function, Product) for function in signal.chain):
+        raise Misfit("comes after a function that rises and falls, where a quantizer is needed before it")
     lows = list(carrier.lows)
     highs = list(carrier.highs)
     encoding = quantizer.encoding
@@ -149,7 +144,7 @@ def _finish_sums(importer: "Importer", signal: Signal, quantizer: Quantizer, nod
         lows,
         highs,
     )
-    ties = _count_ties(importer, signal, quantizer, thresholds)
+    ties = int(find_ties(signal, quantizer, thresholds, importer.names).sum())
     importer.builder.float_ties += ties
     falling = np.zeros(carrier.channels, bool) if carrier.pooled is None else thresholds.direction * carrier.pooled < 0
     post = _turned(thresholds, falling) if falling.any() else thresholds
@@ -202,62 +197,3 @@ def _turn_back(
     layer: Layer = Add(name=name, inputs=(tensor,), output=name, tables=(values,), post=post)
     importer.builder.add(layer, encoding, scale)
     return name
-
-
-def _count_ties(importer: "Importer", signal: Signal, quantizer: Quantizer, thresholds: Thresholds) -> int:
-    """Return how many thresholds the executor's float32 decides.
-
-    They are elsewhere than the file's numbers, taken exactly, would have them; or a sum beside them, which float32
-    cannot hold, or terms of it cannot, is so near to where the code changes that the order in which the executor adds
-    may decide.
-    """
-    carrier = signal.carrier
-    assert carrier is not None
-    direction = thresholds.direction.astype(np.int64)
-    codes = np.arange(quantizer.encoding.code_min, quantizer.encoding.code_max + 1)
-    low, high = np.array(carrier.lows), np.array(carrier.highs)
-    columns = signal.fractions(importer.names)
-    own = [[Fraction(float(v)) for v in p] for p in signal.columns(quantizer.parameters, importer.names)]
-    wrong = np.zeros(thresholds.values.shape, bool)
-    noise = _noise(carrier)
-    doubles = tuple(p.astype(np.float64) for p in signal.columns(quantizer.parameters, importer.names))
-    plain = isinstance(quantizer, MultiThreshold) or all((np.frexp(np.abs(p))[0] == 0.5).all() for p in doubles)
-    for back in (0, 1):
-        integers = (thresholds.values - back) * direction[:, None]
-        inside = (integers >= low[:, None]) & (integers <= high[:, None])
-        x = np.clip(integers, low[:, None], high[:, None]).T
-        with np.errstate(all="ignore"):
-            y = signal.evaluate(carrier.start(x, np.float64), importer.names)
-            below, above = (quantizer.codes(y * (1 + sign * _NEAR) + sign * 1e-300, doubles).T for sign in (-1, 1))
-            wide = signal.evaluate(carrier.start(x, np.longdouble), importer.names)
-            at = quantizer.codes(y, doubles).T
-            single = signal.evaluate(carrier.start(x, np.float32), importer.names)
-            left, right = (quantizer.codes(y * (1 + sign * _NOISE), doubles).T for sign in (-1, 1))
-            start = carrier.start(x, np.float64)
-            beside = [signal.evaluate(start + sign * noise, importer.names) for sign in (-1, 1)]
-            before, after = (quantizer.codes(each, doubles).T for each in beside)
-        wrong |= inside & (left != right) & (single != y).T
-        wrong |= inside & (before != after)
-        wanted = np.broadcast_to(codes[1:], wrong.shape)
-        # What more bits do not change was not rounded: float64 is exact there, on a tie too.
-        unrounded = (wide == y).T if plain else np.False_
-        reached_low = np.where(unrounded, at, below) >= wanted
-        reached_high = np.where(unrounded, at, above) >= wanted
-        sure = reached_low == reached_high
-        wrong |= inside & sure & (reached_low != (back == 0))
-        for m, n in np.argwhere(inside & ~sure):
-            exact = signal.exact(carrier.exact(int(integers[m, n]), int(m)), int(m), columns)
-            code = quantizer.exact(exact, tuple(p[int(m) % len(p)] for p in own))
-            wrong[m, n] |= (code >= int(codes[n + 1])) != (back == 0)
-    return int(wrong.sum())
-
-
-def _noise(carrier: Carrier) -> NDArray[np.float64]:
-    """Return how far a sum of float32 terms may be from what it should be, by channel; 0 where float32 holds all."""
-    result = []
-    for m in range(carrier.channels):
-        unit = carrier.unit[m % len(carrier.unit)]
-        reach = max(abs(carrier.lows[m % len(carrier.lows)]), abs(carrier.highs[m % len(carrier.highs)]))
-        whole = abs(unit.numerator) * reach < 1 << 24 and not unit.denominator & (unit.denominator - 1)
-        result.append(0.0 if whole else float(abs(unit)) * reach * _SUM_NOISE)
-    return np.array(result)

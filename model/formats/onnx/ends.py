@@ -10,6 +10,7 @@ from rowloom.model.encodings import MAX_BITS, Uniform
 from rowloom.model.endings import Ending, Greatest, Reshape, Softmax, TopK, Transpose
 from rowloom.model.errors import RowloomError
 from rowloom.model.formats.onnx.axes import Axes, Misfit, resolved_shape
+from rowloom.model.formats.onnx.curves import Curve
 from rowloom.model.formats.onnx.folding import Constant, moved_constant
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.joining import whole
@@ -170,7 +171,10 @@ def output_view(importer: Importer, port: Port) -> OutputView:
     if any(signal.padding):
         raise Misfit("comes after Pad, where a convolution is needed")
     chain, steps = list(signal.chain), []
-    if chain and _is_relu(chain[-1]):
+    if chain and isinstance(chain[-1], Curve) and chain[-1].kind == "Sigmoid":
+        chain.pop()
+        steps.append("sigmoid")
+    elif chain and _is_relu(chain[-1]):
         chain.pop()
         steps.append("relu")
     signal = replace(signal, chain=tuple(chain))
@@ -190,6 +194,7 @@ def output_view(importer: Importer, port: Port) -> OutputView:
         signal = replace(signal, carrier=replace(carrier, unit=affine[0][:1], offset=affine[1][:1]), chain=())
     signal = stored_sums(importer, signal)
     tensor = importer.placed(importer.quantized(signal).tensor)
+    signal = importer.refreshed(signal)
     return OutputView(
         name=port.name,
         tensor=tensor,

@@ -170,6 +170,7 @@ _ELEMENTWISE: dict[str, Compute] = {
 
 _OTHERS: dict[str, Compute] = {
     "Cast": _cast,
+    "CastLike": lambda node, x: x[0].astype(x[1].dtype),
     "Concat": lambda node, x: np.concatenate(x, axis=node.attributes["axis"]),
     "Constant": _constant,
     "ConstantOfShape": _filled,

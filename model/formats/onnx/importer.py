@@ -26,6 +26,8 @@ INTEGERS |= {"UINT4": (0, 15), "INT4": (-8, 7), "UINT2": (0, 3), "INT2": (-2, 1)
 Value = Constant | Signal | Joined | Windows | Ended
 """What a tensor of the file is."""
 
+TURNED = str.maketrans("HW", "WH")
+
 DEFAULT_ORDERS = {1: "N", 2: "NC", 3: "NCW", 4: "NCHW"}
 
 
@@ -68,7 +70,12 @@ class Importer:
                     raise
                 raise RowloomError(f"{self.subject}: {node}", str(error)) from None
         views = []
+        fixed = [port for port in self.graph.outputs if isinstance(self.values.get(port.name), Constant)]
         for port in self.graph.outputs:
+            if port in fixed and len(fixed) < len(self.graph.outputs):
+                # What Brevitas writes of a tensor that it returns with scale, zero point and width.
+                self.builder.note((f"output {port.name}",), None, "a constant, left out")
+                continue
             try:
                 views.append(output_view(self, port))
             except Misfit as misfit:
@@ -118,19 +125,21 @@ class Importer:
         value = self.values.get(node.inputs[0]) if node.inputs else None
         return value.shape if isinstance(value, Joined | Ended) else self.signal(node).axes.shape
 
-    def take_map(self, node: Node, signal: Signal, order: str) -> Signal:
-        """Return a signal whose axes are those of a map in ``order``; the graph's input is bound to it."""
+    def take_map(self, node: Node, signal: Signal, order: str) -> tuple[Signal, str]:
+        """Return a signal whose axes are those of a map in ``order``; the graph's input is bound to it.
+
+        Also returned is the order in which they are: height and width may have changed places.
+        """
         if signal.axes.rank != len(order):
             raise Misfit(f"takes {len(order)} axes, but its input has {signal.axes.rank}")
         self.binding.bind(signal.axes, order) if self._of_input(signal) else None
         signal = self.refreshed(signal)
         shape = dict(zip("HWC", self.map_shape(signal), strict=True))
-        for letter, axis in zip(order, signal.axes.axes, strict=True):
-            if axis != ((letter,) if letter == "N" or shape[letter] > 1 else ()):
-                raise Misfit(f"takes its input as {order}, but its axes are {_shown(signal.axes)}")
-        if any(size > 1 for letter, size in shape.items() if letter not in order):
-            raise Misfit(f"takes its input as {order}, but it is a map of {self.map_shape(signal)}")
-        return signal
+        for found in (order, order.translate(TURNED)):
+            axes = tuple((letter,) if letter == "N" or shape[letter] > 1 else () for letter in found)
+            if axes == signal.axes.axes and all(size == 1 for letter, size in shape.items() if letter not in found):
+                return signal, found
+        raise Misfit(f"takes its input as {order}, but its axes are {_shown(signal.axes)}")
 
     def _of_input(self, signal: Signal) -> bool:
         return signal.carrier is None or signal.carrier.tensor == self.input_name

@@ -19,8 +19,14 @@ from rowloom.model.formats.onnx.quantizers import (
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.stated import MOST_BITS, check_scale, int_limits, integer_of, needed
 
-#: Domain of torch's own quantizers.
 DECOMPOSED = "torch.quantized_decomposed"
+"""Domain of torch's own quantizers, and of functions that torch computes otherwise."""
+
+MICROSOFT = "com.microsoft"
+"""Domain of onnxruntime's own operators."""
+
+LINEAR = ("", MICROSOFT)
+"""Domains of QuantizeLinear and DequantizeLinear, which mean the same in both."""
 
 
 def linear_range(node: Node, zero_point: Constant | None) -> tuple[int, int, bool, int]:
@@ -148,3 +154,23 @@ def constant_quantize(importer: Importer, node: Node, inputs: list[Constant | No
     codes = np.clip(np.round(arrays[0] / scale) + point, low, high)
     kind = np.dtype(f"{'int' if signed else 'uint'}{8 if high < 256 else 16}")
     return Constant(codes.astype(kind), bits=bits if bits < 8 else None)
+
+
+def constant_decomposed(importer: Importer, node: Node, inputs: list[Constant | None]) -> Constant:
+    """Torch's quantize_per_tensor and quantize_per_channel on weights, in floats as torch does."""
+    arrays = [None if each is None else each.data for each in inputs]
+    low, high = int(node.attributes["low"]), int(node.attributes["high"])
+    if arrays[0] is None:
+        raise Misfit("has no input")
+    scale: NDArray[Any]
+    if node.kind == "Quantize":
+        scale, point = np.array(node.attributes["scale"], np.float64), np.array(node.attributes["zero_point"])
+    else:
+        scale, point = linear_parameters(node, arrays[0].shape, *(np.asarray(each) for each in arrays[1:3]))
+    check_scale(scale)
+    whole = uniform_between(low, high)
+    if low >= high or whole.bits > MOST_BITS:
+        raise Misfit(f"quantizes to integers from {low} to {high}, where {MOST_BITS} bits is the most")
+    inverse = (1.0 / scale).astype(np.float32)
+    codes = np.clip(np.round(arrays[0].astype(np.float32) * inverse) + point, low, high)
+    return Constant(codes.astype(f"{'int' if low < 0 else 'uint'}{8 if whole.bits <= 8 else 16}"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from rowloom.model.formats.onnx.activations import curve_node, function_node, hard_sigmoid_node, swish_node
 from rowloom.model.formats.onnx.arithmetic import (
     add_node,
     clip_node,
@@ -25,6 +26,9 @@ from rowloom.model.formats.onnx.importer import Handler, Importer
 from rowloom.model.formats.onnx.joining import concat_node
 from rowloom.model.formats.onnx.linear_quant import (
     DECOMPOSED,
+    LINEAR,
+    MICROSOFT,
+    constant_decomposed,
     constant_dequantize,
     constant_quantize,
     decomposed_node,
@@ -32,7 +36,13 @@ from rowloom.model.formats.onnx.linear_quant import (
     quantize_linear_node,
 )
 from rowloom.model.formats.onnx.parts import by_parts
-from rowloom.model.formats.onnx.pools import average_pool_node, global_average_node, max_pool_node, reduce_node
+from rowloom.model.formats.onnx.pools import (
+    average_pool_node,
+    global_average_node,
+    global_max_node,
+    max_pool_node,
+    reduce_node,
+)
 from rowloom.model.formats.onnx.quant_nodes import (
     bipolar_node,
     float_quant_node,
@@ -57,12 +67,16 @@ QUANTIZERS = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.genera
 """Domains of QONNX's own nodes."""
 
 STANDARD: dict[str, Handler] = {
+    "Abs": function_node,
     "Add": add_node,
     "ArgMax": argmax_node,
     "ArgMin": argmax_node,
     "AveragePool": average_pool_node,
     "BatchNormalization": norm_node,
     "Cast": identity_node,
+    "CastLike": identity_node,
+    "Ceil": function_node,
+    "Celu": curve_node,
     "Clip": clip_node,
     "Concat": concat_node,
     "Conv": conv_node,
@@ -70,14 +84,23 @@ STANDARD: dict[str, Handler] = {
     "DequantizeLinear": dequantize_linear_node,
     "Div": multiply_node,
     "Dropout": identity_node,
+    "Elu": curve_node,
+    "Erf": curve_node,
+    "Exp": curve_node,
     "Flatten": reshape_node,
+    "Floor": function_node,
+    "Gelu": swish_node,
     "Gemm": gemm_node,
     "GlobalAveragePool": global_average_node,
+    "GlobalMaxPool": global_max_node,
+    "HardSigmoid": hard_sigmoid_node,
+    "HardSwish": swish_node,
     "Identity": identity_node,
     "LeakyRelu": leaky_node,
     "LogSoftmax": softmax_node,
     "MatMul": matmul_node,
     "MaxPool": max_pool_node,
+    "Mish": swish_node,
     "Mul": multiply_node,
     "Neg": negate_node,
     "PRelu": leaky_node,
@@ -88,11 +111,19 @@ STANDARD: dict[str, Handler] = {
     "Relu": clip_node,
     "Reshape": reshape_node,
     "Resize": resize_node,
+    "Round": function_node,
+    "Selu": curve_node,
+    "Sigmoid": curve_node,
     "Sign": sign_node,
     "Softmax": softmax_node,
+    "Softplus": curve_node,
+    "Softsign": curve_node,
     "Squeeze": squeeze_node,
     "Sub": add_node,
     "Sum": add_node,
+    "Swish": swish_node,
+    "Tanh": curve_node,
+    "ThresholdedRelu": function_node,
     "TopK": topk_node,
     "Transpose": transpose_node,
     "Unsqueeze": squeeze_node,
@@ -139,11 +170,13 @@ def handler(importer: Importer, node: Node) -> Handler:
     each = by_parts(importer, node)
     if each is not None:
         return each
+    if node.domain == MICROSOFT and node.kind in _LINEAR_ON_CONSTANTS:
+        return STANDARD[node.kind]
     table = STANDARD if not node.domain else QONNX if node.domain in QUANTIZERS else {}
     if node.domain in CHANNELS_LAST:
         table = LAST
     if node.domain == DECOMPOSED:
-        table = {"Quantize": decomposed_node}
+        table = {"HardSwish": swish_node, "Quantize": decomposed_node}
     if node.kind in table:
         return table[node.kind]
     known = ", ".join(sorted({*STANDARD, *QONNX}))
@@ -155,4 +188,6 @@ def constant_quantizer(node: Node) -> ConstantHandler | None:
     """Return what a quantizer does to constants; None for other nodes."""
     if node.domain in QUANTIZERS:
         return _ON_CONSTANTS.get(node.kind)
-    return None if node.domain else _LINEAR_ON_CONSTANTS.get(node.kind)
+    if node.domain == DECOMPOSED:
+        return {"Quantize": constant_decomposed, "QuantizeChannels": constant_decomposed}.get(node.kind)
+    return None if node.domain not in LINEAR else _LINEAR_ON_CONSTANTS.get(node.kind)

@@ -11,7 +11,6 @@ from rowloom.model.formats.onnx.adding import recoded
 from rowloom.model.formats.onnx.axes import Axes, Misfit
 from rowloom.model.formats.onnx.emit import every_code
 from rowloom.model.formats.onnx.importer import Importer
-from rowloom.model.formats.onnx.pointwise import Divide, Leaky, Norm, Scale, Shift
 from rowloom.model.formats.onnx.quantizers import uniform_between
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Signal
@@ -25,11 +24,7 @@ def directions(importer: Importer, signal: Signal) -> NDArray[np.int64]:
     carrier = importer.quantized(signal)
     result = np.resize([1 if unit >= 0 else -1 for unit in carrier.unit], carrier.channels)
     for function in signal.chain:
-        columns = signal.columns(function.parameters, importer.names)
-        if isinstance(function, Scale | Divide | Norm | Leaky):
-            result = result * np.where(columns[0] < 0, -1, 1)
-        elif isinstance(function, Shift) and function.minus:
-            result = -result
+        result = result * function.direction(signal.columns(function.parameters, importer.names))
     return result
 
 
@@ -72,14 +67,26 @@ def max_pool_node(importer: Importer, node: Node) -> None:
     if order is None:
         raise Misfit(f"takes {signal.axes.rank} axes")
     importer.quantized(signal)
-    signal = importer.take_map(node, signal, order)
+    signal, order = importer.take_map(node, signal, order)
     if any(signal.padding):
         _check_padding(importer, signal)
     shape = importer.map_shape(signal)
-    kernel, stride, padding, dilation, _ = window(node, shape, signal.axes.rank - 2, None, signal.padding)
+    kernel, stride, padding, dilation, _ = window(node, shape, order, None, signal.padding)
     _check_dilation(kernel, dilation)
     if node.attributes.get("ceil_mode", 0):
         padding = _ceiled(shape, kernel, stride, padding)
+    _greatest(importer, node, replace(signal, padding=(0, 0, 0, 0)), kernel, stride, padding, order)
+
+
+def _greatest(
+    importer: Importer,
+    node: Node,
+    signal: Signal,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int, int, int],
+    order: str,
+) -> None:
     towards = directions(importer, signal)
     if (towards < 0).all() and importer.quantized(signal).layer is None:
         signal, towards = _negated(importer, signal), -towards
@@ -92,7 +99,7 @@ def max_pool_node(importer: Importer, node: Node) -> None:
         signal = replace(signal, carrier=replace(carrier, pooled=towards))
     name = importer.layer_name("pool")
     layer = MaxPool2d(name=name, input="?", output=name, kernel=kernel, stride=stride, padding=padding)
-    result = moved(importer, replace(signal, padding=(0, 0, 0, 0)), layer)
+    result = moved(importer, signal, layer)
     importer.builder.note((str(node),), name, "max_pool2d")
     importer.set(node, replace(result, axes=Axes.of_map(importer.map_shape(result), order)))
 
@@ -138,6 +145,18 @@ def _ceiled(
     return result[0], result[1], result[2], result[3]
 
 
+def global_max_node(importer: Importer, node: Node) -> None:
+    """GlobalMaxPool: the whole map."""
+    signal = importer.signal(node)
+    importer.quantized(signal)
+    order = {3: "NCW", 4: "NCHW"}.get(signal.axes.rank)
+    if order is None or any(signal.padding):
+        raise Misfit(f"takes {signal.axes.rank} axes, or comes after Pad")
+    signal, order = importer.take_map(node, signal, order)
+    height, width, _ = importer.map_shape(signal)
+    _greatest(importer, node, signal, (height, width), (1, 1), (0, 0, 0, 0), order)
+
+
 def average_pool_node(importer: Importer, node: Node) -> None:
     """AveragePool."""
     signal = importer.signal(node)
@@ -145,9 +164,9 @@ def average_pool_node(importer: Importer, node: Node) -> None:
     order = {3: "NCW", 4: "NHWC" if node.domain in CHANNELS_LAST else "NCHW"}.get(signal.axes.rank)
     if order is None:
         raise Misfit(f"takes {signal.axes.rank} axes")
-    signal = importer.take_map(node, signal, order)
+    signal, order = importer.take_map(node, signal, order)
     shape = importer.map_shape(signal)
-    kernel, stride, padding, dilation, own = window(node, shape, signal.axes.rank - 2, None, signal.padding)
+    kernel, stride, padding, dilation, own = window(node, shape, order, None, signal.padding)
     _check_dilation(kernel, dilation)
     counted = bool(node.attributes.get("count_include_pad", 0))
     if node.attributes.get("ceil_mode", 0) and (ceiled := _ceiled(shape, kernel, stride, padding)) != padding:
@@ -170,7 +189,7 @@ def global_average_node(importer: Importer, node: Node) -> None:
     order = {3: "NCW", 4: "NCHW"}.get(signal.axes.rank)
     if order is None or any(signal.padding):
         raise Misfit(f"takes {signal.axes.rank} axes, or comes after Pad")
-    signal = importer.take_map(node, signal, order)
+    signal, order = importer.take_map(node, signal, order)
     height, width, _ = importer.map_shape(signal)
     _averaged(importer, node, signal, (height, width), (1, 1), (0, 0, 0, 0), False, order)
 

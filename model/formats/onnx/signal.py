@@ -153,14 +153,16 @@ class Signal:
 
     def pinned(self, names: Mapping[str, str]) -> tuple[Pointwise, ...]:
         """Return the chain with parameters by the carrier's channels, so that channels may move after it."""
-        result = []
-        for function in self.chain:
-            parts = {f.name: getattr(function, f.name) for f in fields(function)}  # type: ignore[arg-type]
-            for name, part in parts.items():
-                if isinstance(part, Parameter) and part.atoms:
-                    parts[name] = Parameter(CARRIER, self.columns((part,), names)[0])
-            result.append(type(function)(**parts))
-        return tuple(result)
+        return tuple(self._pinned(function, names) for function in self.chain)
+
+    def _pinned(self, function: Pointwise, names: Mapping[str, str]) -> Pointwise:
+        parts = {f.name: getattr(function, f.name) for f in fields(function)}  # type: ignore[arg-type]
+        for name, part in parts.items():
+            if isinstance(part, Parameter) and part.atoms:
+                parts[name] = Parameter(CARRIER, self.columns((part,), names)[0])
+            elif isinstance(part, tuple):
+                parts[name] = tuple(self._pinned(p, names) if isinstance(p, Pointwise) else p for p in part)
+        return type(function)(**parts)
 
     def affine(self, names: Mapping[str, str]) -> tuple[Numbers, Numbers] | None:
         """Return (unit, offset) of the carrier's integers after the chain, if all of it is affine."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rowloom.model.encodings import Binary, Encoding
 from rowloom.model.formats.bisection import MOST
-from rowloom.model.formats.onnx.axes import ROLES, Axes, Misfit
+from rowloom.model.formats.onnx.axes import BATCH, ROLES, Axes, Misfit
 from rowloom.model.formats.onnx.emit import every_code
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
@@ -58,6 +58,8 @@ def operand(importer: Importer, signal: Signal, most: int = MOST_BITS) -> tuple[
 def _tabled(importer: Importer, signal: Signal, tensor: str) -> tuple[str, Numbers, Numbers]:
     """Append a table of codes for functions that are not affine, or thresholds where they differ by channel."""
     carrier = importer.quantized(signal)
+    if not all(function.rational for function in signal.chain):
+        raise Misfit("takes codes after a function whose values share no unit, where a quantizer is needed")
     encoding = importer.encoding(tensor)
     columns = signal.fractions(importer.names)
     counts = [len(carrier.unit), len(carrier.offset), *(len(each) for parts in columns for each in parts)]
@@ -117,18 +119,20 @@ def conv_node(importer: Importer, node: Node) -> None:
         raise Misfit(f"has weights of shape {list(constant.data.shape)}, where 3 or 4 axes are needed")
     last = node.domain in CHANNELS_LAST
     order = {(1, False): "NCW", (2, False): "NCHW", (1, True): "NWC", (2, True): "NHWC"}[spatial, last]
-    signal = importer.take_map(node, signal, order)
+    signal, order = importer.take_map(node, signal, order)
     weights = weights_of(constant, 0)
     values = weights.values if last else np.moveaxis(weights.values, 1, -1)
     if spatial == 1:
-        values = values[:, None]
+        values = np.expand_dims(values, 1 if "W" in order else 2)
+    elif order.index("W") < order.index("H"):
+        values = values.swapaxes(1, 2)
     tensor, units, offsets = operand(importer, signal)
     shape = importer.builder.tensors[tensor].shape
     groups = int(node.attributes.get("group", 1))
     if groups < 1 or values.shape[3] * groups != shape[2] or len(values) % groups:
         raise Misfit(f"has weights for {values.shape[3]} x {groups} channels, but its input has {shape[2]}")
     kernel, stride, padding, dilation, own = window(
-        node, shape, spatial, (values.shape[1], values.shape[2]), signal.padding
+        node, shape, order, (values.shape[1], values.shape[2]), signal.padding
     )
     if kernel != tuple(values.shape[1:3]):
         raise Misfit(f"says its kernel is {kernel}, but its weights are {values.shape[1:3]}")
@@ -225,15 +229,13 @@ def _dense(
     if any(signal.padding):
         raise Misfit("comes after Pad, where a convolution is needed")
     if not importer.binding.bound and importer._of_input(signal):
-        rank = signal.axes.rank
-        alone = not any(signal.axes.axes[1:-1])
-        importer.binding.bind(signal.axes, f"N{'1' * (rank - 2)}C" if alone else {3: "NWC", 4: "NHWC"}[rank])
+        _bind_last(importer, signal.axes)
         signal = importer.refreshed(signal)
     weights = weights_of(constant, filters)
     weights = replace(weights, units=tuple(unit * factor for unit in weights.units))
     tensor, units, offsets = operand(importer, signal)
     shape = importer.builder.tensors[tensor].shape
-    axis, others = signal.axes.axes[-1], signal.axes.axes[1:-1]
+    axis, others = signal.axes.axes[-1], (signal.axes.axes[0][1:], *signal.axes.axes[1:-1])
     sizes = dict(zip(ROLES, shape, strict=True))
     count, taps = weights.values.shape
     if math.prod(sizes[atom] for atom in axis) != taps:
@@ -267,6 +269,17 @@ def _dense(
     )
 
 
+def _bind_last(importer: Importer, axes: Axes) -> None:
+    """Take the last axis of the input for its channels, and others, be they joined to the batch, for its map."""
+    apart = ((BATCH,), *((atom,) for atom in axes.axes[0][1:]), *axes.axes[1:])
+    between = sum(1 for axis in apart[1:-1] if axis)
+    if between > 2:
+        raise Misfit(f"takes {between + 2} axes, where 2 to 4 are needed")
+    letters = iter("HW"[2 - between :])
+    order = "".join(next(letters) if axis else "1" for axis in apart[1:-1])
+    importer.binding.bind(Axes(apart, axes.sizes), f"N{order}C")
+
+
 def _weights(importer: Importer, node: Node) -> Constant:
     if len(node.inputs) > 1 and isinstance(importer.values.get(node.inputs[1]), Signal):
         raise Misfit("multiplies two tensors that are computed, where constant weights are needed")
@@ -290,7 +303,7 @@ def _with_units(
     unit = common_unit(units)
     factors = [int(each / unit) for each in units]
     if max(map(abs, factors)) >= 1 << FACTOR_BITS:
-        raise Misfit("takes channels of different scales that share no unit")
+        raise Misfit("takes channels of different scales that share no unit, where one scale for all is needed")
     rows = np.array(factors, np.int64).reshape(-1, depth)[groups if len(units) > depth else groups * 0]
     scaled = values * rows[:, None, None, :]
     return Weights(scaled, weights.units, encoding_for(scaled, None, 48)), [unit * each for each in weights.units]

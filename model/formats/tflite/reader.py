@@ -62,35 +62,34 @@ class File:
     outputs: tuple[int, ...]
 
 
-# The options that matter, by operator: their table's class and its fields.
+_WINDOW = ("Padding", "StrideH", "StrideW")
+_DILATED = (*_WINDOW, "DilationHFactor", "DilationWFactor", "FusedActivationFunction")
+_POOL = (*_WINDOW, "FilterHeight", "FilterWidth", "FusedActivationFunction")
+_REDUCER = ("ReducerOptions", ("KeepDims",))
+
+# The options that matter, by operator: their table's class and its fields; a list's name ends in AsNumpy.
 _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "CONV_2D": (
-        "Conv2DOptions",
-        ("Padding", "StrideH", "StrideW", "DilationHFactor", "DilationWFactor", "FusedActivationFunction"),
-    ),
-    "DEPTHWISE_CONV_2D": (
-        "DepthwiseConv2DOptions",
-        (
-            *("Padding", "StrideH", "StrideW", "DilationHFactor", "DilationWFactor", "FusedActivationFunction"),
-            "DepthMultiplier",
-        ),
-    ),
+    "CONV_2D": ("Conv2DOptions", _DILATED),
+    "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptions", (*_DILATED, "DepthMultiplier")),
     "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction", "WeightsFormat", "KeepNumDims")),
-    "ADD": ("AddOptions", ("FusedActivationFunction", "PotScaleInt16")),
-    "AVERAGE_POOL_2D": (
-        "Pool2DOptions",
-        ("Padding", "StrideH", "StrideW", "FilterHeight", "FilterWidth", "FusedActivationFunction"),
-    ),
-    "MAX_POOL_2D": (
-        "Pool2DOptions",
-        ("Padding", "StrideH", "StrideW", "FilterHeight", "FilterWidth", "FusedActivationFunction"),
-    ),
-    "MEAN": ("ReducerOptions", ("KeepDims",)),
+    "ADD": ("AddOptions", ("FusedActivationFunction",)),
+    "SUB": ("SubOptions", ("FusedActivationFunction",)),
+    "MUL": ("MulOptions", ("FusedActivationFunction",)),
+    "AVERAGE_POOL_2D": ("Pool2DOptions", _POOL),
+    "MAX_POOL_2D": ("Pool2DOptions", _POOL),
+    "MEAN": _REDUCER,
+    "REDUCE_MAX": _REDUCER,
     "CONCATENATION": ("ConcatenationOptions", ("Axis", "FusedActivationFunction")),
     "SOFTMAX": ("SoftmaxOptions", ("Beta",)),
     "PACK": ("PackOptions", ("Axis",)),
     "STRIDED_SLICE": ("StridedSliceOptions", ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask")),
     "LEAKY_RELU": ("LeakyReluOptions", ("Alpha",)),
+    "RESHAPE": ("ReshapeOptions", ("NewShapeAsNumpy",)),
+    "SQUEEZE": ("SqueezeOptions", ("SqueezeDimsAsNumpy",)),
+    "GATHER": ("GatherOptions", ("Axis", "BatchDims")),
+    "RESIZE_NEAREST_NEIGHBOR": ("ResizeNearestNeighborOptions", ("AlignCorners", "HalfPixelCenters")),
+    "DEPTH_TO_SPACE": ("DepthToSpaceOptions", ("BlockSize",)),
+    "SPACE_TO_DEPTH": ("SpaceToDepthOptions", ("BlockSize",)),
 }
 
 _TYPES: dict[str, np.dtype[Any]] = {
@@ -158,6 +157,7 @@ def _names(enumeration: type) -> dict[int, str]:
 
 _TYPE_NAMES = _names(tflite.TensorType)
 _OPERATOR_NAMES = _names(tflite.BuiltinOperator)
+_OPTION_NAMES = _names(tflite.BuiltinOptions)
 
 
 def _tensor(file: str, model: Any, record: Any, index: int) -> FileTensor:
@@ -166,6 +166,8 @@ def _tensor(file: str, model: Any, record: Any, index: int) -> FileTensor:
     if any(size < 0 for size in shape):
         raise RowloomError(file, f"tensor {name} has shape {shape}", "need sizes that are known")
     kind = _TYPE_NAMES.get(record.Type(), f"type {record.Type()}")
+    if record.IsVariable():
+        raise RowloomError(file, f"tensor {name} is a variable", "need a network without a state")
     if record.Sparsity() is not None:
         raise RowloomError(file, f"tensor {name} is stored sparsely", "need dense weights")
     data = None
@@ -229,9 +231,11 @@ def _operator(file: str, model: Any, record: Any, position: int) -> Operator:
         options_class = getattr(tflite, table)
         reader = options_class()
         raw = record.BuiltinOptions()
-        if raw is not None:
+        if raw is not None and _OPTION_NAMES.get(record.BuiltinOptionsType()) == table:
             reader.Init(raw.Bytes, raw.Pos)
-            options = {name: getattr(reader, name)() for name in names}
+            for name in names:
+                found = getattr(reader, name)()
+                options[name.removesuffix("AsNumpy")] = _indices(found) if name.endswith("AsNumpy") else found
     return Operator(
         position=position,
         kind=kind,

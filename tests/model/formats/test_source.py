@@ -83,7 +83,7 @@ def test_damaged_files_are_refused_in_one_line(kind, tmp_path):
 
     lines = []
     check()
-    assert all(line.startswith(str(path)) and "\n" not in line for line in lines)
+    assert not [line for line in lines if not line.startswith(str(path)) or "\n" in line]
     assert told == {"refused", "imported"}
 
 
@@ -129,7 +129,7 @@ def two(kind, **attributes):
 @pytest.mark.parametrize(
     ("model", "match"),
     [
-        (lambda: two("Sigmoid"), r"node Sigmoid_2 \(Sigmoid\): operator is not supported, supported: Add, "),
+        (lambda: two("Det"), r"node Det_2 \(Det\): operator is not supported, supported: Abs, Add, "),
         (lambda: two("Softmax", axis=1), r"node Conv_\d \(Conv\): comes after softmax, which the host computes"),
         (lambda: two("Foo", domain="com.acme"), r"\(Foo\): operator of domain com.acme is not supported"),
         (lambda: two("Transpose", perm=[0, 1]), r"\(Transpose\): permutes 4 axes by \[0, 1\]"),
@@ -192,7 +192,11 @@ def test_several_inputs(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04rest", b"\x89PNG....", b"hello, world", bytes(5000)])
 def test_files_of_other_formats(content, tmp_path):
-    refused(content, tmp_path / "m.bin", r"m\.bin: is (of no known format|truncated or not|no ONNX file)")
+    refused(
+        content,
+        tmp_path / "m.bin",
+        r"m\.bin: is (of no known format|a zip archive that is truncated|truncated or not|no ONNX file)",
+    )
 
 
 def test_files_that_are_not_there(tmp_path):
