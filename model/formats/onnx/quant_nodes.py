@@ -131,7 +131,8 @@ def multi_threshold_node(importer: Importer, node: Node) -> None:
     axis = layout.index("C") if "C" in layout else 1
     if len(layout) != signal.axes.rank and layout not in ("NC",):
         raise Misfit(f"has layout {layout} on {signal.axes.rank} axes")
-    values = np.sort(values.astype(np.float32), axis=1)
+    ends = np.finfo(np.float32)
+    values = np.sort(np.clip(values.astype(np.float32), ends.min, ends.max), axis=1)
     if axis >= signal.axes.rank:
         raise Misfit(f"has layout {layout} on {signal.axes.rank} axes")
     tail = (1,) * (signal.axes.rank - axis - 1)
