@@ -70,6 +70,9 @@ class Importer:
                 if error.subject.startswith(self.subject):
                     raise
                 raise RowloomError(f"{self.subject}: {node}", str(error)) from None
+            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+                problem = f"has constants or attributes that make no sense ({' '.join(str(error).split())[:200]})"
+                raise RowloomError(f"{self.subject}: {node}", problem, "need a whole file") from error
         views = []
         fixed = [port for port in self.graph.outputs if isinstance(self.values.get(port.name), Constant)]
         for port in self.graph.outputs:

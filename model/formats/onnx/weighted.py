@@ -238,6 +238,8 @@ def _dense(
     axis, others = signal.axes.axes[-1], (signal.axes.axes[0][1:], *signal.axes.axes[1:-1])
     sizes = dict(zip(ROLES, shape, strict=True))
     count, taps = weights.values.shape
+    if BATCH in axis:
+        raise Misfit("runs along the batch")
     if math.prod(sizes[atom] for atom in axis) != taps:
         raise Misfit(f"has weights for {taps} values, but its input is {signal.axes.shape}")
     name = importer.layer_name("dense")
