@@ -51,6 +51,7 @@ class Importer:
         self.values: dict[str, Value] = {}
         self.counts: dict[str, int] = {}
         self.spec: InputSpec | None = None
+        self._readers: dict[str, list[Node]] = {}
         port = self._input_port()
         self.binding = Binding(self._input_shape(port))
         self._begin(port, input_scale, input_encoding)
@@ -69,6 +70,9 @@ class Importer:
                 if error.subject.startswith(self.subject):
                     raise
                 raise RowloomError(f"{self.subject}: {node}", str(error)) from None
+            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+                problem = f"has constants or attributes that make no sense ({' '.join(str(error).split())[:200]})"
+                raise RowloomError(f"{self.subject}: {node}", problem, "need a whole file") from error
         views = []
         fixed = [port for port in self.graph.outputs if isinstance(self.values.get(port.name), Constant)]
         for port in self.graph.outputs:
@@ -154,8 +158,8 @@ class Importer:
         if carrier.layer is None:
             return self.builder.tensors[carrier.tensor].shape
         shape = carrier.layer.output_shape(*(self.builder.tensors[name].shape for name in carrier.layer.inputs))
-        for layer in carrier.deferred:
-            shape = layer.output_shape(shape)
+        for each in carrier.deferred:
+            shape = each.layer.output_shape(shape)
         return shape
 
     def quantized(self, signal: Signal) -> Carrier:
@@ -190,6 +194,26 @@ class Importer:
         """Return the numbers of a constant input; None if it is left out."""
         constant = self.constant(node, place)
         return None if constant is None else constant.data
+
+    def readers(self, name: str) -> list[Node]:
+        """Return the nodes that read a tensor; an output of the graph counts as read by all."""
+        if any(port.name == name for port in self.graph.outputs):
+            return list(self.graph.nodes)
+        if not self._readers:
+            for node in self.graph.nodes:
+                for each in set(node.inputs):
+                    self._readers.setdefault(each, []).append(node)
+        return self._readers.get(name, [])
+
+    def peeked(self, name: str) -> NDArray[Any] | None:
+        """Return a constant that the walk need not have reached yet; None if it is none."""
+        value = self.values.get(name)
+        if value is None:
+            source = next((each for each in self.graph.nodes if name in each.outputs), None)
+            if source is None or source.kind != "Constant" or not self._fold(source):
+                return None
+            value = self.values.get(name)
+        return value.data if isinstance(value, Constant) else None
 
     def set(self, node: Node, value: Value, place: int = 0) -> None:
         """Say what an output of a node is."""

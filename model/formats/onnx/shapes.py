@@ -11,6 +11,7 @@ from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.pools import as_sums, moved
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Signal
+from rowloom.model.formats.onnx.stated import whole_list
 from rowloom.model.layers import ChannelShuffle, DepthToSpace, Layer, Upsample
 
 
@@ -25,7 +26,7 @@ def reshape_node(importer: Importer, node: Node) -> None:
         wanted = [1, -1]
     else:
         array = importer.array(node, 1)
-        wanted = [int(size) for size in (node.attributes.get("shape", []) if array is None else array.reshape(-1))]
+        wanted = node.attributes.get("shape", []) if array is None else whole_list(array, "shape")
         if node.attributes.get("allowzero", 0) and 0 in wanted:
             raise Misfit("makes an empty tensor")
     signal = signal.with_axes(signal.axes.reshaped(wanted), str(node))
@@ -57,7 +58,7 @@ def squeeze_node(importer: Importer, node: Node) -> None:
     axes = node.attributes.get("axes")
     if axes is None:
         array = importer.array(node, 1)
-        axes = None if array is None else [int(axis) for axis in array.reshape(-1)]
+        axes = None if array is None else whole_list(array, "list of axes")
     if node.kind == "Squeeze":
         result = signal.axes.squeezed(axes)
     elif axes is None:
@@ -77,13 +78,15 @@ def pad_node(importer: Importer, node: Node) -> None:
     value = importer.array(node, 2)
     number = node.attributes.get("value", 0.0) if value is None else value.reshape(-1)[0] if value.size else 0.0
     array = importer.array(node, 1)
-    pads = [int(each) for each in (node.attributes.get("pads", []) if array is None else array.reshape(-1))]
+    pads = node.attributes.get("pads", []) if array is None else whole_list(array, "list of pads")
     rank = signal.axes.rank
     axes = importer.array(node, 3)
     if axes is not None:
         full = [0] * (2 * rank)
-        for place, axis in enumerate(axes.reshape(-1).tolist()):
-            full[axis % rank], full[axis % rank + rank] = pads[place], pads[place + len(axes)]
+        if len(pads) != 2 * axes.size:
+            raise Misfit(f"has {len(pads)} pads for {axes.size} axes")
+        for place, which in enumerate(whole_list(axes, "list of axes")):
+            full[which % rank], full[which % rank + rank] = pads[place], pads[place + len(axes)]
         pads = full
     if len(pads) != 2 * rank or min(pads) < 0 or max(pads) >= 1 << 16:
         raise Misfit(f"has pads {pads}, where {2 * rank} numbers from 0 on are needed")

@@ -68,6 +68,11 @@ def integers_of(array: NDArray[Any], what: str) -> NDArray[np.int64]:
     return flat.astype(np.int64)
 
 
+def whole_list(array: NDArray[Any], what: str) -> list[int]:
+    """Return the integers that an array holds, if any, as a list."""
+    return [int(each) for each in integers_of(array, what).reshape(-1)] if array.size else []
+
+
 def integer_of(array: NDArray[Any], what: str) -> int:
     """Return the one integer that an array holds."""
     integers = integers_of(array, what)

@@ -12,7 +12,7 @@ from rowloom.model.encodings import Binary, Encoding
 from rowloom.model.formats.bisection import MOST
 from rowloom.model.formats.onnx.averages import through_averages
 from rowloom.model.formats.onnx.axes import BATCH, ROLES, Axes, Misfit
-from rowloom.model.formats.onnx.emit import every_code
+from rowloom.model.formats.onnx.deferred import every_code
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.quantizers import uniform_between
@@ -239,6 +239,8 @@ def _dense(
     axis, others = signal.axes.axes[-1], (signal.axes.axes[0][1:], *signal.axes.axes[1:-1])
     sizes = dict(zip(ROLES, shape, strict=True))
     count, taps = weights.values.shape
+    if BATCH in axis:
+        raise Misfit("runs along the batch")
     if math.prod(sizes[atom] for atom in axis) != taps:
         raise Misfit(f"has weights for {taps} values, but its input is {signal.axes.shape}")
     name = importer.layer_name("dense")

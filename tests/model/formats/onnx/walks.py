@@ -305,11 +305,16 @@ class Walk:
     def max_pool(self):
         spatial = len(self.shape) - 1
         options, _, _ = self.window(self.shape[1:], spatial, conv=False)
-        if self.opset >= 10 and self.odds(0.2):
+        if self.opset >= 10 and self.odds(0.3) and self.whole(options):
             options["ceil_mode"] = 1
         if self.opset >= 10 and self.odds(0.15):
             options["dilations"] = [self.int(1, 2) if k == 1 else 1 for k in options["kernel_shape"]]
         self.pooled("MaxPool", options)
+
+    def whole(self, options):
+        """Whether onnx and onnxruntime agree on the shape that ceil_mode gives: no window begins outside."""
+        strides = options.get("strides", [1] * len(options["kernel_shape"]))
+        return "pads" not in options and all(s <= k for s, k in zip(strides, options["kernel_shape"], strict=True))
 
     def average_pool(self):
         spatial = len(self.shape) - 1
@@ -318,7 +323,7 @@ class Walk:
             del options["auto_pad"]
         if self.odds(0.4):
             options["count_include_pad"] = 1
-        if self.opset >= 10 and self.odds(0.15):
+        if self.opset >= 10 and self.odds(0.3) and self.whole(options):
             options["ceil_mode"] = 1
         if any(k not in (1, 2, 4) for k in kernel) or ("pads" in options and not options.get("count_include_pad")):
             self.exact = False
