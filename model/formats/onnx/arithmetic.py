@@ -104,8 +104,21 @@ def clip_node(importer: Importer, node: Node) -> None:
                 if array.size != 1:
                     raise Misfit("has limits that differ within the tensor")
                 low, high = (array.item(), high) if place == 1 else (low, array.item())
+    if _within(signal, low, high):
+        importer.set(node, replace(signal, nodes=(*signal.nodes, str(node))))
+        return
     limits = [None if limit is None or not np.isfinite(limit) else Parameter.scalar(limit) for limit in (low, high)]
     apply(importer, node, signal, Clip(limits[0], limits[1]))
+
+
+def _within(signal: Signal, low: Any, high: Any) -> bool:
+    """Whether no code of a signal lies beyond the limits."""
+    carrier = signal.carrier
+    if carrier is None or carrier.layer is not None or signal.chain or any(signal.padding):
+        return False
+    count = max(len(carrier.unit), len(carrier.offset))
+    ends = [carrier.exact(end, m) for m in range(count) for end in (*carrier.lows, *carrier.highs)]
+    return (low is None or min(ends) >= low) and (high is None or max(ends) <= high)
 
 
 def leaky_node(importer: Importer, node: Node) -> None:

@@ -11,17 +11,14 @@ from rowloom.model.formats.bisection import find_thresholds
 from rowloom.model.formats.floats import float_thresholds
 from rowloom.model.formats.onnx.axes import Misfit
 from rowloom.model.formats.onnx.curves import Product
+from rowloom.model.formats.onnx.deferred import append_deferred, every_code, mirrored, mirrored_first
 from rowloom.model.formats.onnx.quantizers import Quantizer
 from rowloom.model.formats.onnx.signal import Carrier, InputSpec, Signal
 from rowloom.model.formats.onnx.ties import count_table_ties, find_ties
-from rowloom.model.layers import Add, Layer
-from rowloom.model.post import Thresholds
+from rowloom.model.layers import Add
 
 if TYPE_CHECKING:
     from rowloom.model.formats.onnx.importer import Importer
-
-MOST_TABLE_BITS = 18
-"""Of codes that a table is made for."""
 
 
 def quantize(importer: "Importer", signal: Signal, quantizer: Quantizer, node: str) -> Signal:
@@ -35,14 +32,9 @@ def quantize(importer: "Importer", signal: Signal, quantizer: Quantizer, node: s
         tensor = _finish_sums(importer, signal, quantizer, node)
     else:
         tensor = _finish_codes(importer, signal, quantizer, node)
-    return replace(signal, carrier=importer.stored(tensor, quantizer.unit, (quantizer.offset,)), chain=(), nodes=())
-
-
-def every_code(encoding: Encoding) -> NDArray[np.int64]:
-    """Return all codes in ascending order."""
-    if encoding.bits > MOST_TABLE_BITS:
-        raise Misfit(f"needs a table of {encoding.bits}-bit codes, where {MOST_TABLE_BITS} bits is the most")
-    return np.arange(encoding.code_min, encoding.code_max + 1, dtype=np.int64)
+    stored = importer.stored(tensor, quantizer.unit, (quantizer.offset,))
+    low, high = quantizer.range
+    return replace(signal, carrier=replace(stored, lows=(low,), highs=(high,)), chain=(), nodes=())
 
 
 def _codes(
@@ -78,7 +70,7 @@ def _quantize_input(importer: "Importer", signal: Signal, quantizer: Quantizer, 
     if (ends[0] >= ends[1]).all() and (ends[0] > ends[1]).any():
         # The host's codes rise: they are the mirror images of the file's.
         whole = encoding.code_min + encoding.code_max
-        encoding, unit = mirrored(encoding), tuple(-each for each in unit)
+        encoding, unit = _negative(encoding), tuple(-each for each in unit)
         thresholds = float_thresholds(importer.subject, lambda x: whole - codes(x), encoding, channels)
     else:
         thresholds = float_thresholds(importer.subject, codes, encoding, channels)
@@ -87,7 +79,7 @@ def _quantize_input(importer: "Importer", signal: Signal, quantizer: Quantizer, 
     return replace(signal, carrier=importer.stored(importer.input_name, unit, (quantizer.offset,)), chain=(), nodes=())
 
 
-def mirrored(encoding: Encoding) -> Encoding:
+def _negative(encoding: Encoding) -> Encoding:
     """Return the encoding in which code_min + code_max - c stands for the negative of what c stands for."""
     if isinstance(encoding, Uniform):
         return replace(encoding, zero_point=encoding.code_min + encoding.code_max - encoding.zero_point)
@@ -146,54 +138,11 @@ def _finish_sums(importer: "Importer", signal: Signal, quantizer: Quantizer, nod
     )
     ties = int(find_ties(signal, quantizer, thresholds, importer.names).sum())
     importer.builder.float_ties += ties
-    falling = np.zeros(carrier.channels, bool) if carrier.pooled is None else thresholds.direction * carrier.pooled < 0
-    post = _turned(thresholds, falling) if falling.any() else thresholds
+    post = mirrored(thresholds, mirrored_first(importer, signal))
     scale = importer.scale_of(quantizer.unit)
     tensor = importer.builder.add_shared(replace(carrier.layer, post=post), encoding, scale)
     text = f"{carrier.layer.op} with thresholds"
     if ties:
         text += f", {ties} of them where float32 rounds"
     importer.builder.note((*signal.nodes, node), tensor, text)
-    tensor = append_deferred(importer, carrier, encoding, scale, tensor)
-    if not falling.any():
-        return tensor
-    if carrier.lift is not None:
-        lifted = [set(falling[carrier.lift == channel].tolist()) for channel in range(int(carrier.lift.max()) + 1)]
-        if any(len(each) > 1 for each in lifted):
-            raise Misfit("moves channels that rise and channels that fall after a MaxPool into one")
-        falling = np.array([each.pop() for each in lifted])
-    return _turn_back(importer, tensor, falling, encoding, scale)
-
-
-def append_deferred(
-    importer: "Importer", carrier: Carrier, encoding: Encoding, scale: float | None, tensor: str
-) -> str:
-    """Append what was deferred until codes are there, in ``tensor``; return the last tensor."""
-    for layer in carrier.deferred:
-        moved = replace(layer, input=tensor)  # type: ignore[call-arg]
-        tensor = importer.builder.add_shared(moved, encoding, scale)
-    return tensor
-
-
-def _turned(thresholds: Thresholds, falling: NDArray[np.bool_]) -> Thresholds:
-    """Return thresholds whose falling channels rise, and others fall, code c standing for code_max + code_min - c.
-
-    A code counts the thresholds t with -sum >= t; its mirror image counts those with -sum < t, sum >= 1 - t.
-    """
-    values = np.where(falling[:, None], 1 - thresholds.values[:, ::-1], thresholds.values)
-    return Thresholds(values=values, direction=np.where(falling, -thresholds.direction, thresholds.direction))
-
-
-def _turn_back(
-    importer: "Importer", tensor: str, falling: NDArray[np.bool_], encoding: Encoding, scale: float | None
-) -> str:
-    """Append the layer that mirrors codes of falling channels."""
-    values = encoding.decode(every_code(encoding))
-    post = Thresholds(
-        values=np.where(falling[:, None], -values[:-1][::-1], values[1:]),
-        direction=np.where(falling, -1, 1).astype(np.int8),
-    )
-    name = importer.layer_name("mirror")
-    layer: Layer = Add(name=name, inputs=(tensor,), output=name, tables=(values,), post=post)
-    importer.builder.add(layer, encoding, scale)
-    return name
+    return append_deferred(importer, signal, encoding, scale, tensor)

@@ -11,6 +11,7 @@ from rowloom.model.endings import Ending, Greatest, Reshape, Softmax, TopK, Tran
 from rowloom.model.errors import RowloomError
 from rowloom.model.formats.onnx.axes import Axes, Misfit, resolved_shape
 from rowloom.model.formats.onnx.curves import Curve
+from rowloom.model.formats.onnx.deferred import rising_sums
 from rowloom.model.formats.onnx.folding import Constant, moved_constant
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.joining import whole
@@ -177,7 +178,7 @@ def output_view(importer: Importer, port: Port) -> OutputView:
     elif chain and _is_relu(chain[-1]):
         chain.pop()
         steps.append("relu")
-    signal = replace(signal, chain=tuple(chain))
+    signal = rising_sums(importer, replace(signal, chain=tuple(chain)))
     affine: Sequence[Numbers] | None = signal.affine(importer.names)
     if affine is None:
         try:
@@ -191,7 +192,8 @@ def output_view(importer: Importer, port: Port) -> OutputView:
         # Channels that are moved: numbers of the file's channels, not of the layer's.
         if any(len(part) > 1 for part in affine):
             affine = (lifted(affine[0], carrier.lift), lifted(affine[1], carrier.lift))
-        signal = replace(signal, carrier=replace(carrier, unit=affine[0][:1], offset=affine[1][:1]), chain=())
+        unit = (abs(affine[0][0]),)
+        signal = replace(signal, carrier=replace(carrier, unit=unit, offset=affine[1][:1]), chain=())
     signal = stored_sums(importer, signal)
     tensor = importer.placed(importer.quantized(signal).tensor)
     signal = importer.refreshed(signal)

@@ -23,10 +23,10 @@ FLOATS = ("FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE")
 INTEGERS = {"UINT8": (0, 255), "INT8": (-128, 127), "UINT16": (0, 65535), "INT16": (-32768, 32767)}
 INTEGERS |= {"UINT4": (0, 15), "INT4": (-8, 7), "UINT2": (0, 3), "INT2": (-2, 1), "BOOL": (0, 1)}
 
+TURNED = str.maketrans("HW", "WH")
+
 Value = Constant | Signal | Joined | Windows | Ended
 """What a tensor of the file is."""
-
-TURNED = str.maketrans("HW", "WH")
 
 DEFAULT_ORDERS = {1: "N", 2: "NC", 3: "NCW", 4: "NCHW"}
 
@@ -51,6 +51,7 @@ class Importer:
         self.values: dict[str, Value] = {}
         self.counts: dict[str, int] = {}
         self.spec: InputSpec | None = None
+        self._readers: dict[str, list[Node]] = {}
         port = self._input_port()
         self.binding = Binding(self._input_shape(port))
         self._begin(port, input_scale, input_encoding)
@@ -157,8 +158,8 @@ class Importer:
         if carrier.layer is None:
             return self.builder.tensors[carrier.tensor].shape
         shape = carrier.layer.output_shape(*(self.builder.tensors[name].shape for name in carrier.layer.inputs))
-        for layer in carrier.deferred:
-            shape = layer.output_shape(shape)
+        for each in carrier.deferred:
+            shape = each.layer.output_shape(shape)
         return shape
 
     def quantized(self, signal: Signal) -> Carrier:
@@ -193,6 +194,26 @@ class Importer:
         """Return the numbers of a constant input; None if it is left out."""
         constant = self.constant(node, place)
         return None if constant is None else constant.data
+
+    def readers(self, name: str) -> list[Node]:
+        """Return the nodes that read a tensor; an output of the graph counts as read by all."""
+        if any(port.name == name for port in self.graph.outputs):
+            return list(self.graph.nodes)
+        if not self._readers:
+            for node in self.graph.nodes:
+                for each in set(node.inputs):
+                    self._readers.setdefault(each, []).append(node)
+        return self._readers.get(name, [])
+
+    def peeked(self, name: str) -> NDArray[Any] | None:
+        """Return a constant that the walk need not have reached yet; None if it is none."""
+        value = self.values.get(name)
+        if value is None:
+            source = next((each for each in self.graph.nodes if name in each.outputs), None)
+            if source is None or source.kind != "Constant" or not self._fold(source):
+                return None
+            value = self.values.get(name)
+        return value.data if isinstance(value, Constant) else None
 
     def set(self, node: Node, value: Value, place: int = 0) -> None:
         """Say what an output of a node is."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from rowloom.model.encodings import Encoding
 from rowloom.model.formats.bisection import MOST
 from rowloom.model.formats.onnx.axes import Misfit
-from rowloom.model.formats.onnx.emit import every_code
+from rowloom.model.formats.onnx.deferred import every_code
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.quantizers import uniform_between
 from rowloom.model.formats.onnx.signal import Numbers, Signal, shortest

@@ -60,6 +60,7 @@ from rowloom.model.formats.onnx.shapes import (
     transpose_node,
 )
 from rowloom.model.formats.onnx.signal import Ended, Windows
+from rowloom.model.formats.onnx.transposed import conv_transpose_node
 from rowloom.model.formats.onnx.truncation import trunc_node
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, conv_node, gemm_node, matmul_node
 
@@ -80,6 +81,7 @@ STANDARD: dict[str, Handler] = {
     "Clip": clip_node,
     "Concat": concat_node,
     "Conv": conv_node,
+    "ConvTranspose": conv_transpose_node,
     "DepthToSpace": depth_to_space_node,
     "DequantizeLinear": dequantize_linear_node,
     "Div": multiply_node,

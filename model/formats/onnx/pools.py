@@ -3,30 +3,18 @@
 from dataclasses import replace
 from fractions import Fraction
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rowloom.model.encodings import MAX_BITS, Binary, Ternary
 from rowloom.model.formats.onnx.adding import recoded
 from rowloom.model.formats.onnx.axes import Axes, Misfit
-from rowloom.model.formats.onnx.emit import every_code
+from rowloom.model.formats.onnx.deferred import directions, every_code
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.operands import operand
 from rowloom.model.formats.onnx.quantizers import uniform_between
 from rowloom.model.formats.onnx.reader import Node
-from rowloom.model.formats.onnx.signal import Signal
+from rowloom.model.formats.onnx.signal import Deferred, Signal
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST
 from rowloom.model.formats.onnx.windows import window
 from rowloom.model.layers import Add, AveragePool2d, Layer, MaxPool2d
-
-
-def directions(importer: Importer, signal: Signal) -> NDArray[np.int64]:
-    """Return, by the carrier's channels, 1 if greater integers stand for greater numbers, -1 if for lesser ones."""
-    carrier = importer.quantized(signal)
-    result = np.resize([1 if unit >= 0 else -1 for unit in carrier.unit], carrier.channels)
-    for function in signal.chain:
-        result = result * function.direction(signal.columns(function.parameters, importer.names))
-    return result
 
 
 def as_sums(importer: Importer, signal: Signal) -> Signal:
@@ -49,9 +37,8 @@ def moved(importer: Importer, signal: Signal, layer: Layer) -> Signal:
     """
     carrier = importer.quantized(signal)
     if carrier.layer is not None:
-        last = carrier.deferred[-1].output if carrier.deferred else carrier.tensor
-        layer = replace(layer, input=last)  # type: ignore[call-arg]
-        return replace(signal, carrier=replace(carrier, deferred=(*carrier.deferred, layer)))
+        deferred = Deferred(layer=layer, done=len(signal.chain), lift=carrier.lift)
+        return replace(signal, carrier=replace(carrier, deferred=(*carrier.deferred, deferred)))
     tensor = importer.placed(carrier.tensor)
     layer = replace(layer, input=tensor)  # type: ignore[call-arg]
     importer.builder.add(layer, importer.encoding(tensor), importer.builder.tensors[tensor].scale)
@@ -90,14 +77,9 @@ def _greatest(
 ) -> None:
     towards = directions(importer, signal)
     if (towards < 0).all() and importer.quantized(signal).layer is None:
-        signal, towards = _negated(importer, signal), -towards
-    if (towards < 0).any():
+        signal = _negated(importer, signal)
+    elif (towards < 0).any():
         signal = as_sums(importer, signal)
-    carrier = importer.quantized(signal)
-    if carrier.layer is not None:
-        if carrier.pooled is not None and not np.array_equal(carrier.pooled, towards):
-            raise Misfit("takes the greatest of what rises and fell in a MaxPool before, where a quantizer is needed")
-        signal = replace(signal, carrier=replace(carrier, pooled=towards))
     name = importer.layer_name("pool")
     layer = MaxPool2d(name=name, input="?", output=name, kernel=kernel, stride=stride, padding=padding)
     result = moved(importer, signal, layer)

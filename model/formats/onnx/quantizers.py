@@ -29,6 +29,11 @@ class Quantizer(ABC):
     def parameters(self) -> tuple[Parameter, ...]:
         """What differs by channel."""
 
+    @property
+    def range(self) -> tuple[int, int]:
+        """The least and the greatest value that it gives."""
+        return self.encoding.min, self.encoding.max
+
     @abstractmethod
     def codes(self, x: Floats, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
         """Return codes of numbers [K, M], rounding by rounding in their type."""
@@ -59,6 +64,11 @@ class IntQuant(Quantizer):
     def parameters(self) -> tuple[Parameter, ...]:
         """The scale."""
         return (self.scale,)
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """The limits' values: a narrow range has a code fewer than its encoding."""
+        return (int(self.encoding.decode(self.low)), int(self.encoding.decode(self.high)))
 
     def codes(self, x: Floats, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
         """Return the codes."""

@@ -32,6 +32,24 @@ class InputSpec:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Deferred:
+    """A pool or a rearrangement of the codes that sums will become.
+
+    Parameters
+    ----------
+    layer : Layer
+    done : int
+        How many functions of the chain come before it.
+    lift : int64 [channels] or None
+        To which channel, after it, a channel of the carrier has gone; None for the same.
+    """
+
+    layer: Layer
+    done: int
+    lift: NDArray[np.int64] | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Carrier:
     """Integers, each standing for unit * integer + offset.
 
@@ -47,12 +65,10 @@ class Carrier:
         What the integers can be: one, or one a channel.
     channels : int
         Of the integers.
-    deferred : tuple of Layer
+    deferred : tuple of Deferred
         What moves or compares the codes that ``layer`` will give: pools and rearrangements, in order.
     lift : int64 [channels] or None
         To which channel after ``deferred`` a channel goes; None for the same.
-    pooled : int64 [channels] or None
-        Where ``deferred`` takes the greatest: 1 if greater integers stood for greater numbers there, -1 for lesser.
     """
 
     tensor: str
@@ -62,9 +78,8 @@ class Carrier:
     highs: tuple[int, ...]
     channels: int
     layer: SummingLayer | None = None
-    deferred: tuple[Layer, ...] = ()
+    deferred: tuple[Deferred, ...] = ()
     lift: NDArray[np.int64] | None = None
-    pooled: NDArray[np.int64] | None = None
 
     def start(self, integers: NDArray[np.int64], dtype: DTypeLike) -> NDArray[Any]:
         """Return what integers [K, M] stand for, rounded once."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rowloom.model.encodings import Encoding
 from rowloom.model.formats.onnx.axes import Misfit
-from rowloom.model.formats.onnx.emit import append_deferred
+from rowloom.model.formats.onnx.deferred import append_sums, rising_sums
 from rowloom.model.formats.onnx.quantizers import uniform_between
 from rowloom.model.formats.onnx.signal import Carrier, Numbers, Signal, shortest
 from rowloom.model.layers import SummingLayer
@@ -35,14 +35,13 @@ def stored_sums(importer: "Importer", signal: Signal, most: int | None = None) -
     Misfit
         If the sums are wider.
     """
-    carrier = signal.carrier
-    if carrier is None or carrier.layer is None:
+    if signal.carrier is None or signal.carrier.layer is None:
         return signal
+    signal = rising_sums(importer, signal)
+    carrier = importer.quantized(signal)
     if carrier.lift is not None:
         signal = _folded(importer, signal)
         carrier = importer.quantized(signal)
-    if carrier.pooled is not None and (carrier.pooled < 0).any():
-        raise Misfit("takes the greatest of falling sums, where a quantizer is needed after MaxPool")
     if most is not None:
         carrier = _with_bias(carrier, most)
     encoding = uniform_between(min(carrier.lows), max(carrier.highs))
@@ -58,7 +57,7 @@ def stored_sums(importer: "Importer", signal: Signal, most: int | None = None) -
     scale = importer.scale_of(carrier.unit)
     tensor = importer.builder.add_shared(layer, encoding, scale)
     importer.builder.note(signal.nodes, tensor, f"{layer.op}, sums as they are")
-    tensor = append_deferred(importer, carrier, encoding, scale, tensor)
+    tensor = append_sums(importer, carrier, encoding, scale, tensor)
     unit, offset = lifted(carrier.unit, carrier.lift), lifted(carrier.offset, carrier.lift)
     return replace(signal, carrier=importer.stored(tensor, unit, offset), nodes=())
 
