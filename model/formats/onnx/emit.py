@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rowloom.model.encodings import Binary, Encoding, PowerOfTwo, Ternary, Uniform
 from rowloom.model.formats.bisection import find_thresholds
 from rowloom.model.formats.floats import float_thresholds
 from rowloom.model.formats.onnx.axes import Misfit
 from rowloom.model.formats.onnx.curves import Product
 from rowloom.model.formats.onnx.deferred import append_deferred, every_code, mirrored, mirrored_first
 from rowloom.model.formats.onnx.quantizers import Quantizer
-from rowloom.model.formats.onnx.signal import Carrier, Signal
+from rowloom.model.formats.onnx.signal import Carrier, InputSpec, Signal
 from rowloom.model.formats.onnx.ties import count_table_ties, find_ties
 from rowloom.model.layers import Add
 
@@ -51,8 +52,8 @@ def _codes(
 def _quantize_input(importer: "Importer", signal: Signal, quantizer: Quantizer, node: str) -> Signal:
     """Let the host quantize the graph's floats."""
     parameters = [p for function in signal.chain for p in function.parameters] + list(quantizer.parameters)
-    if any(parameter.atoms for parameter in parameters):
-        importer.bind_default(signal.axes)
+    for parameter in parameters:
+        importer.bind_channels(signal.axes, parameter)
     count = importer.binding.shape[2] if importer.binding.bound else 1
     signal = replace(signal, axes=importer.binding.apply(signal.axes))
     probe = replace(signal, carrier=Carrier(tensor="", unit=(), offset=(), lows=(), highs=(), channels=count))
@@ -64,15 +65,27 @@ def _quantize_input(importer: "Importer", signal: Signal, quantizer: Quantizer, 
             return np.broadcast_to(quantizer.codes(y, columns), x.shape)
 
     channels = count if any(parameter.atoms for parameter in parameters) else 1
-    thresholds = float_thresholds(importer.subject, codes, quantizer.encoding, channels)
-    importer.set_input(quantizer, thresholds, node)
+    encoding, unit = quantizer.encoding, quantizer.unit
+    ends = codes(np.array([[-1], [1]], np.float32) * np.finfo(np.float32).max * np.ones((1, channels), np.float32))
+    if (ends[0] >= ends[1]).all() and (ends[0] > ends[1]).any():
+        # The host's codes rise: they are the mirror images of the file's.
+        whole = encoding.code_min + encoding.code_max
+        encoding, unit = _negative(encoding), tuple(-each for each in unit)
+        thresholds = float_thresholds(importer.subject, lambda x: whole - codes(x), encoding, channels)
+    else:
+        thresholds = float_thresholds(importer.subject, codes, encoding, channels)
+    importer.set_input(InputSpec(encoding=encoding, unit=unit, thresholds=thresholds), node)
     importer.builder.note((*signal.nodes, node), None, "on the host: floats to codes")
-    return replace(
-        signal,
-        carrier=importer.stored(importer.input_name, quantizer.unit, (quantizer.offset,)),
-        chain=(),
-        nodes=(),
-    )
+    return replace(signal, carrier=importer.stored(importer.input_name, unit, (quantizer.offset,)), chain=(), nodes=())
+
+
+def _negative(encoding: Encoding) -> Encoding:
+    """Return the encoding in which code_min + code_max - c stands for the negative of what c stands for."""
+    if isinstance(encoding, Uniform):
+        return replace(encoding, zero_point=encoding.code_min + encoding.code_max - encoding.zero_point)
+    if isinstance(encoding, Binary | Ternary | PowerOfTwo):
+        return encoding
+    raise Misfit(f"falls where the input rises, in codes of {encoding}")
 
 
 def _finish_codes(importer: "Importer", signal: Signal, quantizer: Quantizer, node: str) -> str:
@@ -82,6 +95,8 @@ def _finish_codes(importer: "Importer", signal: Signal, quantizer: Quantizer, no
     source = importer.encoding(carrier.tensor)
     every = every_code(source)
     values = source.decode(every)
+    importer.map_shape(signal)
+    signal = importer.refreshed(signal)
     codes = _codes(importer, signal, quantizer, values[:, None])
     importer.builder.float_ties += count_table_ties(signal, quantizer, values[:, None], importer.names)
     if codes.shape[1] == 1:

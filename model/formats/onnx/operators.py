@@ -14,6 +14,13 @@ from rowloom.model.formats.onnx.arithmetic import (
 )
 from rowloom.model.formats.onnx.constant_quant import constant_bipolar, constant_float_quant, constant_quant
 from rowloom.model.formats.onnx.ends import argmax_node, host_node, softmax_node, topk_node
+from rowloom.model.formats.onnx.finn import (
+    max_pool_last_node,
+    quant_average_node,
+    windows_matmul_node,
+    windows_node,
+    xnor_node,
+)
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Handler, Importer
 from rowloom.model.formats.onnx.joining import concat_node
@@ -29,7 +36,13 @@ from rowloom.model.formats.onnx.linear_quant import (
     quantize_linear_node,
 )
 from rowloom.model.formats.onnx.parts import by_parts
-from rowloom.model.formats.onnx.pools import average_pool_node, global_average_node, max_pool_node, reduce_node
+from rowloom.model.formats.onnx.pools import (
+    average_pool_node,
+    global_average_node,
+    global_max_node,
+    max_pool_node,
+    reduce_node,
+)
 from rowloom.model.formats.onnx.quant_nodes import (
     bipolar_node,
     float_quant_node,
@@ -46,7 +59,7 @@ from rowloom.model.formats.onnx.shapes import (
     squeeze_node,
     transpose_node,
 )
-from rowloom.model.formats.onnx.signal import Ended
+from rowloom.model.formats.onnx.signal import Ended, Windows
 from rowloom.model.formats.onnx.transposed import conv_transpose_node
 from rowloom.model.formats.onnx.truncation import trunc_node
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, conv_node, gemm_node, matmul_node
@@ -81,6 +94,7 @@ STANDARD: dict[str, Handler] = {
     "Gelu": swish_node,
     "Gemm": gemm_node,
     "GlobalAveragePool": global_average_node,
+    "GlobalMaxPool": global_max_node,
     "HardSigmoid": hard_sigmoid_node,
     "HardSwish": swish_node,
     "Identity": identity_node,
@@ -120,11 +134,16 @@ STANDARD: dict[str, Handler] = {
 
 QONNX: dict[str, Handler] = {
     "BipolarQuant": bipolar_node,
+    "DebugMarker": identity_node,
     "FloatQuant": float_quant_node,
+    "Im2Col": windows_node,
     "IntQuant": quant_node,
+    "MaxPoolNHWC": max_pool_last_node,
     "MultiThreshold": multi_threshold_node,
     "Quant": quant_node,
+    "QuantAvgPool2d": quant_average_node,
     "Trunc": trunc_node,
+    "XnorPopcountMatMul": xnor_node,
 }
 
 LAST: dict[str, Handler] = {"BatchNormalization": norm_node, "Conv": conv_node, "MaxPool": max_pool_node}
@@ -148,6 +167,8 @@ def handler(importer: Importer, node: Node) -> Handler:
     """Return what imports a node; RowloomError that says what is supported if nothing does."""
     if node.inputs and isinstance(importer.values.get(node.inputs[0]), Ended):
         return host_node
+    if node.kind == "MatMul" and isinstance(importer.values.get(node.inputs[0]), Windows):
+        return windows_matmul_node
     each = by_parts(importer, node)
     if each is not None:
         return each

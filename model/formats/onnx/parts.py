@@ -22,7 +22,9 @@ LISTED = ("BatchNormalization", "MultiThreshold", "QuantizeLinear", "DequantizeL
 
 PLAIN = (
     *("Neg", "Relu", "Clip", "LeakyRelu", "Identity", "Dropout", "Cast", "Sign", "MaxPool", "AveragePool"),
-    *("GlobalAveragePool", "ReduceMean", "ReduceSum", "Pad", "Resize", "Upsample", "Transpose"),
+    *("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceSum", "Pad", "Resize", "Upsample", "Transpose"),
+    *("Abs", "Celu", "Ceil", "Elu", "Erf", "Floor", "Gelu", "HardSigmoid", "HardSwish", "Mish", "Round", "Selu"),
+    *("Sigmoid", "Softplus", "Softsign", "Swish", "Tanh", "ThresholdedRelu"),
 )
 """Nodes that do the same to every channel."""
 

@@ -8,6 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +20,11 @@ Floats = NDArray[Any]
 
 _ROOT_BITS = 256
 """Fraction bits of the square root of a variance, which is no fraction."""
+
+
+@lru_cache(maxsize=1 << 12)
+def _root(radicand: Fraction) -> Fraction:
+    return Fraction(math.isqrt(math.floor(radicand * (1 << 2 * _ROOT_BITS))), 1 << _ROOT_BITS)
 
 
 class Pointwise(ABC):
@@ -160,9 +166,7 @@ class Norm(Pointwise):
     def exact(self, x: Fraction, parameters: tuple[Fraction, ...]) -> Fraction:
         """Return the same with a square root of 256 fraction bits."""
         gamma, beta, mean, variance = parameters
-        radicand = variance + Fraction(float(np.float32(self.epsilon)))
-        root = Fraction(math.isqrt(math.floor(radicand * (1 << 2 * _ROOT_BITS))), 1 << _ROOT_BITS)
-        return (x - mean) * gamma / root + beta
+        return (x - mean) * gamma / _root(variance + Fraction(float(np.float32(self.epsilon)))) + beta
 
     def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
         """Return -1 where the gamma is negative."""

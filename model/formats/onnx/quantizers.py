@@ -201,7 +201,8 @@ class PowerQuant(Quantizer):
 
     def codes(self, x: Floats, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
         """Return the codes."""
-        y = x / parameters[0]
+        most = 2 * float(self.greatest)  # what is beyond is cut off anyway, and infinity has no exponent
+        y = np.clip(x / parameters[0], x.dtype.type(-most), x.dtype.type(most))
         exponent = np.maximum(np.floor(np.log2(np.abs(y) + np.finfo(y.dtype).tiny)), y.dtype.type(self.least))
         step = np.exp2(exponent)
         values = np.clip(step * FLOATS[self.rounding](y / step), -float(self.greatest), float(self.greatest))

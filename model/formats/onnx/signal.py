@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from rowloom.model.encodings import Encoding
 from rowloom.model.endings import Ending
 from rowloom.model.formats.onnx.axes import Axes, Misfit, Parameter
 from rowloom.model.formats.onnx.pointwise import Pointwise
+from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.layers import Layer, SummingLayer
 
 CARRIER = ("carrier",)
@@ -18,6 +20,15 @@ CARRIER = ("carrier",)
 
 Numbers = tuple[Fraction, ...]
 """One for all channels, or one a channel."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """What the network's input is, once something said so."""
+
+    encoding: Encoding
+    unit: Numbers
+    thresholds: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -209,6 +220,14 @@ class Joined:
         """Of the whole."""
         shape = self.parts[0].axes.shape
         return (*shape[: self.axis], sum(self.sizes), *shape[self.axis + 1 :])
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """The windows of a map, as ``Im2Col`` lays them out; the MatMul that follows makes it a convolution."""
+
+    signal: Signal
+    node: Node
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -42,7 +42,9 @@ def check_scale(scale: NDArray[Any]) -> None:
 def scale_of(importer: Importer, node: Node, axes: Axes, scale: NDArray[Any]) -> Parameter:
     """Return a scale as a parameter along the axes of a signal."""
     check_scale(scale)
-    return axes.parameter(scale.astype(np.float32))
+    parameter = axes.parameter(scale.astype(np.float32))
+    importer.bind_channels(axes, parameter)
+    return parameter
 
 
 def units_of(importer: Importer, parameter: Parameter) -> Numbers:
@@ -64,6 +66,11 @@ def integers_of(array: NDArray[Any], what: str) -> NDArray[np.int64]:
     if wrong.size:
         raise Misfit(f"has a {what} of {wrong[0]}, where an integer is needed")
     return flat.astype(np.int64)
+
+
+def whole_list(array: NDArray[Any], what: str) -> list[int]:
+    """Return the integers that an array holds, if any, as a list."""
+    return [int(each) for each in integers_of(array, what).reshape(-1)] if array.size else []
 
 
 def integer_of(array: NDArray[Any], what: str) -> int:

@@ -8,21 +8,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.model.encodings import Binary
-from rowloom.model.formats.onnx.axes import ROLES, Axes, Misfit
+from rowloom.model.encodings import Binary, Encoding
+from rowloom.model.formats.bisection import MOST
+from rowloom.model.formats.onnx.axes import BATCH, ROLES, Axes, Misfit
 from rowloom.model.formats.onnx.deferred import every_code
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.quantizers import uniform_between
 from rowloom.model.formats.onnx.reader import Node
-from rowloom.model.formats.onnx.signal import Numbers, Signal
+from rowloom.model.formats.onnx.signal import Numbers, Signal, shortest
 from rowloom.model.formats.onnx.sums import stored_sums
 from rowloom.model.formats.onnx.weights import MOST_BITS, Weights, common_unit, encoding_for, weights_of
 from rowloom.model.formats.onnx.windows import window
 from rowloom.model.layers import Add, Conv2d, Linear, Shape, WeightedLayer
+from rowloom.model.post import Thresholds
 
 FACTOR_BITS = 32
 """Of the multipliers of channels of different scales; the accelerator takes weights of up to 16 bits."""
+
+MOST_VALUES = 1 << 18
+"""For which an activation without a quantizer is tabulated."""
 
 CHANNELS_LAST = ("qonnx.custom_op.channels_last", "finn.custom_op.channels_last")
 
@@ -39,6 +44,8 @@ def operand(importer: Importer, signal: Signal, most: int = MOST_BITS) -> tuple[
     """
     importer.quantized(signal)
     signal = stored_sums(importer, signal, most)
+    importer.map_shape(signal)
+    signal = importer.refreshed(signal)
     carrier = importer.quantized(signal)
     affine = signal.affine(importer.names)
     tensor = importer.placed(carrier.tensor)
@@ -47,22 +54,60 @@ def operand(importer: Importer, signal: Signal, most: int = MOST_BITS) -> tuple[
         return tensor, *affine
     if not all(function.rational for function in signal.chain):
         raise Misfit("takes codes after a function whose values share no unit, where a quantizer is needed")
+    return _tabled(importer, signal, tensor)
+
+
+def _tabled(importer: Importer, signal: Signal, tensor: str) -> tuple[str, Numbers, Numbers]:
+    """Append a table of codes for functions that are not affine, or thresholds where they differ by channel."""
+    carrier = importer.quantized(signal)
     encoding = importer.encoding(tensor)
     columns = signal.fractions(importer.names)
-    if any(len(column) > 1 for parameters in columns for column in parameters) or len(carrier.unit) > 1:
-        raise Misfit("takes codes after an activation that differs by channel, where a quantizer is needed")
-    reals = [signal.exact(carrier.exact(int(value), 0), 0, columns) for value in encoding.decode(every_code(encoding))]
-    unit = common_unit(reals) or Fraction(1)
-    integers = [int(real / unit) for real in reals]
-    if max(abs(integer) for integer in integers) >= 1 << MOST_BITS:
+    counts = [len(carrier.unit), len(carrier.offset), *(len(each) for parts in columns for each in parts)]
+    values = [int(value) for value in encoding.decode(every_code(encoding))]
+    if len(values) * max(counts) > MOST_VALUES:
+        shown = f"{len(values)} codes of {max(counts)} channels"
+        raise Misfit(f"takes {shown} after an activation, where a quantizer is needed")
+    units, rows = [], []
+    for m in range(max(counts)):
+        reals = [signal.exact(carrier.exact(value, m), m, columns) for value in values]
+        units.append(common_unit(reals) or Fraction(1))
+        rows.append([int(real / units[-1]) for real in reals])
+    if max(abs(integer) for row in rows for integer in row) >= 1 << MOST_BITS:
         raise Misfit("takes codes after an activation whose values share no unit, where a quantizer is needed")
-    target = uniform_between(min(integers), max(integers))
+    target = uniform_between(min(map(min, rows)), max(map(max, rows)))
     name = importer.layer_name("table")
-    importer.builder.add(
-        Add(name=name, inputs=(tensor,), output=name, tables=(np.array(integers, np.int64),)), target, float(unit)
-    )
+    if len(rows) == 1:
+        layer = Add(name=name, inputs=(tensor,), output=name, tables=(np.array(rows[0], np.int64),))
+    else:
+        order = np.argsort(values, kind="stable")
+        ascending = np.array(values, np.int64)[order]
+        results = np.array(rows, np.int64)[:, order]
+        falling = results[:, 0] > results[:, -1]
+        steps = np.diff(np.where(falling[:, None], -results, results), axis=1)
+        if (steps < 0).any():
+            raise Misfit("takes codes after an activation that neither rises nor falls")
+        post = _stairs(ascending, results, falling, target)
+        layer = Add(name=name, inputs=(tensor,), output=name, tables=(np.array(values, np.int64),), post=post)
+    importer.builder.add(layer, target, importer.scale_of(tuple(units)))
     importer.builder.note(signal.nodes, name, "a table of codes")
-    return name, (unit,), (Fraction(0),)
+    return name, shortest(units), (Fraction(0),)
+
+
+def _stairs(
+    values: NDArray[np.int64], results: NDArray[np.int64], falling: NDArray[np.bool_], target: Encoding
+) -> Thresholds:
+    """Return thresholds that give ``results`` [M, K] of ascending ``values`` [K], channel by channel."""
+    levels = target.code_max - target.code_min
+    if levels * len(results) > MOST:
+        raise Misfit(f"needs {levels} thresholds for each of {len(results)} channels, where {MOST} is the most in all")
+    thresholds = np.empty((len(results), levels), np.int64)
+    wanted = np.arange(target.code_min + 1, target.code_max + 1)
+    for m, row in enumerate(results):
+        # In direction * value, which ascends, the least from which on each code is reached.
+        ends, codes = (-values[::-1], row[::-1]) if falling[m] else (values, row)
+        place = np.searchsorted(codes, wanted)
+        thresholds[m] = np.append(ends, ends[-1] + 1)[place]
+    return Thresholds(values=thresholds, direction=np.where(falling, -1, 1).astype(np.int8))
 
 
 def conv_node(importer: Importer, node: Node) -> None:
@@ -74,18 +119,20 @@ def conv_node(importer: Importer, node: Node) -> None:
         raise Misfit(f"has weights of shape {list(constant.data.shape)}, where 3 or 4 axes are needed")
     last = node.domain in CHANNELS_LAST
     order = {(1, False): "NCW", (2, False): "NCHW", (1, True): "NWC", (2, True): "NHWC"}[spatial, last]
-    signal = importer.take_map(node, signal, order)
+    signal, order = importer.take_map(node, signal, order)
     weights = weights_of(constant, 0)
     values = weights.values if last else np.moveaxis(weights.values, 1, -1)
     if spatial == 1:
-        values = values[:, None]
+        values = np.expand_dims(values, 1 if "W" in order else 2)
+    elif order.index("W") < order.index("H"):
+        values = values.swapaxes(1, 2)
     tensor, units, offsets = operand(importer, signal)
     shape = importer.builder.tensors[tensor].shape
     groups = int(node.attributes.get("group", 1))
     if groups < 1 or values.shape[3] * groups != shape[2] or len(values) % groups:
         raise Misfit(f"has weights for {values.shape[3]} x {groups} channels, but its input has {shape[2]}")
     kernel, stride, padding, dilation, own = window(
-        node, shape, spatial, (values.shape[1], values.shape[2]), signal.padding
+        node, shape, order, (values.shape[1], values.shape[2]), signal.padding
     )
     if kernel != tuple(values.shape[1:3]):
         raise Misfit(f"says its kernel is {kernel}, but its weights are {values.shape[1:3]}")
@@ -144,11 +191,11 @@ def gemm_node(importer: Importer, node: Node) -> None:
     constant = _weights(importer, node)
     filters = 0 if node.attributes.get("transB", 0) else 1
     bias = importer.array(node, 2)
-    if alpha != 1.0:
-        raise Misfit(f"has alpha {alpha:g}, where 1 is needed")
+    if not alpha or not np.isfinite(alpha) or not np.isfinite(beta):
+        raise Misfit(f"has alpha {alpha:g} and beta {beta:g}, where numbers other than 0 are needed")
     if bias is not None and beta != 1.0:
         bias = (bias * np.float32(beta)).astype(np.float32)
-    _dense(importer, node, constant, filters, bias)
+    _dense(importer, node, constant, filters, bias, Fraction(float(np.float32(alpha))))
 
 
 def matmul_node(importer: Importer, node: Node) -> None:
@@ -167,24 +214,32 @@ def matmul_node(importer: Importer, node: Node) -> None:
     _dense(importer, node, constant, 1, None)
 
 
-def _dense(importer: Importer, node: Node, constant: Constant, filters: int, bias: NDArray[Any] | None) -> None:
-    """A dense layer along the last axis of a signal."""
+def _dense(
+    importer: Importer,
+    node: Node,
+    constant: Constant,
+    filters: int,
+    bias: NDArray[Any] | None,
+    factor: Fraction = Fraction(1),
+) -> None:
+    """A dense layer along the last axis of a signal, its sums times a factor before the bias is added."""
     signal = importer.signal(node)
     if constant.data.ndim != 2:
         raise Misfit(f"has weights of shape {list(constant.data.shape)}, where 2 axes are needed")
     if any(signal.padding):
         raise Misfit("comes after Pad, where a convolution is needed")
     if not importer.binding.bound and importer._of_input(signal):
-        rank = signal.axes.rank
-        alone = not any(signal.axes.axes[1:-1])
-        importer.binding.bind(signal.axes, f"N{'1' * (rank - 2)}C" if alone else {3: "NWC", 4: "NHWC"}[rank])
+        _bind_last(importer, signal.axes)
         signal = importer.refreshed(signal)
     weights = weights_of(constant, filters)
+    weights = replace(weights, units=tuple(unit * factor for unit in weights.units))
     tensor, units, offsets = operand(importer, signal)
     shape = importer.builder.tensors[tensor].shape
-    axis, others = signal.axes.axes[-1], signal.axes.axes[1:-1]
+    axis, others = signal.axes.axes[-1], (signal.axes.axes[0][1:], *signal.axes.axes[1:-1])
     sizes = dict(zip(ROLES, shape, strict=True))
     count, taps = weights.values.shape
+    if BATCH in axis:
+        raise Misfit("runs along the batch")
     if math.prod(sizes[atom] for atom in axis) != taps:
         raise Misfit(f"has weights for {taps} values, but its input is {signal.axes.shape}")
     name = importer.layer_name("dense")
@@ -214,6 +269,17 @@ def _dense(importer: Importer, node: Node, constant: Constant, filters: int, bia
         lambda shape: Axes((*axes.axes[:-1], ("C",) if shape[2] > 1 else ()), dict(zip(ROLES, shape, strict=True))),
         signal,
     )
+
+
+def _bind_last(importer: Importer, axes: Axes) -> None:
+    """Take the last axis of the input for its channels, and others, be they joined to the batch, for its map."""
+    apart = ((BATCH,), *((atom,) for atom in axes.axes[0][1:]), *axes.axes[1:])
+    between = sum(1 for axis in apart[1:-1] if axis)
+    if between > 2:
+        raise Misfit(f"takes {between + 2} axes, where 2 to 4 are needed")
+    letters = iter("HW"[2 - between :])
+    order = "".join(next(letters) if axis else "1" for axis in apart[1:-1])
+    importer.binding.bind(Axes(apart, axes.sizes), f"N{order}C")
 
 
 def _weights(importer: Importer, node: Node) -> Constant:

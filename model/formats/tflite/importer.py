@@ -13,6 +13,7 @@ from rowloom.model.errors import RowloomError
 from rowloom.model.formats.builder import Builder, Imported
 from rowloom.model.formats.floats import float_thresholds
 from rowloom.model.formats.tflite.constants import FOLDABLE, fold
+from rowloom.model.formats.tflite.dilations import dilated
 from rowloom.model.formats.tflite.moves import in_the_maps_order, moved
 from rowloom.model.formats.tflite.reader import File, FileTensor, Operator
 from rowloom.model.formats.tflite.values import NO_PADDING, Value, arrangement, map_shape, padded_shape, turned
@@ -51,11 +52,14 @@ class Importer:
 
         self._begin()
         known = {**dict.fromkeys(FOLDABLE, Importer.fold), **OPERATORS}
-        for operator in self.file.operators:
+        operators, joined = dilated(self.file)
+        for parts, operator in joined:
+            self.builder.note(map(str, parts), None, f"dilation of {operator}")
+        for operator in operators:
             if operator.kind not in known:
                 raise self.fail(operator, "is not supported", f"supported: {', '.join(sorted(known))}")
             try:
-                known[operator.kind](self, operator)
+                (Importer.fold if self._is_of_sizes(operator) else known[operator.kind])(self, operator)
             except RowloomError as error:
                 if error.subject.startswith(self.subject):
                     raise
@@ -208,9 +212,13 @@ class Importer:
 
     def place(self, operator: Operator, index: int, value: Value) -> None:
         """Say what one of an operator's outputs is."""
-        said = self.tensor(index, operator, "output").shape
+        tensor = self.tensor(index, operator, "output")
+        said = tensor.shape
+        open_ = len(said) == len(tensor.open) == len(value.shape) and any(tensor.open)
+        if open_:
+            said = tuple(got if free else size for size, free, got in zip(said, tensor.open, value.shape, strict=True))
         if said and math.prod(said) != math.prod(value.shape):
-            raise self.fail(operator, f"gives {value.shape}, but the file says {said}", "shapes must agree")
+            raise self.fail(operator, f"gives {value.shape}, but the file says {tensor.shape}", "shapes must agree")
         if index in self.values:
             raise self.fail(operator, f"writes {self.file.tensors[index].name} again", "need one writer a tensor")
         self.values[index] = value
@@ -285,6 +293,12 @@ class Importer:
         self.constants[operator.outputs[0]] = result
         self.builder.note([str(operator)], None, "computed beforehand")
 
+    def _is_of_sizes(self, operator: Operator) -> bool:
+        """Whether an operator computes sizes, of sizes that were computed and constants."""
+        return any(index in self.constants for index in operator.inputs) and not any(
+            index in self.values for index in operator.inputs
+        )
+
     def _outputs(self) -> list[OutputView]:
         views = [self._output(index) for index in self.file.outputs]
         names = [view.name for view in views]
@@ -317,7 +331,7 @@ class Importer:
             tensor=value.tensor,
             arrangement=shown,
             scale=np.array([1 / 256 if value.softmax else scale]),
-            offset=np.array([0.5 if value.softmax else 0.0]),
+            offset=np.array([-value.softmax.zero_point / 256 if value.softmax else 0.0]),
             softmax=value.softmax,
             steps=value.steps,
         )

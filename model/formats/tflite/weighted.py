@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from rowloom.model.formats.tflite.importer import Importer
 from rowloom.model.formats.tflite.multipliers import FUSED, codes_between, quantize_multipliers
 from rowloom.model.formats.tflite.reader import FileTensor, Operator
 from rowloom.model.formats.tflite.single import rounding_once
-from rowloom.model.formats.tflite.values import Padding, Value, padded_shape
+from rowloom.model.formats.tflite.values import NO_PADDING, Padding, Value, padded_shape
 from rowloom.model.layers import Conv2d, Linear, Shape, WeightedLayer
 from rowloom.model.post import Post, Requantize
 
@@ -87,6 +87,13 @@ def window(
     turned = importer.is_turned(value)
     if turned:
         kernel, stride, dilation = kernel[::-1], stride[::-1], dilation[::-1]
+    more = options.get("Pads", NO_PADDING)
+    if any(more):
+        value = importer.filled(value, operator) if any(value.padding) and value.fill else value
+        top, bottom, left, right = (*more[2:], *more[:2]) if turned else more
+        before = value.padding
+        whole = (before[0] + top, before[1] + bottom, before[2] + left, before[3] + right)
+        value = replace(value, padding=whole, fill=0)
     reach = (kernel[0] - 1) * dilation[0], (kernel[1] - 1) * dilation[1]
 
     def padding(of: Value) -> Padding:
@@ -216,8 +223,8 @@ def _convolution(
     object.__setattr__(layer, "post", post)
     output = importer.builder.add(layer, target, scale)
     folded = " with PAD" if any(padding) else ""
-    value = Value(tensor=layer.output, shape=slide.shape(output.shape))
-    importer.set(operator, value, f"{layer.op}{folded}", layer.name)
+    shape = operator.options.get("Shape") or slide.shape(output.shape)
+    importer.set(operator, Value(tensor=layer.output, shape=shape), f"{layer.op}{folded}", layer.name)
 
 
 def fully_connected(importer: Importer, operator: Operator) -> None:
