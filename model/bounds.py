@@ -75,7 +75,7 @@ def _gaps(encoding: Encoding, weights: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the distance of each weight from the nearest value of an encoding."""
     if isinstance(encoding, Uniform):
         return np.maximum(np.maximum(encoding.min - weights, weights - encoding.max), 0)
-    values = np.sort(encoding.decode(np.arange(encoding.code_min, encoding.code_max + 1)))
+    values = np.sort(encoding.every_value)
     above = np.searchsorted(values, weights).clip(max=len(values) - 1)
     below = (above - 1).clip(min=0)
     return np.minimum(np.abs(values[above] - weights), np.abs(values[below] - weights))

@@ -20,7 +20,9 @@ class RowloomError(ValueError):
         self.subject = subject
         self.problem = problem
         self.remedy = remedy
-        super().__init__(f"{subject}: {problem}" + (f", {remedy}" if remedy else ""))
+        line = f"{subject}: {problem}" + (f", {remedy}" if remedy else "")
+        # Names from damaged files hold anything, line feeds too.
+        super().__init__("".join(each if each.isprintable() else ascii(each)[1:-1] for each in line))
 
 
 class DoesNotFit(RowloomError):

@@ -64,7 +64,7 @@ def host_run(network: "Network", x: ArrayLike, *, dequantize: bool = False) -> N
         for view in network.output_views:
             encoding = network.tensor(view.tensor).encoding
             array = tensors[view.tensor]
-            named[view.name] = view.real(array, encoding.decode(array)) if dequantize else view.integers(array)
+            named[view.name] = (view.real if dequantize else view.integers)(array, encoding.decode(array))
     return named if len(named) > 1 else next(iter(named.values()))
 
 

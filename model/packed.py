@@ -46,9 +46,9 @@ class Planes:
         offset = int(encoding.decode(0))
         singles = [-(1 << i) if encoding.signed and i == top else 1 << i for i in range(encoding.bits)]
         coefficients = tuple(int(encoding.decode(code)) - offset for code in singles)
-        codes = np.arange(encoding.code_min, encoding.code_max + 1)
+        codes = encoding.every_code
         values = offset + sum(c * (codes >> i & 1) for i, c in enumerate(coefficients))
-        return cls(offset, coefficients) if np.array_equal(values, encoding.decode(codes)) else None
+        return cls(offset, coefficients) if np.array_equal(values, encoding.every_value) else None
 
 
 def countable(layer: WeightedLayer, source: Encoding) -> bool:

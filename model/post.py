@@ -42,6 +42,11 @@ class Thresholds:
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "direction", direction)
 
+    @classmethod
+    def ranks(cls, values: NDArray[np.int64], channels: int) -> "Thresholds":
+        """Return those that turn each of ascending values into the code of its rank, alike in all channels."""
+        return cls(values=np.tile(values[1:], (channels, 1)), direction=np.ones(channels, np.int8))
+
     def check(self, subject: str, encoding: Encoding, lows: list[int], highs: list[int]) -> None:
         """Raise RowloomError unless this serves sums in lows[m] to highs[m] and ``encoding``."""
         _check_channels(subject, "thresholds", len(self.values), len(lows))

@@ -28,12 +28,12 @@ from rowloom.model.post import Requantize, Thresholds
 from rowloom.model.store_views import input_from_json, input_to_json, output_from_json, output_to_json
 
 FORMAT = "rowloom-network"
-SCHEMA = 3
+SCHEMA = 4
 """Greatest version of the file's layout; a reader refuses greater ones. A file has the least that tells its network."""
 
 _FIRST_OPS = frozenset({"conv2d", "linear", "max_pool2d", "argmax"})
 """Operators of version 1. Since 2 there are more, a layer may have several inputs, and it may have an operation. 3
-adds views of the input and the outputs."""
+adds views of the input and the outputs, 4 what the host does after these."""
 
 DIFFERENCES = 64
 """Since 3, so many thresholds a channel are kept as differences, modulo 2^64: nearly equal, they take little room."""
@@ -130,6 +130,8 @@ def load(path: str | PathLike[str]) -> Network:
 
 def _least_schema(network: Network, layers: list[dict[str, Any]]) -> int:
     """Return the least version of the layout that tells a network."""
+    if any(view.endings for view in network.output_views):
+        return 4
     if network.input_view is not None or network.output_views:
         return 3
     return max(map(_schema, layers), default=1)
@@ -148,7 +150,7 @@ def _check_version(name: str, manifest: Any) -> None:
 def _schema(layer: dict[str, Any]) -> int:
     """Return the least version that tells a layer."""
     if "differences" in ((layer.get("post") or {}).get("values") or {}):
-        return SCHEMA
+        return 3
     return 1 if layer["op"] in _FIRST_OPS and "operation" not in layer else 2
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rowloom.model.endings import Ending
 from rowloom.model.softmax import IntegerSoftmax
 from rowloom.model.views import Arrangement, InputView, OutputView
 
@@ -32,7 +33,7 @@ def input_from_json(obj: dict[str, Any], read: Callable[[str], NDArray[Any]]) ->
 def output_to_json(view: OutputView) -> dict[str, Any]:
     """Return the object for an output view. Python writes a float so that the same one is read back."""
     then = view.softmax
-    return {
+    obj = {
         "name": view.name,
         "tensor": view.tensor,
         "arrangement": _arrangement(view.arrangement),
@@ -41,6 +42,7 @@ def output_to_json(view: OutputView) -> dict[str, Any]:
         "softmax": None if then is None else {f.name: getattr(then, f.name) for f in fields(then)},
         "steps": list(view.steps),
     }
+    return obj | ({"endings": [ending.to_json() for ending in view.endings]} if view.endings else {})
 
 
 def output_from_json(obj: dict[str, Any]) -> OutputView:
@@ -54,6 +56,7 @@ def output_from_json(obj: dict[str, Any]) -> OutputView:
         offset=np.array(obj["offset"], np.float64),
         softmax=None if then is None else IntegerSoftmax(**then),
         steps=tuple(obj["steps"]),
+        endings=tuple(Ending.from_json(each) for each in obj.get("endings", [])),
     )
 
 

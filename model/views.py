@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowloom.model.encodings import Encoding
+from rowloom.model.endings import Ending
 from rowloom.model.errors import RowloomError
-from rowloom.model.softmax import IntegerSoftmax, softmax
+from rowloom.model.softmax import IntegerSoftmax, log_softmax, softmax
 
 STEPS = ("relu", "sigmoid", "softmax", "log_softmax", "argmax")
 """What may be done with real numbers at the end, by name; the last three run along the channels."""
@@ -115,7 +116,7 @@ class OutputView:
     """What a file shows of a tensor of a network.
 
     ``integers`` are codes of the tensor, or of the file's integer softmax after it. ``real`` are the file's floats:
-    value * scale + offset, then ``steps``.
+    value * scale + offset, then ``steps``. Both are then laid out, and go through ``endings``.
 
     Parameters
     ----------
@@ -130,6 +131,8 @@ class OutputView:
         The file's own, on codes.
     steps : tuple of str
         Of :data:`STEPS`, on real numbers.
+    endings : tuple of Ending
+        In the axes of the file.
     """
 
     name: str
@@ -139,6 +142,7 @@ class OutputView:
     offset: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
     softmax: IntegerSoftmax | None = None
     steps: tuple[str, ...] = ()
+    endings: tuple[Ending, ...] = ()
 
     def __post_init__(self) -> None:
         for what in ("scale", "offset"):
@@ -158,26 +162,39 @@ class OutputView:
         for what, values in (("scale", self.scale), ("offset", self.offset)):
             if len(values) not in (1, shape[2]):
                 raise RowloomError(self.name, f"{what} has {len(values)} values", f"need 1 or {shape[2]}")
+        shown = self.arrangement.shape
+        for ending in self.endings:
+            shown = ending.shape(shown)
 
-    def integers(self, codes: NDArray[Any]) -> NDArray[Any]:
-        """Return what the file's integers are for codes [N, H, W, C] of the tensor."""
-        if self.softmax is not None:
-            codes = self.softmax(codes)
-        return self.arrangement.from_map(codes)
+    def integers(self, codes: NDArray[Any], values: NDArray[np.int64]) -> NDArray[Any]:
+        """Return what the file's integers are for codes [N, H, W, C] of the tensor and their values."""
+        if self.endings or "argmax" in self.steps:
+            return self._both(codes, values)[1]
+        return self.arrangement.from_map(codes if self.softmax is None else self.softmax(codes))
 
     def real(self, codes: NDArray[Any], values: NDArray[np.int64]) -> NDArray[Any]:
         """Return what the file's floats are for codes [N, H, W, C] of the tensor and their values.
 
         Computed in float64 and rounded once, to float32; indices stay integers.
         """
+        return self._both(codes, values)[0]
+
+    def _both(self, codes: NDArray[Any], values: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the floats, and the codes in the same places."""
         if self.softmax is not None:
-            values = self.softmax(codes).astype(np.int64)
+            codes = self.softmax(codes)
+            values = codes.astype(np.int64)
         result: NDArray[Any] = values * self.scale + self.offset
         for step in self.steps:
             result = _STEP[step](result)
         if "argmax" in self.steps:
-            return self.arrangement.from_map(result)
-        return self.arrangement.from_map(result.astype(np.float32))
+            codes = result
+        else:
+            result = result.astype(np.float32)
+        both = self.arrangement.from_map(result), self.arrangement.from_map(codes)
+        for ending in self.endings:
+            both = ending.apply(*both)
+        return both
 
 
 def _check_size(subject: str, arrangement: Arrangement, count: int) -> None:
@@ -189,6 +206,6 @@ _STEP = {
     "relu": lambda x: np.maximum(x, 0.0),
     "sigmoid": lambda x: 1.0 / (1.0 + np.exp(-x)),
     "softmax": softmax,
-    "log_softmax": lambda x: np.log(softmax(x)),
+    "log_softmax": log_softmax,
     "argmax": lambda x: x.argmax(axis=-1)[..., None],
 }

@@ -72,17 +72,29 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_ELSEWHERE[name]), name)
 
 
-def load(source: str | PathLike[str]) -> "Network":
-    """Load a network: one that ships, by name, or a file.
+def load(
+    source: str | PathLike[str],
+    *,
+    input_scale: str | float | None = None,
+    input_encoding: "str | Encoding | None" = None,
+) -> "Network":
+    """Load a network: one that ships, by name, or a file, of rowloom's or one that can be imported.
+
+    Parameters
+    ----------
+    source : str or path
+    input_scale, input_encoding : optional
+        As for :func:`from_qonnx`.
 
     Raises
     ------
     RowloomError
-        If there is neither, or the file holds no network.
+        If there is neither, or the file holds no network; or if the input's scale or encoding is given for a network
+        that tells its own.
     """
     from rowloom.door import load
 
-    return load(source)
+    return load(source, input_scale=input_scale, input_encoding=input_encoding)
 
 
 def images(net: "Network", count: int | None = None, *, seed: int = 0) -> "NDArray[Any]":
@@ -154,17 +166,28 @@ def from_qonnx(
     return import_file(path, kind="qonnx", input_scale=input_scale, input_encoding=input_encoding).network
 
 
-def from_torch_export(program: Any, name: str = "network") -> "Network":
-    """Import what ``torch.export.export`` gives of a module that ``convert_pt2e`` has quantized.
+def from_torch_export(program: Any, name: str | None = None) -> "Network":
+    """Import what ``torch.export`` gives of a module that ``convert_pt2e`` has quantized.
+
+    Parameters
+    ----------
+    program : torch.export.ExportedProgram, or path of a file of ``torch.export.save``
+        Of a file nothing is run or unpickled, and torch is not needed to read it.
+    name : str, optional
+        Of the network; that of the file, or "network".
 
     Raises
     ------
     RowloomError
         If it is no exported program, or holds what is not supported.
     """
+    if isinstance(program, str | PathLike):
+        from rowloom.model.formats.source import import_file
+
+        return import_file(program, kind="torch_export", name=name).network
     from rowloom.model.formats.torch_export import from_exported
 
-    return from_exported(program, name).network
+    return from_exported(program, name or "network").network
 
 
 def from_onnx(

@@ -15,16 +15,30 @@ from rowloom.model.network import Network
 
 if TYPE_CHECKING:
     from rowloom.hw import ArrayConfig, Built, Design
+    from rowloom.model.encodings import Encoding
 
 
-def load(source: str | PathLike[str]) -> Network:
-    """Load a network: a file of that name, else one that ships.
+def load(
+    source: str | PathLike[str],
+    *,
+    input_scale: str | float | None = None,
+    input_encoding: "str | Encoding | None" = None,
+) -> Network:
+    """Load a network: a file of that name, of rowloom's or one that can be imported, else one that ships.
 
     Raises
     ------
     RowloomError
-        If there is neither, or the file holds no network.
+        If there is neither, or the file holds no network; or if the input's scale or encoding is given for a network
+        that tells its own.
     """
+    from rowloom.model.formats.source import import_file, is_foreign
+
+    if Path(source).is_file() and is_foreign(source):
+        return import_file(source, input_scale=input_scale, input_encoding=input_encoding).network
+    for option, value in (("--input-scale", input_scale), ("--input-encoding", input_encoding)):
+        if value is not None:
+            raise RowloomError(option, f"is given, but {source} tells its own", "leave it out")
     if Path(source).is_file():
         return Network.load(source)
     if str(source) in zoo.names():

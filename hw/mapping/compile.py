@@ -12,6 +12,7 @@ from rowloom.hw.mapping.buffers import place_maps
 from rowloom.hw.mapping.choose import plane_sets, without
 from rowloom.hw.mapping.codes import Codes, codes_of
 from rowloom.hw.mapping.cycles import array_cycles, load_cycles, pool_cycles
+from rowloom.hw.mapping.ends import ends_of
 from rowloom.hw.mapping.fill import fill_array, fill_vector, weight_words
 from rowloom.hw.mapping.folding import TooFast, fold_step, vector_drains
 from rowloom.hw.mapping.groups import with_slices
@@ -22,7 +23,6 @@ from rowloom.hw.mapping.place import Buffer
 from rowloom.hw.mapping.planes import Planes, pair_rows
 from rowloom.hw.mapping.portions import with_portions
 from rowloom.hw.mapping.records import program_words
-from rowloom.hw.mapping.scales import with_multiples
 from rowloom.hw.mapping.send import Send
 from rowloom.hw.mapping.slices import Split
 from rowloom.hw.mapping.sparse import skip_words
@@ -35,6 +35,8 @@ from rowloom.hw.parameters import Hardware
 from rowloom.hw.program import input_fields, layer_fields, record_words
 from rowloom.model.errors import RowloomError
 from rowloom.model.network import Network
+from rowloom.model.rewrites.multiples import with_multiples
+from rowloom.model.rewrites.tables import with_thresholds
 
 #: Images after which layers that wait for weights do so in a steady way.
 SETTLED = 32
@@ -64,8 +66,9 @@ def compile(network: Network, config: ArrayConfig) -> Design:
 
 
 def whole_of(network: Network, config: ArrayConfig) -> Network:
-    """A network before its groups are split: sums of maps as sums of multiples, and with layers that are put in."""
-    return with_inserts(with_multiples(network), config)
+    """A network before its groups are split: tables and sums of maps in the engine's terms, layers put in."""
+    counted = with_thresholds(network, straight=ends_of(network).straight)
+    return with_inserts(with_multiples(counted), config)
 
 
 def pieces_of(network: Network, config: ArrayConfig) -> Split:

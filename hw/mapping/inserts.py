@@ -10,7 +10,6 @@ from rowloom.hw.mapping.ends import ends_of
 from rowloom.hw.mapping.engine import MAX_LEVELS, bare
 from rowloom.hw.mapping.maps import Misplaced, maps_of
 from rowloom.hw.mapping.send import Send
-from rowloom.hw.mapping.vector_weights import multipliers
 from rowloom.hw.units import unit_for
 from rowloom.model.encodings import Encoding, Ternary, Uniform
 from rowloom.model.errors import RowloomError
@@ -19,6 +18,7 @@ from rowloom.model.layers.base import NaryLayer, UnaryLayer
 from rowloom.model.network import Network, Tensor
 from rowloom.model.operation import Operation
 from rowloom.model.post import Thresholds
+from rowloom.model.rewrites.multiples import multipliers
 
 __all__ = ["with_inserts"]
 
@@ -81,7 +81,7 @@ def _with_equal_codes(network: Network, layer: Add, config: ArrayConfig) -> Netw
         int(table[0]) - scale * encoding.min
         for table, scale, encoding in zip(layer.tables, scales[0], encodings, strict=True)
     ]
-    tables = [scale * _values(wide) + rest for scale, wide, rest in zip(scales[0], common, constants, strict=True)]
+    tables = [scale * wide.every_value + rest for scale, wide, rest in zip(scales[0], common, constants, strict=True)]
     recoded: dict[tuple[str, Encoding], Layer] = {}
     targets: list[Tensor] = []
     inputs = []
@@ -112,12 +112,12 @@ def _held(encoding: Encoding, kind: Encoding) -> Encoding | None:
     """An encoding of bare codes of a kind that holds all values of another encoding; None if there is none."""
     if bare(encoding) == kind:
         return encoding
-    values = _values(encoding)
+    values = encoding.every_value
     if isinstance(kind, Uniform):
         least, most = kind.code_min - int(values.min()), kind.code_max - int(values.max())
         return replace(kind, zero_point=min(max(0, least), most)) if least <= most else None
-    rises = bool((np.diff(_values(kind)) > 0).all())
-    return kind if rises and np.isin(values, _values(kind)).all() else None
+    rises = bool((np.diff(kind.every_value) > 0).all())
+    return kind if rises and np.isin(values, kind.every_value).all() else None
 
 
 def _identity(
@@ -127,7 +127,7 @@ def _identity(
 
     None if no unit can, or with ``used`` no unit that other layers use.
     """
-    values = _values(target.encoding)
+    values = target.encoding.every_value
     if target.encoding.bits > MAX_LEVELS or not (np.diff(values) > 0).all():
         return None
     weights = [
@@ -138,7 +138,7 @@ def _identity(
         and bare(network.tensor(layer.input).encoding) == bare(source.encoding)
     ]
     for encoding in weights if used else (*weights, Ternary()):
-        weight = _values(encoding)
+        weight = encoding.every_value
         positive = weight[weight > 0]
         try:
             unit_for(encoding, bare(source.encoding), config.units)
@@ -154,7 +154,7 @@ def _identity(
             output=target.name,
             weights=encoding.encode(diagonal.reshape(channels, 1, 1, channels)),
             weight_encoding=encoding,
-            post=_thresholds(values * scale, channels),
+            post=Thresholds.ranks(values * scale, channels),
         )
     return None
 
@@ -165,19 +165,9 @@ def _rescaled(source: Tensor, target: Tensor) -> Add:
         name=target.name,
         inputs=(source.name,),
         output=target.name,
-        tables=(_values(source.encoding),),
-        post=_thresholds(_values(target.encoding), source.shape[2]),
+        tables=(source.encoding.every_value,),
+        post=Thresholds.ranks(target.encoding.every_value, source.shape[2]),
     )
-
-
-def _thresholds(values: np.ndarray, channels: int) -> Thresholds:
-    """Thresholds that turn each of ascending values into the code of its rank."""
-    return Thresholds(values=np.tile(values[1:], (channels, 1)), direction=np.ones(channels, np.int8))
-
-
-def _values(encoding: Encoding) -> np.ndarray:
-    """Values of all codes, from the least code up."""
-    return encoding.decode(np.arange(encoding.code_min, encoding.code_max + 1))
 
 
 def _inserted(

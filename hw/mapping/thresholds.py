@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from rowloom.hw.config import ArrayConfig
-from rowloom.hw.mapping.rising import thresholds_of
 from rowloom.hw.mapping.step import Step
+from rowloom.model.rewrites.thresholds import thresholds_of
 
 __all__ = ["Table", "sum_span", "threshold_tables", "threshold_words"]
 

@@ -13,8 +13,9 @@ from rowloom.model.encodings import Encoding, Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Add, AveragePool2d, Conv2d, Layer
 from rowloom.model.network import Network
+from rowloom.model.rewrites.multiples import multipliers
 
-__all__ = ["lane_weights", "multipliers"]
+__all__ = ["lane_weights"]
 
 
 def lane_weights(
@@ -66,20 +67,6 @@ def lane_weights(
     )
     zero = np.zeros(words.shape[1], bool)  # the path leaves nothing out
     return RowWeights(words=words, offsets=offsets, zero=zero, odd=False, needs_half=False), span
-
-
-def multipliers(layer: Add, encodings: list[Encoding]) -> tuple[list[int], int] | None:
-    """Integers k and c such that every table is value * k, up to a constant, all constants together being c."""
-    found, constant = [], 0
-    for table, encoding in zip(layer.tables, encodings, strict=True):
-        values = encoding.decode(np.arange(encoding.code_min, encoding.code_max + 1))
-        steps, rises = np.diff(values), np.diff(np.asarray(table, np.int64))
-        k, rest = divmod(int(rises[0]), int(steps[0]))
-        if rest or not np.array_equal(rises, steps * k):
-            return None
-        found.append(k)
-        constant += int(table[0]) - k * int(values[0])
-    return found, constant
 
 
 def _weights(layer: Layer | Send, encodings: list[Encoding], channels: int) -> np.ndarray:

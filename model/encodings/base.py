@@ -71,6 +71,16 @@ class Encoding(ABC):
         return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
 
     @property
+    def every_code(self) -> NDArray[np.int64]:
+        """All codes, ascending."""
+        return np.arange(self.code_min, self.code_max + 1, dtype=np.int64)
+
+    @property
+    def every_value(self) -> NDArray[np.int64]:
+        """Values of all codes, from the least code up."""
+        return self.decode(self.every_code)
+
+    @property
     def min(self) -> int:
         """Least value."""
         return int(self.decode(self.code_min))

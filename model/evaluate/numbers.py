@@ -17,8 +17,7 @@ def decode(encoding: Encoding, codes: NDArray[Any], dtype: DTypeLike) -> NDArray
     """Return values in ``dtype``; narrow codes by look-up, which costs one pass."""
     if encoding.bits > 8:
         return encoding.decode(codes).astype(dtype)
-    every = np.arange(encoding.code_min, encoding.code_max + 1)
-    return look_up(encoding.decode(every).astype(dtype), encoding.code_min, codes)
+    return look_up(encoding.every_value.astype(dtype), encoding.code_min, codes)
 
 
 def look_up(table: NDArray[Any], code_min: int, codes: NDArray[Any]) -> NDArray[Any]:

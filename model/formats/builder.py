@@ -1,14 +1,27 @@
 """Growing a network layer by layer, with a note of what every node of the file became."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from itertools import chain, count
+
+import numpy as np
 
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Layer, Shape
 from rowloom.model.network import Network, Tensor
 from rowloom.model.views import InputView, OutputView
+
+
+def _same_post(a: Layer, b: Layer) -> bool:
+    """Whether two layers of the same inputs end in the same way."""
+    parts = [(getattr(each, "post", None), getattr(each, "bias", None)) for each in (a, b)]
+    if type(parts[0][0]) is not type(parts[1][0]):
+        return False
+    numbers = [
+        [bias, *(getattr(post, f.name) for f in fields(post))] if post is not None else [bias] for post, bias in parts
+    ]
+    return all(np.array_equal(one, other) for one, other in zip(*numbers, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +70,8 @@ class Builder:
     layers: list[Layer] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     float_ties: int = 0
+    twins: dict[str, list[Layer]] = field(default_factory=dict)
+    """Layers that differ in what they make of their sums only, by the name of the first."""
 
     def fresh(self, stem: str) -> str:
         """Return ``stem``, or ``stem`` with a number if a tensor has that name."""
@@ -78,9 +93,28 @@ class Builder:
         self.layers.append(layer)
         return tensor
 
+    def add_shared(self, layer: Layer, encoding: Encoding, scale: float | None = None) -> str:
+        """Append a layer whose sums several nodes may read, each in its own way; return the tensor that it writes.
+
+        One that does the same is taken if it is there; another one of its name gets a name of its own.
+        """
+        twins = self.twins.setdefault(layer.name, [])
+        for twin in twins:
+            alike = (twin.inputs, self.tensors[twin.output].encoding) == (layer.inputs, encoding)
+            if alike and _same_post(twin, layer):
+                return twin.output
+        if twins:
+            name = self.fresh(layer.name)
+            layer = replace(layer, name=name, output=name)
+            self.twins[name] = [layer]
+        twins.append(layer)
+        return self.add(layer, encoding, scale).name
+
     def note(self, nodes: Iterable[str], layer: str | None, text: str) -> None:
-        """Tell what became of nodes."""
-        self.notes.append(Note(nodes=tuple(nodes), layer=layer, text=text))
+        """Tell what became of nodes; once."""
+        note = Note(nodes=tuple(nodes), layer=layer, text=text)
+        if note not in self.notes:
+            self.notes.append(note)
 
     def finish(
         self,

@@ -1,7 +1,7 @@
 """A network as a QONNX graph, whose float32 arithmetic on integers is exact.
 
 Every tensor of the graph holds values, N x C x H x W, as whole float32 numbers below 2^24. Weights go through Quant or
-BipolarQuant, so that their widths are told; post-operations are MultiThreshold.
+BipolarQuant, so that their widths are told; post-operations and tables of codes are MultiThreshold.
 """
 
 from functools import singledispatchmethod
@@ -12,11 +12,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from rowloom.model.arith import requantize
 from rowloom.model.bounds import signed_bits, sum_bounds
-from rowloom.model.encodings import Binary, DoReFa, Encoding, Ternary, Uniform
+from rowloom.model.encodings import Binary, Encoding, Ternary, Uniform
 from rowloom.model.errors import RowloomError
-from rowloom.model.formats.bisection import find_thresholds
 from rowloom.model.layers import (
     Add,
     ArgMax,
@@ -33,7 +31,9 @@ from rowloom.model.layers import (
 )
 from rowloom.model.network import Network
 from rowloom.model.operation import Operation
-from rowloom.model.post import Requantize, Thresholds
+from rowloom.model.rewrites.multiples import multipliers, with_multiples
+from rowloom.model.rewrites.tables import with_thresholds
+from rowloom.model.rewrites.thresholds import thresholds_of
 
 DOMAIN = "qonnx.custom_op.general"
 OPSET = 13
@@ -51,7 +51,7 @@ def to_qonnx(network: Network) -> onnx.ModelProto:
     RowloomError
         If a layer cannot be told in QONNX, or its sums reach 2^24.
     """
-    return _Writer(network).model()
+    return _Writer(with_multiples(with_thresholds(network, straight=network.outputs))).model()
 
 
 class _Writer:
@@ -123,47 +123,31 @@ class _Writer:
         width = signed_bits(layer.weight_encoding.min, layer.weight_encoding.max)
         return self.quantized(source, Uniform(bits=width, signed=True), layer.name)
 
-    def finished(self, layer: SummingLayer, source: str) -> str:
-        """Append the post-operation of a layer."""
+    def finished(self, layer: SummingLayer, source: str, *, near: bool = False) -> str:
+        """Append the post-operation of a layer; ``near`` if what comes in is only within a half of its sums."""
         tensor = self.network.tensor(layer.output)
         sources = [self.network.tensor(name) for name in layer.inputs]
         lows, highs = sum_bounds(layer, [each.shape for each in sources], [each.encoding for each in sources])
         if max(map(abs, (*lows, *highs))) >= EXACT:
             raise RowloomError(layer.name, "its sums reach 2^24", "must be less to be exact in QONNX's float32")
-        post = layer.post
-        if post is None:
+        if layer.post is None:
             return source
-        if isinstance(post, Requantize):
-            post = self._thresholds(layer.name, post, tensor.encoding, lows, highs)
-        if (post.direction < 0).any():
-            source = self.node("Mul", source, self.constant(post.direction.reshape(1, -1, 1, 1)))
-        least = [-high if d < 0 else low for low, high, d in zip(lows, highs, post.direction, strict=True)]
-        most = [-low if d < 0 else high for low, high, d in zip(lows, highs, post.direction, strict=True)]
-        values = np.clip(post.values, np.array(least)[:, None], np.array(most)[:, None] + 1)
-        scale, bias, kind = _levels(layer.name, tensor.encoding)
+        thresholds, direction = thresholds_of(layer, (lows, highs), tensor.encoding)
+        if (direction < 0).any():
+            source = self.node("Mul", source, self.constant(direction.reshape(1, -1, 1, 1)))
+        falls = (direction < 0)[:, None]
+        ends = np.array([lows, highs])[..., None]
+        least, most = np.where(falls, -ends[::-1], ends)
+        repeats, scale, bias, kind = _levels(layer.name, tensor.encoding)
+        values = np.repeat(np.clip(thresholds, least, most + 1), repeats, axis=1)
         return self.node(
-            *("MultiThreshold", source, self.constant(values)),
+            *("MultiThreshold", source, self.constant(values - 0.5 if near else values)),
             domain=DOMAIN,
             out_scale=scale,
             out_bias=bias,
             out_dtype=kind,
             data_layout="NCHW",
         )
-
-    def _thresholds(
-        self, name: str, post: Requantize, encoding: Encoding, lows: list[int], highs: list[int]
-    ) -> Thresholds:
-        def codes(sums: NDArray[np.int64]) -> NDArray[np.int64]:
-            return requantize(
-                sums,
-                multiplier=post.multiplier,
-                shift=post.shift,
-                zero_point=post.output_zero_point,
-                code_min=encoding.code_min,
-                code_max=encoding.code_max,
-            )
-
-        return find_thresholds(name, codes, encoding, lows, highs)
 
     # Layers.
 
@@ -228,33 +212,30 @@ class _Writer:
             count_include_pad=int(layer.count_include_pad),
         )
         result = self.node("Mul", result, self.constant(float(layer.scale(source.shape))))
-        # The average is no float32, but its product is within a half of the sum: rounding gives it.
-        lows, highs = sum_bounds(layer, [source.shape], [source.encoding])
-        sums = Uniform(bits=signed_bits(min(lows), max(highs)) + 1, signed=True)
-        result = self.quantized(result, sums, layer.name)
+        # The average is no float32, but its product is within a half of the sum.
+        if layer.post is None:
+            lows, highs = sum_bounds(layer, [source.shape], [source.encoding])
+            sums = Uniform(bits=signed_bits(min(lows), max(highs)) + 1, signed=True)
+            result = self.quantized(result, sums, layer.name)
         if layer.bias is not None:
             result = self.node("Add", result, self.constant(layer.bias.reshape(1, -1, 1, 1)))
-        return self.finished(layer, result)
+        return self.finished(layer, result, near=True)
 
     @write.register
     def _(self, layer: Add) -> str:
-        parts = []
-        for name, table in zip(layer.inputs, layer.tables, strict=True):
-            encoding = self.network.tensor(name).encoding
-            values = encoding.decode(np.arange(encoding.code_min, encoding.code_max + 1))
-            place = int(np.argmax(np.abs(values)))
-            factor = int(table[place]) // int(values[place])
-            if not np.array_equal(values * factor, table):
-                raise RowloomError(
-                    layer.name, "adds by a table that is no multiple of its values", "QONNX needs a factor"
-                )
-            part = self.names[name]
-            parts.append(part if factor == 1 else self.node("Mul", part, self.constant(float(factor))))
+        scaled = multipliers(layer, [self.network.tensor(name).encoding for name in layer.inputs])
+        assert scaled is not None, "tables were rewritten"
+        factors, constant = scaled
+        parts = [
+            self.names[name] if factor == 1 else self.node("Mul", self.names[name], self.constant(float(factor)))
+            for name, factor in zip(layer.inputs, factors, strict=True)
+        ]
         result = parts[0]
         for part in parts[1:]:
             result = self.node("Add", result, part)
-        if layer.bias is not None:
-            result = self.node("Add", result, self.constant(layer.bias.reshape(1, -1, 1, 1)))
+        bias = constant + (0 if layer.bias is None else layer.bias.reshape(1, -1, 1, 1))
+        if np.any(bias):
+            result = self.node("Add", result, self.constant(bias))
         return self.finished(layer, result)
 
     @write.register
@@ -283,16 +264,21 @@ class _Writer:
         return self.node("ArgMax", self.names[layer.input], axis=1, keepdims=1)
 
 
-def _levels(name: str, encoding: Encoding) -> tuple[float, float, str]:
-    """Return scale and bias that make values of counts, and FINN's name of their type."""
+def _levels(name: str, encoding: Encoding) -> tuple[NDArray[np.int64], float, float, str]:
+    """Return how often each threshold counts, scale and bias that make values of counts, and FINN's name of their type.
+
+    Counts make values that are equally spaced; where an encoding leaves some out, several thresholds are one.
+    """
+    steps = np.diff(encoding.every_value)
+    if (steps <= 0).any():
+        raise RowloomError(name, f"gives {encoding}, which cannot be told in QONNX", "need values that rise with codes")
+    scale = int(np.gcd.reduce(steps))
     if isinstance(encoding, Binary):
-        return 2.0, -1.0, "BIPOLAR"
-    if isinstance(encoding, Ternary):
-        return 1.0, -1.0, "TERNARY"
-    if isinstance(encoding, DoReFa):
-        return 2.0, float(encoding.min), f"INT{encoding.k + 1}"
-    if isinstance(encoding, Uniform):
-        bits = signed_bits(encoding.min, encoding.max)
-        kind = f"UINT{encoding.bits}" if encoding.min == 0 else f"INT{bits}"
-        return 1.0, float(encoding.min), kind
-    raise RowloomError(name, f"gives {encoding}, which cannot be told in QONNX", "need equally spaced values")
+        kind = "BIPOLAR"
+    elif isinstance(encoding, Ternary):
+        kind = "TERNARY"
+    elif encoding.min >= 0:
+        kind = f"UINT{max(1, encoding.max.bit_length())}"
+    else:
+        kind = f"INT{signed_bits(encoding.min, encoding.max)}"
+    return steps // scale, float(scale), float(encoding.min), kind

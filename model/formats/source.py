@@ -12,16 +12,20 @@ from rowloom.model.encodings import Binary, Encoding, Ternary, Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.formats.builder import Imported
 
-FORMATS = ("qonnx", "tflite", "onnx")
+SUFFIXES = (".onnx", ".tflite", ".pt2")
+"""Of files that are imported, where their content does not tell."""
 
 MOST_BYTES = 1 << 30
 """Of a file: what is greater is refused before it is read."""
+
+_ADVICE = "need a QONNX, ONNX or TFLite file, or one of torch.export.save"
 
 
 def import_file(
     path: str | PathLike[str],
     *,
     kind: str | None = None,
+    name: str | None = None,
     input_scale: str | float | Fraction | None = None,
     input_encoding: str | Encoding | None = None,
 ) -> Imported:
@@ -30,8 +34,10 @@ def import_file(
     Parameters
     ----------
     path : str or path
-    kind : {"qonnx", "tflite", "onnx"} or None
+    kind : {"qonnx", "tflite", "onnx", "torch_export"} or None
         What the file must be; None for whatever its content says.
+    name : str or None
+        Of the network; None for that of the file.
     input_scale : number or text such as "1/255", optional
         What a value of 1 of the input stands for, where the graph does not quantize its input.
     input_encoding : Encoding or text such as "uint8", optional
@@ -46,7 +52,7 @@ def import_file(
     content = _read(subject)
     scale = None if input_scale is None else parse_scale(input_scale)
     encoding = parse_encoding(input_encoding) if isinstance(input_encoding, str) else input_encoding
-    name = re.sub(r"[^\w.-]+", "_", Path(path).stem) or "network"
+    name = name or re.sub(r"[^\w.-]+", "_", Path(path).stem) or "network"
     if content[4:8] == b"TFL3":
         if kind not in (None, "tflite"):
             raise RowloomError(subject, "is a TFLite file", "use from_tflite")
@@ -60,12 +66,37 @@ def import_file(
             return tflite.from_bytes(subject, name, content)
     if kind == "tflite":
         raise RowloomError(subject, "is not a TFLite file", "need a file with TFL3 at byte 4")
-    if content[:4] == b"PK\x03\x04" or content[:1] in (b"{", b"<", b"%", b"\x89") or not content:
-        raise RowloomError(subject, "is of no known format", "need a QONNX, ONNX or TFLite file")
+    if is_archive(content):
+        if kind not in (None, "torch_export"):
+            raise RowloomError(subject, "is a zip archive", "use from_torch_export for a file of torch.export.save")
+        if scale is not None or encoding is not None:
+            raise RowloomError(
+                subject, "has an input that it quantizes by itself", "leave --input-scale and --input-encoding out"
+            )
+        from rowloom.model.formats import torch_export
+
+        with _about(subject):
+            return torch_export.from_bytes(subject, name, content)
+    if kind == "torch_export":
+        raise RowloomError(subject, "is no zip archive", "need a file of torch.export.save")
+    if content[:1] in (b"{", b"<", b"%", b"\x89") or not content:
+        raise RowloomError(subject, "is of no known format", _ADVICE)
     from rowloom.model.formats import onnx
 
     with _about(subject):
         return onnx.from_bytes(subject, name, content, input_scale=scale, input_encoding=encoding)
+
+
+def is_foreign(path: str | PathLike[str]) -> bool:
+    """Return whether a file, by its first bytes or else by its name, is of a format that is imported."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(8)
+    except OSError:
+        return False
+    if head[4:8] == b"TFL3" or head[:1] == b"\x08":  # ONNX begins with its version, field 1
+        return True
+    return Path(path).suffix.lower() in SUFFIXES
 
 
 @contextmanager
@@ -79,6 +110,11 @@ def _about(subject: str) -> Iterator[None]:
         raise RowloomError(subject, str(error)) from None
     except (MemoryError, RecursionError):
         raise RowloomError(subject, "is too large or too deep to import") from None
+
+
+def is_archive(content: bytes) -> bool:
+    """Whether a file is a zip archive, as torch.export.save writes."""
+    return content[:4] == b"PK\x03\x04"
 
 
 def parse_scale(text: str | float | Fraction) -> Fraction:
@@ -126,6 +162,6 @@ def _read(subject: str) -> bytes:
             raise RowloomError(subject, f"has {size:,} bytes", f"need at most {MOST_BYTES:,}")
         return Path(subject).read_bytes()
     except FileNotFoundError:
-        raise RowloomError(subject, "no such file", "need a QONNX, ONNX or TFLite file") from None
+        raise RowloomError(subject, "no such file", _ADVICE) from None
     except OSError as error:
         raise RowloomError(subject, f"cannot be read: {error.strerror or error}") from None

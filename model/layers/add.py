@@ -68,8 +68,7 @@ class Add(NaryLayer):
             All others but ``tables``.
         """
         tables = tuple(
-            encoding.decode(np.arange(encoding.code_min, encoding.code_max + 1)) * multiplier
-            for encoding, multiplier in zip(encodings, multipliers, strict=True)
+            encoding.every_value * multiplier for encoding, multiplier in zip(encodings, multipliers, strict=True)
         )
         return cls(tables=tables, **fields)
 

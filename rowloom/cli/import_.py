@@ -3,7 +3,7 @@
 import click
 
 from rowloom.cli.files import check_target, written_beside
-from rowloom.cli.options import verb
+from rowloom.cli.options import input_options, verb
 from rowloom.cli.output import Output
 from rowloom.model.errors import RowloomError
 
@@ -11,10 +11,7 @@ from rowloom.model.errors import RowloomError
 @verb("import")
 @click.argument("file", metavar="FILE")
 @click.option("-o", "out", metavar="M.rowloom", help="File for the network.")
-@click.option(
-    "--input-scale", metavar="S", help="What an input value of 1 stands for, such as 1/255, if FILE does not quantize."
-)
-@click.option("--input-encoding", metavar="E", help="Encoding of the input, such as uint8, if FILE does not quantize.")
+@input_options
 @click.option("--explain", is_flag=True, help="Tell what every node of FILE became.")
 def command(
     file: str,
@@ -24,7 +21,7 @@ def command(
     explain: bool,
     json_file: str | None,
 ) -> None:
-    """Import a QONNX, ONNX QDQ or TFLite int8 network from FILE, told apart by content, and save it.
+    """Import a QONNX, ONNX QDQ, TFLite int8 or torch.export network from FILE, told apart by content, and save it.
 
     \b
     Example:

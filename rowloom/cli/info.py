@@ -2,27 +2,29 @@
 
 from typing import Any
 
-from rowloom.cli.options import network_argument, verb
+from rowloom.cli.options import input_options, network_argument, verb
 from rowloom.cli.output import Output
 
 
 @verb("info")
 @network_argument
-def command(network: str, json_file: str | None) -> None:
+@input_options
+def command(network: str, input_scale: str | None, input_encoding: str | None, json_file: str | None) -> None:
     """Show the layers of network M: operators, encodings, shapes, work, and the unit that each needs.
 
-    M is a file, or the name of a network that ships. "distinct kernels" is the share of a binary convolution's
-    kernels that are not a repetition of another.
+    M is a file, of rowloom's or one that can be imported, or the name of a network that ships. "distinct kernels" is
+    the share of a binary convolution's kernels that are not a repetition of another.
 
     \b
     Example:
       rowloom info fashion-bnn
+      rowloom info resnet8.tflite
     """
     import rowloom
     from rowloom.summary import describe_network
 
     output = Output(json_file)
-    content = describe_network(rowloom.load(network))
+    content = describe_network(rowloom.load(network, input_scale=input_scale, input_encoding=input_encoding))
     layers = content["layers"]
     # Title, a value for each layer, what stands in the row of totals.
     columns: list[tuple[str, list[object], object]] = [

@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 network_argument = click.argument("network", metavar="M")
+
+
+def input_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what tells of the input of a graph that does not quantize it."""
+    scale = "What an input value of 1 stands for, such as 1/255, if the file does not quantize."
+    encoding = "Encoding of the input, such as uint8, if the file does not quantize."
+    function = click.option("--input-encoding", metavar="E", help=encoding)(function)
+    return click.option("--input-scale", metavar="S", help=scale)(function)
+
+
 json_option = click.option("--json", "json_file", metavar="FILE", help="Write one JSON object; - for standard output.")
 verbose_option = click.option("--verbose", is_flag=True, expose_value=False, help="Give the traceback of an error.")
 

@@ -79,6 +79,15 @@ class Graph:
         tables = Add.scaled(name="t", inputs=sources, output="t", encodings=encodings, multipliers=multipliers).tables
         return self._sum(Add, {"inputs": sources, "tables": tables}, **fields)
 
+    def table(self, source, table, *, codes=None):
+        """A function of single codes; ``table`` holds an output code for each of the source's."""
+        encoding, codes = self.tensor(source).encoding, codes or self.encoding
+        name = f"table{len(self.layers)}"
+        assert len(table) == len(encoding.every_code)
+        self.tensors.append(Tensor(name=name, shape=self.tensor(source).shape, encoding=codes))
+        self.layers.append(Add(name=name, inputs=(source,), output=name, tables=(codes.decode(np.asarray(table)),)))
+        return name
+
     def pool(self, source, kernel=(2, 2), **fields):
         return self._plain(MaxPool2d, input=source, kernel=kernel, **fields)
 

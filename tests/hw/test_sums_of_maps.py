@@ -1,5 +1,6 @@
 """Sums of several maps, of unlike codes, and averages without the padding, against the golden model."""
 
+import numpy as np
 import pytest
 
 from rowloom.hw import compile as compile_network
@@ -97,9 +98,20 @@ def average_that_leaves():
     return g.network()
 
 
+def tables_of_codes():
+    """Tables that rise, fall and do both, in the middle and at the end, and a sum that becomes codes as it is."""
+    g = graph((5, 6, 5), SIGNED, Uniform(bits=3, signed=True))
+    a = g.table(g.conv("input", 5, padding=SAME), np.maximum(np.arange(-8, 8), -3))
+    b = g.table(g.pool(a), [3, 3, 2, 1, 1, 0, 0, 0, -1, -2, -5, -5, -6, -6, -8, -8])
+    c = g.table(b, np.arange(-8, 8) // 2, codes=Uniform(bits=4, signed=True))
+    d = g.table(g.conv(c, 5, padding=SAME), [-8, -7, -3, 2, 3, 4, 7, 5, 4, 3, 3, -1, 0, 2, 2, 1])
+    g.table(g.conv(d, 5, (1, 1)), (np.arange(16) - 6) ** 2 // 6, codes=Uniform(bits=5, signed=False))
+    return g.network()
+
+
 CASES = {case.__name__: case for case in (
     many_maps, many_maps_that_leave, unlike_codes, unlike_codes_on_lines, powers_and_integers, averages_of_fewer_taps,
-    averages_of_signed_codes_on_lines, average_that_leaves,
+    averages_of_signed_codes_on_lines, average_that_leaves, tables_of_codes,
 )}  # fmt: skip
 
 

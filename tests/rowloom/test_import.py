@@ -6,7 +6,7 @@ import pytest
 from rowloom.model.host import host_run
 from rowloom.model.network import Network
 from tests.model.formats.graphs import written
-from tests.model.formats.onnx.test_qonnx import CASES, inputs
+from tests.model.formats.onnx.test_qonnx import CASES, Graph, conv, inputs
 from tests.model.formats.tflite.test_operators import CASES as TFLITE
 from tests.model.formats.tflite.test_operators import images, reference
 
@@ -75,3 +75,22 @@ def test_bad_input_leaves_nothing_behind(arguments, match, qonnx, refused, tmp_p
     before = sorted(each.name for each in tmp_path.iterdir())
     refused(*[each.format(file=qonnx, junk=tmp_path / "junk.onnx") for each in arguments], match=match)
     assert sorted(each.name for each in tmp_path.iterdir()) == before
+
+
+def test_every_verb_takes_such_a_file(qonnx, shell, tmp_path):
+    told = shell("info", qonnx, "--json", "-").json
+    shell("import", qonnx, "-o", tmp_path / "m.rowloom")
+    assert told == shell("info", tmp_path / "m.rowloom", "--json", "-").json
+    (tmp_path / "network.bin").write_bytes(TFLITE["softmax-0.17"]())
+    assert shell("compile", tmp_path / "network.bin", "--json", "-").json["layers"][0]["name"] == "dense1"
+
+
+def test_info_of_a_graph_that_does_not_quantize_its_input(shell, refused, tmp_path):
+    g = Graph((1, 3, 8, 8))
+    path = written(g.model(g.quant(conv(g, "x", 4, 3), 0.25, bits=5)), tmp_path / "m.onnx")
+    refused("info", path, match=r"input-scale")
+    ran = shell("info", path, "--input-scale", "1/255", "--input-encoding", "uint8", "--json", "-")
+    assert ran.json["layers"][0]["input_encoding"] == "Uniform(bits=8, signed=False)"
+    refused(
+        "info", "fashion-bnn", "--input-scale", "1/255", match=r"--input-scale: is given, but fashion-bnn tells its own"
+    )

@@ -1,22 +1,23 @@
 """Functions of single numbers, with constants; and sums of two branches."""
 
 from dataclasses import replace
-from fractions import Fraction
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rowloom.model.encodings import MAX_BITS
+from rowloom.model.formats.onnx.adding import added
 from rowloom.model.formats.onnx.axes import Misfit, Parameter
+from rowloom.model.formats.onnx.curves import Product
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
+from rowloom.model.formats.onnx.operands import operand
 from rowloom.model.formats.onnx.pointwise import Clip, Divide, Leaky, Norm, Pointwise, Scale, Shift
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Signal
-from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
-from rowloom.model.formats.onnx.weights import common_unit
-from rowloom.model.layers import Add
+from rowloom.model.formats.onnx.weighted import CHANNELS_LAST
 
 
 def add_node(importer: Importer, node: Node) -> None:
@@ -24,26 +25,29 @@ def add_node(importer: Importer, node: Node) -> None:
     if len(node.inputs) == 1:
         importer.set(node, importer.signal(node))
         return
-    if len(node.inputs) != 2:
-        raise Misfit(f"has {len(node.inputs)} inputs, where 2 are needed")
     constants = [isinstance(importer.values.get(name), Constant) for name in node.inputs]
     if not any(constants):
         _branches(importer, node)
         return
+    if len(node.inputs) != 2:
+        raise Misfit(f"has {len(node.inputs)} inputs, constants among them, where 2 are needed")
     place = constants.index(True)
     signal = importer.signal(node, 1 - place)
     values = _numbers(importer, node, place)
     minus = node.kind == "Sub" and place == 0
     if node.kind == "Sub" and place == 1:
         values = -values
-    _apply(importer, node, signal, Shift(_parameter(signal, values), minus=minus))
+    apply(importer, node, signal, Shift(_parameter(signal, values), minus=minus))
 
 
 def multiply_node(importer: Importer, node: Node) -> None:
     """Mul and Div by a constant."""
     constants = [isinstance(importer.values.get(name), Constant) for name in node.inputs]
+    if len(constants) == 2 and not any(constants) and node.kind == "Mul":
+        _product(importer, node)
+        return
     if len(constants) != 2 or not any(constants):
-        raise Misfit("multiplies two tensors that are computed, where a constant is needed")
+        raise Misfit("divides by a tensor that is computed, where a constant is needed")
     place = constants.index(True)
     signal = importer.signal(node, 1 - place)
     values = _numbers(importer, node, place)
@@ -55,13 +59,13 @@ def multiply_node(importer: Importer, node: Node) -> None:
         function: Pointwise = Divide(_parameter(signal, values))
     else:
         function = Scale(_parameter(signal, values))
-    _apply(importer, node, signal, function)
+    apply(importer, node, signal, function)
 
 
 def negate_node(importer: Importer, node: Node) -> None:
     """Neg."""
     signal = importer.signal(node)
-    _apply(importer, node, signal, Scale(Parameter.scalar(-1.0)))
+    apply(importer, node, signal, Scale(Parameter.scalar(-1.0)))
 
 
 def norm_node(importer: Importer, node: Node) -> None:
@@ -85,7 +89,7 @@ def norm_node(importer: Importer, node: Node) -> None:
     epsilon = float(node.attributes.get("epsilon", 1e-5))
     if not (arrays[3] + np.float32(epsilon) > 0).all():
         raise Misfit("has a variance and an epsilon of 0")
-    _apply(importer, node, signal, Norm(gamma, beta, mean, variance, epsilon))
+    apply(importer, node, signal, Norm(gamma, beta, mean, variance, epsilon))
 
 
 def clip_node(importer: Importer, node: Node) -> None:
@@ -100,8 +104,21 @@ def clip_node(importer: Importer, node: Node) -> None:
                 if array.size != 1:
                     raise Misfit("has limits that differ within the tensor")
                 low, high = (array.item(), high) if place == 1 else (low, array.item())
+    if _within(signal, low, high):
+        importer.set(node, replace(signal, nodes=(*signal.nodes, str(node))))
+        return
     limits = [None if limit is None or not np.isfinite(limit) else Parameter.scalar(limit) for limit in (low, high)]
-    _apply(importer, node, signal, Clip(limits[0], limits[1]))
+    apply(importer, node, signal, Clip(limits[0], limits[1]))
+
+
+def _within(signal: Signal, low: Any, high: Any) -> bool:
+    """Whether no code of a signal lies beyond the limits."""
+    carrier = signal.carrier
+    if carrier is None or carrier.layer is not None or signal.chain or any(signal.padding):
+        return False
+    count = max(len(carrier.unit), len(carrier.offset))
+    ends = [carrier.exact(end, m) for m in range(count) for end in (*carrier.lows, *carrier.highs)]
+    return (low is None or min(ends) >= low) and (high is None or max(ends) <= high)
 
 
 def leaky_node(importer: Importer, node: Node) -> None:
@@ -113,7 +130,7 @@ def leaky_node(importer: Importer, node: Node) -> None:
         slope = Parameter.scalar(float(node.attributes.get("alpha", 0.01)))
     if not np.isfinite(slope.values).all() or (slope.values < 0).any():
         raise Misfit("has a negative slope, which neither rises nor falls")
-    _apply(importer, node, signal, Leaky(slope))
+    apply(importer, node, signal, Leaky(slope))
 
 
 def identity_node(importer: Importer, node: Node) -> None:
@@ -124,10 +141,30 @@ def identity_node(importer: Importer, node: Node) -> None:
     importer.set(node, replace(signal, nodes=(*signal.nodes, str(node))))
 
 
-def _apply(importer: Importer, node: Node, signal: Signal, function: Pointwise) -> None:
+def apply(importer: Importer, node: Node, signal: Signal, *functions: Pointwise) -> None:
+    """Say that a node's output is a signal after functions."""
     if any(signal.padding):
         raise Misfit("comes after Pad, where a convolution is needed")
-    importer.set(node, signal.then(function, str(node)))
+    chain = (*signal.chain, *functions)
+    importer.set(node, replace(signal, chain=chain, nodes=(*signal.nodes, str(node))))
+
+
+def _product(importer: Importer, node: Node) -> None:
+    """The product of two functions of the same integers, such as x * sigmoid(x)."""
+    one, other = (importer.signal(node, place) for place in range(2))
+    same = (
+        one.carrier is not None
+        and other.carrier is not None
+        and (one.carrier.tensor, one.carrier.layer, one.carrier.deferred, one.axes.axes)
+        == (other.carrier.tensor, other.carrier.layer, other.carrier.deferred, other.axes.axes)
+    )
+    if not same:
+        raise Misfit("multiplies two tensors that are computed, where a constant is needed")
+    both = zip(one.chain, other.chain, strict=False)
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] is pair[1], both))
+    nodes = tuple(dict.fromkeys((*one.nodes, *other.nodes)))
+    product = Product(one.chain[shared:], other.chain[shared:])
+    apply(importer, node, replace(one, chain=one.chain[:shared], nodes=nodes), product)
 
 
 def _numbers(importer: Importer, node: Node, place: int) -> NDArray[Any]:
@@ -142,38 +179,15 @@ def _parameter(signal: Signal, values: NDArray[Any]) -> Parameter:
 
 
 def _branches(importer: Importer, node: Node) -> None:
-    """The sum, or the difference, of two signals: integers of a common unit."""
-    signals = [importer.signal(node, place) for place in range(2)]
+    """The sum, or the difference, of signals: integers of a common unit."""
+    signals = [importer.signal(node, place) for place in range(len(node.inputs))]
     if any(any(signal.padding) for signal in signals):
         raise Misfit("comes after Pad, where a convolution is needed")
-    operands = [operand(importer, signal, node, sums=True) for signal in signals]
+    operands = [operand(importer, signal, MAX_BITS) for signal in signals]
     signals = [importer.refreshed(signal) for signal in signals]
-    if signals[0].axes.axes != signals[1].axes.axes:
-        raise Misfit(f"adds {signals[0].axes.shape} and {signals[1].axes.shape}, where equal shapes are needed")
-    if any(len(units) > 1 for _, units, _ in operands):
-        raise Misfit("adds sums of scales that differ by channel, where a quantizer is needed before")
-    signs = (1, -1 if node.kind == "Sub" else 1)
-    units = [units[0] for _, units, _ in operands]
-    unit = common_unit(units)
-    multipliers = [int(each / unit) * sign for each, sign in zip(units, signs, strict=True)]
-    encodings = [importer.encoding(tensor) for tensor, _, _ in operands]
-    for encoding, multiplier in zip(encodings, multipliers, strict=True):
-        if max(abs(encoding.min), abs(encoding.max)) * abs(multiplier) >= 1 << (MAX_BITS - 1):
-            raise Misfit("adds integers whose scales share no unit within 48 bits")
-        if encoding.bits > 20:
-            raise Misfit(f"adds sums of {encoding.bits} bits, where a quantizer is needed before")
-    name = importer.layer_name("add")
-    layer = Add.scaled(
-        encodings=encodings,
-        multipliers=multipliers,
-        name=name,
-        inputs=tuple(tensor for tensor, _, _ in operands),
-        output=name,
-    )
-    count = max(len(offsets) for _, _, offsets in operands)
-    offset = tuple(
-        sum((sign * o[m % len(o)] for sign, (_, _, o) in zip(signs, operands, strict=True)), Fraction(0))
-        for m in range(count)
-    )
-    carrier = importer.summed(layer, (unit,), offset)
+    if any(signal.axes.axes != signals[0].axes.axes for signal in signals):
+        shapes = " and ".join(str(signal.axes.shape) for signal in signals)
+        raise Misfit(f"adds {shapes}, where equal shapes are needed")
+    signs = [1, *(-1 if node.kind == "Sub" else 1 for _ in signals[1:])]
+    carrier = added(importer, operands, signs)
     importer.set(node, Signal(axes=signals[0].axes, carrier=carrier, nodes=(str(node),)))

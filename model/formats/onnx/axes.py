@@ -57,6 +57,28 @@ class Parameter:
         return self.values.reshape(count)
 
 
+def resolved_shape(shape: Sequence[int], wanted: Sequence[int]) -> list[int]:
+    """Return what a Reshape of a shape makes of a wanted one with 0 and -1; the batch counts as 1.
+
+    Raises
+    ------
+    Misfit
+        If it makes nothing of the kind.
+    """
+    result = [(shape[place] if place < len(shape) else -2) if size == 0 else size for place, size in enumerate(wanted)]
+    total = math.prod(shape)
+    if result and result[0] == -1 and -1 not in result[1:] and math.prod(result[1:]) == total:
+        result[0] = 1
+    if result.count(-1) == 1:
+        rest = -math.prod(result)
+        if rest <= 0 or total % rest:
+            raise Misfit(f"makes {list(wanted)} of {tuple(shape)}")
+        result[result.index(-1)] = total // rest
+    if not result or min(result) < 1 or math.prod(result) != total:
+        raise Misfit(f"makes {list(wanted)} of {tuple(shape)}")
+    return result
+
+
 @dataclass(frozen=True, slots=True)
 class Axes:
     """The axes of a tensor of the file.
@@ -115,16 +137,16 @@ class Axes:
         ------
         Misfit
             If an axis would hold parts of atoms that are bound to a map, other than of its channels once, or the batch
-            is mixed with others.
+            would not be the outermost atom.
         """
         sizes = dict(self.sizes)
-        wanted = self._resolved(shape)
-        if not self.axes or self.axes[0] != (BATCH,):
+        wanted = resolved_shape(self.shape, shape)
+        if not self.axes or self.axes[0][:1] != (BATCH,):
             raise Misfit("moves the batch")
-        waiting = [atom for axis in self.axes[1:] for atom in axis]
-        result: list[Axis] = [(BATCH,)]
-        for size in wanted[1:]:
-            axis: list[str] = []
+        waiting = [atom for axis in self.axes for atom in axis if atom != BATCH]
+        result: list[Axis] = []
+        for size in wanted:
+            axis: list[str] = [] if result else [BATCH]
             left = size
             while left > 1:
                 if not waiting:
@@ -153,23 +175,6 @@ class Axes:
         """Return the same axes after the channels were shuffled as these tell."""
         return Axes(tuple(("C",) if axis == SPLIT[::-1] else axis for axis in self.axes), self.sizes)
 
-    def _resolved(self, shape: Sequence[int]) -> list[int]:
-        """Return a target shape with 0 and -1 replaced; the batch counts as 1."""
-        wanted = [
-            (self.shape[place] if place < self.rank else -2) if size == 0 else size for place, size in enumerate(shape)
-        ]
-        total = math.prod(self.shape)
-        if wanted and wanted[0] == -1 and -1 not in wanted[1:] and math.prod(wanted[1:]) == total:
-            wanted[0] = 1
-        if wanted.count(-1) == 1:
-            rest = -math.prod(wanted)
-            if rest <= 0 or total % rest:
-                raise Misfit(f"makes {list(shape)} of {self.shape}")
-            wanted[wanted.index(-1)] = total // rest
-        if not wanted or min(wanted) < 1 or math.prod(wanted) != total or wanted[0] != 1:
-            raise Misfit(f"makes {list(shape)} of {self.shape}")
-        return wanted
-
     def parameter(self, values: NDArray[Any]) -> Parameter:
         """Return what numbers that broadcast against this tensor are along its atoms."""
         shape = (1,) * (self.rank - values.ndim) + values.shape
@@ -194,9 +199,12 @@ class Axes:
         return Parameter(tuple(atoms), split)
 
     def arrangement(self) -> Arrangement:
-        """Return how a map H x W x C is laid out here; every atom must be one of a map."""
+        """Return how a map H x W x C is laid out here; every atom must be one of a map, or of its channels."""
+        if self.axes[0] != (BATCH,):
+            raise Misfit("has its batch joined to other axes")
         atoms = [atom for axis in self.axes for atom in axis if atom != BATCH]
-        by_role = sorted(range(len(atoms)), key=lambda place: ROLES.index(atoms[place]))
+        known = (*ROLES, *SPLIT)
+        by_role = sorted(range(len(atoms)), key=lambda place: known.index(atoms[place]))
         return Arrangement(
             shape=tuple(self.shape[1:]), sizes=tuple(self.sizes[atom] for atom in atoms), order=tuple(by_role)
         )

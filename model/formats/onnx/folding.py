@@ -106,8 +106,8 @@ def _cast(node: Node, inputs: list[NDArray[Any]]) -> NDArray[Any]:
 
 def _constant(node: Node, inputs: list[NDArray[Any]]) -> NDArray[Any]:
     for name, value in node.attributes.items():
-        if name == "value":
-            return np.asarray(value)
+        if name == "value" and isinstance(value, np.ndarray):
+            return value
         if name in ("value_float", "value_floats"):
             return np.array(value, np.float32)
         if name in ("value_int", "value_ints"):
@@ -170,6 +170,7 @@ _ELEMENTWISE: dict[str, Compute] = {
 
 _OTHERS: dict[str, Compute] = {
     "Cast": _cast,
+    "CastLike": lambda node, x: x[0].astype(x[1].dtype),
     "Concat": lambda node, x: np.concatenate(x, axis=node.attributes["axis"]),
     "Constant": _constant,
     "ConstantOfShape": _filled,
@@ -189,6 +190,14 @@ _MOVES: dict[str, Compute] = {
     "Unsqueeze": _unsqueeze,
 }
 """What moves numbers without changing them, and so keeps the integers behind them."""
+
+
+def moved_constant(node: Node, arrays: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return what a node makes of numbers that it only moves; Misfit if it cannot."""
+    try:
+        return np.asarray(_MOVES[node.kind](node, arrays))
+    except (ValueError, IndexError, TypeError) as error:
+        raise Misfit(f"cannot be computed beforehand: {' '.join(str(error).split())}") from None
 
 
 def fold(importer: "Importer", node: Node, inputs: list[Constant | None]) -> list[Constant]:

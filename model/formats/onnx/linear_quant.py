@@ -1,12 +1,13 @@
 """QuantizeLinear and DequantizeLinear, of ONNX itself, and what torch has in their place."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.model.encodings import Uniform
+from rowloom.model.encodings import Encoding, Ternary, Uniform
 from rowloom.model.formats.onnx.axes import Misfit, Parameter
 from rowloom.model.formats.onnx.emit import quantize
 from rowloom.model.formats.onnx.folding import Constant, Grid
@@ -19,8 +20,14 @@ from rowloom.model.formats.onnx.quantizers import (
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.stated import MOST_BITS, check_scale, int_limits, integer_of, needed
 
-#: Domain of torch's own quantizers.
 DECOMPOSED = "torch.quantized_decomposed"
+"""Domain of torch's own quantizers, and of functions that torch computes otherwise."""
+
+MICROSOFT = "com.microsoft"
+"""Domain of onnxruntime's own operators."""
+
+LINEAR = ("", MICROSOFT)
+"""Domains of QuantizeLinear and DequantizeLinear, which mean the same in both."""
 
 
 def linear_range(node: Node, zero_point: Constant | None) -> tuple[int, int, bool, int]:
@@ -73,9 +80,15 @@ def quantize_linear_node(importer: Importer, node: Node) -> None:
     scales, points = linear_parameters(node, signal.axes.shape, scale, zero_point)
     point = integer_of(points, "zero point")
     parameter = signal.axes.parameter(scales)
+    limits = _clipped(importer, node, low, high)
+    encoding: Encoding = Uniform(bits=bits, signed=signed, zero_point=point)
+    if limits != (low, high):
+        low, high = limits
+        narrow = uniform_between(low, high)
+        encoding = Ternary() if (low, high, point) == (-1, 1, 0) else replace(narrow, zero_point=point)
     quantizer = IntQuant(
         scale=parameter,
-        encoding=Uniform(bits=bits, signed=signed, zero_point=point),
+        encoding=encoding,
         unit=(Fraction(1),),
         offset=Fraction(point),
         low=low,
@@ -85,6 +98,23 @@ def quantize_linear_node(importer: Importer, node: Node) -> None:
         late=True,
     )
     importer.set(node, quantize(importer, signal, quantizer, str(node)))
+
+
+def _clipped(importer: Importer, node: Node, low: int, high: int) -> tuple[int, int]:
+    """Return the limits of a Clip that alone takes the node's integers: Brevitas writes fewer than 8 bits so."""
+    name = node.outputs[0] if node.outputs else ""
+    readers = importer.readers(name)
+    if len(readers) != 1 or readers[0].kind != "Clip" or readers[0].domain or readers[0].inputs[0] != name:
+        return low, high
+    limits = [low, high]
+    for place in range(1, min(len(readers[0].inputs), 3)):
+        if readers[0].inputs[place]:
+            array = importer.peeked(readers[0].inputs[place])
+            if array is None or array.size != 1 or array.dtype.kind not in "iu":
+                return low, high
+            limits[place - 1] = int(array.reshape(-1)[0])
+    least, most = max(low, limits[0]), min(high, limits[1])
+    return (least, most) if least < most else (low, high)
 
 
 def decomposed_node(importer: Importer, node: Node) -> None:
@@ -148,3 +178,23 @@ def constant_quantize(importer: Importer, node: Node, inputs: list[Constant | No
     codes = np.clip(np.round(arrays[0] / scale) + point, low, high)
     kind = np.dtype(f"{'int' if signed else 'uint'}{8 if high < 256 else 16}")
     return Constant(codes.astype(kind), bits=bits if bits < 8 else None)
+
+
+def constant_decomposed(importer: Importer, node: Node, inputs: list[Constant | None]) -> Constant:
+    """Torch's quantize_per_tensor and quantize_per_channel on weights, in floats as torch does."""
+    arrays = [None if each is None else each.data for each in inputs]
+    low, high = int(node.attributes["low"]), int(node.attributes["high"])
+    if arrays[0] is None:
+        raise Misfit("has no input")
+    scale: NDArray[Any]
+    if node.kind == "Quantize":
+        scale, point = np.array(node.attributes["scale"], np.float64), np.array(node.attributes["zero_point"])
+    else:
+        scale, point = linear_parameters(node, arrays[0].shape, *(np.asarray(each) for each in arrays[1:3]))
+    check_scale(scale)
+    whole = uniform_between(low, high)
+    if low >= high or whole.bits > MOST_BITS:
+        raise Misfit(f"quantizes to integers from {low} to {high}, where {MOST_BITS} bits is the most")
+    inverse = (1.0 / scale).astype(np.float32)
+    codes = np.clip(np.round(arrays[0].astype(np.float32) * inverse) + point, low, high)
+    return Constant(codes.astype(f"{'int' if low < 0 else 'uint'}{8 if whole.bits <= 8 else 16}"))

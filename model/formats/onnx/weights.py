@@ -73,7 +73,7 @@ def _encoded(values: NDArray[np.int64], units: list[Fraction], grid: Grid | None
     return Weights(values, tuple(units), encoding_for(values, grid.encoding if grid is not None else None))
 
 
-def encoding_for(values: NDArray[np.int64], given: Encoding | None) -> Encoding:
+def encoding_for(values: NDArray[np.int64], given: Encoding | None, most: int = MOST_BITS) -> Encoding:
     """Return the encoding of integers: that which the file gives, or the simplest that holds them."""
     if isinstance(given, Binary | PowerOfTwo):
         return given
@@ -86,8 +86,8 @@ def encoding_for(values: NDArray[np.int64], given: Encoding | None) -> Encoding:
     if given is not None and given.min <= low and high <= given.max:
         return given
     encoding = uniform_between(low, high)
-    if encoding.bits > MOST_BITS:
-        raise Misfit(f"has weights of {encoding.bits} bits, where {MOST_BITS} is the most")
+    if encoding.bits > most:
+        raise Misfit(f"has weights of {encoding.bits} bits, where {most} is the most")
     return encoding
 
 

@@ -1,6 +1,7 @@
 """Functions of single codes: QUANTIZE, RELU, LEAKY_RELU, LOGISTIC, TANH, HARD_SWISH, MINIMUM."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -136,11 +137,24 @@ def _function(
     )
 
 
+def _without_sign(importer: Importer, operator: Operator, value: Value) -> None:
+    """A QUANTIZE to uint8 of what SOFTMAX gives."""
+    target, scale = importer.encoding(importer.output(operator), operator)
+    if value.real or (target, scale) != (Uniform(bits=8, signed=False), 1 / 256):
+        raise importer.fail(operator, f"makes {target} of what SOFTMAX gives", "need uint8 of 1 / 256 from 0")
+    assert value.softmax is not None
+    importer.set(operator, replace(value, softmax=replace(value.softmax, zero_point=0)), "on the host")
+
+
 def quantize(importer: Importer, operator: Operator) -> None:
     """QUANTIZE: of the float input on the host, of integers a rescaling by the quotient of the scales."""
     (index,) = importer.inputs(operator, 1, 1)
     if importer.file.tensors[index].type == "FLOAT32":
         importer.quantize_input(operator)
+        return
+    value = importer.values.get(index)
+    if value is not None and value.softmax is not None:
+        _without_sign(importer, operator, value)
         return
     input_scale = importer.encoding(importer.file.tensors[index], operator)[1]
     target, scale = importer.encoding(importer.output(operator), operator)

@@ -13,17 +13,10 @@ from rowloom.model.errors import RowloomError
 from rowloom.model.formats.builder import Builder, Imported
 from rowloom.model.formats.floats import float_thresholds
 from rowloom.model.formats.tflite.constants import FOLDABLE, fold
+from rowloom.model.formats.tflite.dilations import dilated
 from rowloom.model.formats.tflite.moves import in_the_maps_order, moved, squared
 from rowloom.model.formats.tflite.reader import File, FileTensor, Operator
-from rowloom.model.formats.tflite.values import (
-    NO_BLOCKS,
-    NO_PADDING,
-    Value,
-    arrangement,
-    map_shape,
-    padded_shape,
-    turned,
-)
+from rowloom.model.formats.tflite.values import NO_PADDING, Value, arrangement, map_shape, padded_shape, turned
 from rowloom.model.layers import Shape
 from rowloom.model.views import InputView, OutputView
 
@@ -60,16 +53,18 @@ class Importer:
 
         self._begin()
         known = {**dict.fromkeys(FOLDABLE, Importer.fold), **OPERATORS}
-        for operator in self.file.operators:
+        operators, joined = dilated(self.file)
+        for parts, operator in joined:
+            self.builder.note(map(str, parts), None, f"dilation of {operator}")
+        for operator in operators:
             if operator.kind not in known:
                 raise self.fail(operator, "is not supported", f"supported: {', '.join(sorted(known))}")
             if not operator.inputs or not operator.outputs:
                 raise self.fail(operator, "has no input or no output", "need at least one of each")
             try:
-                fold = operator.kind == "SHAPE" or (operator.kind in FOLDABLE and self._is_of_sizes(operator))
                 # What leaves the range of float32 is told where it is used.
                 with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-                    (Importer.fold if fold else known[operator.kind])(self, operator)
+                    (Importer.fold if self._is_of_sizes(operator) else known[operator.kind])(self, operator)
             except RowloomError as error:
                 if error.subject.startswith(self.subject):
                     raise
@@ -103,8 +98,8 @@ class Importer:
             )
         return indices
 
-    def computed(self, index: int, operator: Operator, *, blocks: bool = False) -> Value:
-        """Return the value of a tensor that is computed, whatever its shape; in a batch only with ``blocks``."""
+    def computed(self, index: int, operator: Operator) -> Value:
+        """Return the value of a tensor that is computed, whatever its shape."""
         tensor = self.tensor(index, operator, "input")
         value = self.values.get(index)
         if value is None:
@@ -112,8 +107,6 @@ class Importer:
             raise self.fail(operator, f"its input {tensor.name} {what}", "need one that is computed")
         if value.softmax is not None or value.real:
             raise self.fail(operator, "comes after SOFTMAX or DEQUANTIZE", "need those at the end")
-        if value.blocks != NO_BLOCKS and not blocks:
-            raise self.fail(operator, "comes after SPACE_TO_BATCH_ND", "need a convolution, then BATCH_TO_SPACE_ND")
         return value
 
     def elements(self, index: int, operator: Operator) -> Value:
@@ -131,9 +124,9 @@ class Importer:
             raise self.fail(operator, f"takes {name}, which is rearranged", "need the axes of a map in their order")
         return value
 
-    def value(self, index: int, operator: Operator, *, padded: bool = False, blocks: bool = False) -> Value:
+    def value(self, index: int, operator: Operator, *, padded: bool = False) -> Value:
         """Return the value of a tensor that is taken as a map; with its padding put there, unless ``padded``."""
-        value = self._agreed(index, operator, blocks=blocks)
+        value = self._agreed(index, operator)
         if any(value.padding) and not padded:
             value = self.filled(value, operator)
         shape = map_shape(value.shape)
@@ -153,9 +146,9 @@ class Importer:
             )
         return value
 
-    def _agreed(self, index: int, operator: Operator, *, blocks: bool = False) -> Value:
+    def _agreed(self, index: int, operator: Operator) -> Value:
         """Return the value of a tensor whose codes mean what the file says of it."""
-        value = self.placed(self.computed(index, operator, blocks=blocks), operator)
+        value = self.placed(self.computed(index, operator), operator)
         tensor = self.file.tensors[index]
         encoding, _ = self.encoding(tensor, operator)
         if encoding != self.builder.tensors[value.tensor].encoding:
@@ -174,9 +167,8 @@ class Importer:
         return turned(map_shape(value.shape) or stored, stored) or False
 
     def seen(self, value: Value) -> Shape:
-        """Return the shape of what the file sees of a value's map: with its padding, in blocks."""
-        height, width, channels = padded_shape(self.shape(value), value.padding)
-        return height // value.blocks[0], width // value.blocks[1], channels
+        """Return the shape of what the file sees of a value's map: with its padding."""
+        return padded_shape(self.shape(value), value.padding)
 
     def filled(self, value: Value, operator: Operator) -> Value:
         """Return the value with its padding put there by a layer of its own."""
@@ -238,8 +230,11 @@ class Importer:
         """Say what one of an operator's outputs is."""
         tensor = self.tensor(index, operator, "output")
         said = tensor.shape
-        if said and tensor.fixed and math.prod(said) != math.prod(value.shape):
-            raise self.fail(operator, f"gives {value.shape}, but the file says {said}", "shapes must agree")
+        open_ = len(said) == len(tensor.open) == len(value.shape) and any(tensor.open)
+        if open_:
+            said = tuple(got if free else size for size, free, got in zip(said, tensor.open, value.shape, strict=True))
+        if said and math.prod(said) != math.prod(value.shape):
+            raise self.fail(operator, f"gives {value.shape}, but the file says {tensor.shape}", "shapes must agree")
         if index in self.values or tensor.data is not None:
             what = "again" if index in self.values else "although it is constant"
             raise self.fail(operator, f"writes {tensor.name} {what}", "need one writer a tensor")
@@ -303,14 +298,6 @@ class Importer:
         self.input_index = operator.outputs[0]
         self.set(operator, value, "on the host: floats to codes")
 
-    def _is_of_sizes(self, operator: Operator) -> bool:
-        """Return whether an operator takes constant integers alone, which are no codes."""
-        return all(
-            index in self.constants
-            or (index != -1 and index not in self.values and self.file.tensors[index].type in ("INT32", "INT64"))
-            for index in operator.inputs
-        )
-
     def fold(self, operator: Operator) -> None:
         """Compute what is constant: sizes."""
         known: list[NDArray[np.int64]] = []
@@ -324,6 +311,12 @@ class Importer:
             raise self.fail(operator, "cannot be computed beforehand", "need sizes that are known")
         self.constants[operator.outputs[0]] = result
         self.builder.note([str(operator)], None, "computed beforehand")
+
+    def _is_of_sizes(self, operator: Operator) -> bool:
+        """Whether an operator computes sizes, of sizes that were computed and constants."""
+        return any(index in self.constants for index in operator.inputs) and not any(
+            index in self.values for index in operator.inputs
+        )
 
     def _outputs(self) -> list[OutputView]:
         views = [self._output(index) for index in self.file.outputs]
@@ -342,8 +335,6 @@ class Importer:
         if index not in self.writers or value.tensor not in self.builder.tensors:
             raise RowloomError(where, "comes from no layer", "need an operator that computes")
         operator = self.writers[index]
-        if value.blocks != NO_BLOCKS:
-            raise RowloomError(where, "comes after SPACE_TO_BATCH_ND", "need BATCH_TO_SPACE_ND")
         if any(value.padding):
             value = self.filled(value, operator)
         shown = arrangement(value.shape, value.places, self.shape(value))
@@ -360,7 +351,7 @@ class Importer:
             tensor=value.tensor,
             arrangement=shown,
             scale=np.array([1 / 256 if value.softmax else scale]),
-            offset=np.array([0.5 if value.softmax else 0.0]),
+            offset=np.array([-value.softmax.zero_point / 256 if value.softmax else 0.0]),
             softmax=value.softmax,
             steps=value.steps,
         )

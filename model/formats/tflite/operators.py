@@ -1,6 +1,5 @@
 """Every operator that is supported, by its name in the TFLite schema."""
 
-from rowloom.model.formats.tflite.blocks import batch_to_space, space_to_batch
 from rowloom.model.formats.tflite.elementwise import add, mul, prelu
 from rowloom.model.formats.tflite.ends import arg_max, dequantize, log_softmax, softmax
 from rowloom.model.formats.tflite.functions import hard_swish, leaky_relu, limit, logistic, quantize, relu, tanh
@@ -15,7 +14,6 @@ OPERATORS: dict[str, Handler] = {
     "ADD": add,
     "ARG_MAX": arg_max,
     "AVERAGE_POOL_2D": average_pool,
-    "BATCH_TO_SPACE_ND": batch_to_space,
     "CONCATENATION": concatenation,
     "CONV_2D": convolution,
     "DEPTHWISE_CONV_2D": depthwise,
@@ -46,7 +44,6 @@ OPERATORS: dict[str, Handler] = {
     "RESIZE_NEAREST_NEIGHBOR": resize,
     "SLICE": slice_,
     "SOFTMAX": softmax,
-    "SPACE_TO_BATCH_ND": space_to_batch,
     "SPACE_TO_DEPTH": space_to_depth,
     "SPLIT": split,
     "SPLIT_V": split_v,

@@ -27,7 +27,7 @@ class Quantization:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FileTensor:
-    """A tensor of the file; ``data`` is None if the network computes it, ``fixed`` whether its shape always holds."""
+    """A tensor of the file; ``data`` is None if the network computes it; ``open`` are axes of any size."""
 
     index: int
     name: str
@@ -35,7 +35,7 @@ class FileTensor:
     shape: tuple[int, ...]
     data: NDArray[Any] | None
     quantization: Quantization | None
-    fixed: bool = True
+    open: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -184,7 +184,7 @@ def _tensor(file: str, model: Any, record: Any, index: int) -> FileTensor:
         shape=shape,
         data=data,
         quantization=_quantization(file, name, record.Quantization()),
-        fixed=-1 not in _indices(record.ShapeSignatureAsNumpy()),
+        open=tuple(int(size) < 0 for size in record.ShapeSignatureAsNumpy()) if record.ShapeSignatureLength() else (),
     )
 
 

@@ -11,13 +11,13 @@ from rowloom.model.formats.tflite.moves import moved
 from rowloom.model.formats.tflite.reader import Operator
 from rowloom.model.formats.tflite.values import (
     MOST_PLACES,
-    NO_BLOCKS,
     NO_PADDING,
     Padding,
     Value,
     in_order,
     map_shape,
     padded_shape,
+    turned,
 )
 from rowloom.model.layers import Concat
 
@@ -32,11 +32,7 @@ def reshape(importer: Importer, operator: Operator) -> None:
     shape = _SHAPES[operator.kind](importer, operator, value.shape) or importer.output(operator).shape
     if math.prod(shape) != math.prod(value.shape) or not shape or min(shape) < 1:
         raise importer.fail(operator, f"makes {shape} of {value.shape}", "sizes must agree")
-    if any(value.padding) and map_shape(shape) != map_shape(value.shape):
-        if value.blocks != NO_BLOCKS:
-            raise importer.fail(
-                operator, f"makes {shape} of {value.shape} after SPACE_TO_BATCH_ND", "need the same map"
-            )
+    if any(value.padding) and turned(map_shape(shape) or (0, 0, 0), importer.seen(value)) is None:
         value = importer.filled(value, operator)
     places = None if value.places is None else value.places.reshape(shape)
     importer.set(operator, replace(value, shape=shape, places=places), "another name for the same data")

@@ -15,8 +15,6 @@ Padding = tuple[int, int, int, int]
 
 NO_PADDING: Padding = (0, 0, 0, 0)
 
-NO_BLOCKS = (1, 1)
-
 MOST_PLACES = 1 << 24
 """Elements of a tensor whose order is written down one by one."""
 
@@ -35,9 +33,6 @@ class Value:
         What lies round the map that no layer has put there yet.
     fill : int
         The value (not code) that the padding holds.
-    blocks : (int, int)
-        Down and across, every how manieth pixel of the map, with its padding, the file puts into a batch of its own.
-        ``shape`` is that of one of them.
     places : int64 array of ``shape`` or None
         Where in the map each element lies, if they are not in the map's order: H, W, C.
     softmax : IntegerSoftmax or None
@@ -54,7 +49,6 @@ class Value:
     shape: tuple[int, ...]
     padding: Padding = NO_PADDING
     fill: int = 0
-    blocks: tuple[int, int] = NO_BLOCKS
     places: NDArray[np.int64] | None = None
     softmax: IntegerSoftmax | None = None
     real: bool = False

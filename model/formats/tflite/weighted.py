@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,11 @@ from rowloom.model.formats.tflite.importer import Importer
 from rowloom.model.formats.tflite.multipliers import FUSED, codes_between, quantize_multipliers
 from rowloom.model.formats.tflite.reader import FileTensor, Operator
 from rowloom.model.formats.tflite.single import rounding_once
-from rowloom.model.formats.tflite.values import NO_BLOCKS, Padding, Value, padded_shape
+from rowloom.model.formats.tflite.values import NO_PADDING, Padding, Value, padded_shape
 from rowloom.model.layers import Conv2d, Linear, Shape, WeightedLayer
 from rowloom.model.post import Post, Requantize
 
 SAME, VALID = 0, 1
-
-_DILATED = ("CONV_2D", "DEPTHWISE_CONV_2D")
-"""Kinds whose taps may lie apart."""
 
 
 def same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
@@ -60,7 +57,6 @@ class Window:
     def shape(self, output: Shape) -> tuple[int, ...]:
         """Return the file's shape of what the layer gives."""
         height, width, channels = output
-        height, width = height // self.value.blocks[0], width // self.value.blocks[1]
         return (1, width, height, channels) if self.turned else (1, height, width, channels)
 
 
@@ -87,14 +83,17 @@ def window(
         raise importer.fail(operator, f"has padding of kind {kind}", "need SAME or VALID")
     if min(kernel) < 1 or max(kernel) >= 1 << 16:
         raise importer.fail(operator, f"has a window of {kernel}", "need at least 1 x 1")
-    value = importer.value(operator.inputs[0], operator, padded=True, blocks=operator.kind in _DILATED)
+    value = importer.value(operator.inputs[0], operator, padded=True)
     turned = importer.is_turned(value)
     if turned:
         kernel, stride, dilation = kernel[::-1], stride[::-1], dilation[::-1]
-    if value.blocks != NO_BLOCKS:
-        if (stride, dilation, kind) != ((1, 1), (1, 1), VALID):
-            raise importer.fail(operator, "has stride, dilation or padding after SPACE_TO_BATCH_ND", "need none")
-        dilation = value.blocks
+    more = options.get("Pads", NO_PADDING)
+    if any(more):
+        value = importer.filled(value, operator) if any(value.padding) and value.fill else value
+        top, bottom, left, right = (*more[2:], *more[:2]) if turned else more
+        before = value.padding
+        whole = (before[0] + top, before[1] + bottom, before[2] + left, before[3] + right)
+        value = replace(value, padding=whole, fill=0)
     reach = (kernel[0] - 1) * dilation[0], (kernel[1] - 1) * dilation[1]
 
     def padding(of: Value) -> Padding:
@@ -191,7 +190,7 @@ def depthwise(importer: Importer, operator: Operator) -> None:
 
 
 def _channels(importer: Importer, operator: Operator, index: int) -> int:
-    return importer.shape(importer.value(index, operator, padded=True, blocks=True))[2]
+    return importer.shape(importer.value(index, operator, padded=True))[2]
 
 
 def _convolution(
@@ -224,8 +223,8 @@ def _convolution(
     object.__setattr__(layer, "post", post)
     output = importer.builder.add(layer, target, scale)
     folded = " with PAD" if any(padding) else ""
-    value = Value(tensor=layer.output, shape=slide.shape(output.shape), blocks=slide.value.blocks)
-    importer.set(operator, value, f"{layer.op}{folded}", layer.name)
+    shape = operator.options.get("Shape") or slide.shape(output.shape)
+    importer.set(operator, Value(tensor=layer.output, shape=shape), f"{layer.op}{folded}", layer.name)
 
 
 def fully_connected(importer: Importer, operator: Operator) -> None:

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from rowloom.hw.mapping.rising import rising_of, thresholds_of
+from rowloom.hw.mapping.rising import rising_of
 from rowloom.model.arith import requantize
 from rowloom.model.bounds import channel_bounds
 from rowloom.model.encodings import Codebook, PowerOfTwo, Quinary, Ternary, Uniform
 from rowloom.model.layers import Linear
 from rowloom.model.post import Requantize, Thresholds
+from rowloom.model.rewrites.thresholds import thresholds_of
 
 SOURCE = Uniform(bits=4, signed=True, zero_point=1)
 

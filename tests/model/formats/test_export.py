@@ -11,6 +11,7 @@ from rowloom.model.encodings import Codebook
 from rowloom.model.formats.export import describe, export_bytes
 from tests.model.formats.graphs import qonnx_outputs, written
 from tests.model.formats.onnx.test_qonnx import CASES
+from tests.model.formats.tflite.test_operators import CASES as TFLITE
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -27,9 +28,8 @@ def values(net, x, result):
     return tensor.encoding.decode(codes)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_executor_and_the_network_read_back_agree(name, tmp_path):
-    net = rowloom.from_qonnx(written(CASES[name](), tmp_path / "m.onnx"))
+def assert_exported(net, tmp_path):
+    """qonnx's executor gives the network's values, and so does what is read back."""
     content = export_bytes(net, "again.onnx")
     (tmp_path / "again.onnx").write_bytes(content)
     tensor = net.tensor(net.input)
@@ -38,12 +38,29 @@ def test_the_executor_and_the_network_read_back_agree(name, tmp_path):
     )
     outputs = net.run(codes, keep="outputs")
     want = net.tensor(net.outputs[0]).encoding.decode(outputs[net.outputs[0]]).transpose(0, 3, 1, 2)
+    assert len(np.unique(want)) > 1
     real = tensor.encoding.decode(codes) * (1.0 if tensor.scale is None else tensor.scale)
     x = real.transpose(0, 3, 1, 2).astype(np.float32)
     (got,) = qonnx_outputs(onnx.load_from_string(content), x).values()
     assert np.array_equal(got, want)
     again = rowloom.from_qonnx(tmp_path / "again.onnx")
     assert np.array_equal(rowloom.run(again, x, dequantize=True), want)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_executor_and_the_network_read_back_agree(name, tmp_path):
+    assert_exported(rowloom.from_qonnx(written(CASES[name](), tmp_path / "m.onnx")), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["add-0-0.05", "add-3-0.011", "max_pool-1", "activation-RELU6", "average_pool-3-0-0"])
+def test_networks_out_of_tflite(name, tmp_path):
+    """Sums through tables are told as sums of multiples, tables of codes as thresholds."""
+    (tmp_path / "m.tflite").write_bytes(TFLITE[name]())
+    assert_exported(rowloom.from_tflite(tmp_path / "m.tflite"), tmp_path)
+
+
+def test_values_that_are_not_equally_spaced(tmp_path):
+    assert_exported(rowloom.load("fashion-log-both"), tmp_path)
 
 
 def test_the_shipped_network(tmp_path):

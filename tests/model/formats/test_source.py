@@ -83,7 +83,7 @@ def test_damaged_files_are_refused_in_one_line(kind, tmp_path):
 
     lines = []
     check()
-    assert all(line.startswith(str(path)) and "\n" not in line for line in lines)
+    assert not [line for line in lines if not line.startswith(str(path)) or "\n" in line]
     assert told == {"refused", "imported"}
 
 
@@ -129,8 +129,8 @@ def two(kind, **attributes):
 @pytest.mark.parametrize(
     ("model", "match"),
     [
-        (lambda: two("Sigmoid"), r"node Sigmoid_2 \(Sigmoid\): operator is not supported, supported: Add, "),
-        (lambda: two("Softmax", axis=1), r"node Conv_\d \(Conv\): comes after softmax, need that at the end"),
+        (lambda: two("Det"), r"node Det_2 \(Det\): operator is not supported, supported: Abs, Add, "),
+        (lambda: two("Softmax", axis=1), r"node Conv_\d \(Conv\): comes after softmax, which the host computes"),
         (lambda: two("Foo", domain="com.acme"), r"\(Foo\): operator of domain com.acme is not supported"),
         (lambda: two("Transpose", perm=[0, 1]), r"\(Transpose\): permutes 4 axes by \[0, 1\]"),
         (lambda: two("LSTM"), r"\(LSTM\): operator is not supported"),
@@ -142,7 +142,10 @@ def test_nodes_that_are_not_supported(model, match, tmp_path):
 
 def test_two_layers_without_a_quantizer_between(tmp_path):
     g, x = start()
-    refused(g.model(conv(g, conv(g, x, 2, 3), 2, 2)), tmp_path / "m.onnx", r"sums that no quantizer has ended")
+    model = g.model(conv(g, conv(g, x, 2, 3, bits=8), 2, 2))
+    refused(
+        model, tmp_path / "m.onnx", r"\(Conv\): takes sums of 19 bits that no quantizer has ended, where 16 bits or"
+    )
 
 
 def test_shapes_that_are_not_fixed(tmp_path):
@@ -189,7 +192,11 @@ def test_several_inputs(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04rest", b"\x89PNG....", b"hello, world", bytes(5000)])
 def test_files_of_other_formats(content, tmp_path):
-    refused(content, tmp_path / "m.bin", r"m\.bin: is (of no known format|truncated or not|no ONNX file)")
+    refused(
+        content,
+        tmp_path / "m.bin",
+        r"m\.bin: is (of no known format|a zip archive that is truncated|truncated or not|no ONNX file)",
+    )
 
 
 def test_files_that_are_not_there(tmp_path):

@@ -100,3 +100,19 @@ def test_float_layers_are_refused(tmp_path):
     model = g.model(g.add("Conv", pair(g, "x", 0.1), w))
     with pytest.raises(rowloom.RowloomError, match=r"m.onnx: node Conv_\d \(Conv\): has weights that are floats"):
         rowloom.from_onnx(written(model, tmp_path / "m.onnx"))
+
+
+@pytest.mark.parametrize(("low", "high", "bits"), [(-8, 7, 4), (-7, 7, 4), (-1, 1, 2), (0, 3, 2)])
+def test_fewer_bits_by_clip(low, high, bits, tmp_path):
+    """Brevitas writes 4 bits as 8 bits and a Clip of the codes: one layer, whose codes are narrow."""
+    g = Graph((1, 3, 8, 8), opset=13)
+    x = pair(g, "x", 2.0**-5)
+    x = g.add("Conv", x, weights(g, (4, 3, 3, 3), 2.0**-8))
+    dtype = np.int8 if low < 0 else np.uint8
+    q = g.add("QuantizeLinear", x, g.constant(0.25), g.constant(0, dtype))
+    q = g.add("Clip", q, g.constant(low, dtype), g.constant(high, dtype))
+    x = g.add("DequantizeLinear", q, g.constant(0.25), g.constant(0, dtype))
+    x = pair(g, g.add("Conv", x, weights(g, (5, 4, 1, 1), 2.0**-7)), 0.125)
+    net = check(g.model(x), tmp_path, images(3, 8, 8))
+    assert [layer.op for layer in net.layers] == ["conv2d", "conv2d"]
+    assert net.tensor("conv1").encoding.bits == bits

@@ -41,6 +41,13 @@ def norm(g, x, m, seed=0):
     return g.add("BatchNormalization", x, gamma, beta, mean, variance, epsilon=0.0)
 
 
+def shuffle(g, x, channels, groups, size):
+    """As torch exports it: taken apart, turned and put together."""
+    apart = g.constant([1, groups, channels // groups, size, size], np.int64)
+    x = g.add("Transpose", g.add("Reshape", x, apart), perm=[0, 2, 1, 3, 4])
+    return g.add("Reshape", x, g.constant([1, channels, size, size], np.int64))
+
+
 @case
 def weights_and_activations():
     g, x = start()
@@ -87,6 +94,20 @@ def falling_channels_after_a_pool_of_codes():
     g, x = start()
     x = g.add("MaxPool", norm(g, x, 3), kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
     return g.model(g.quant(x, 0.5, bits=3))
+
+
+@case
+def falling_channels_before_a_pool():
+    """Of sums, of codes, and then falling once more, with channels that move."""
+    g, x = start()
+    flipped = (np.array([-1, 1, -2]), np.array([0.5, 0, -1]), np.zeros(3), np.ones(3))
+    y = g.add("BatchNormalization", conv(g, x, 3, 3), *flipped, epsilon=0.0)
+    y = g.quant(g.add("MaxPool", y, kernel_shape=[2, 2], strides=[2, 2]), 0.5, bits=6)
+    z = g.add("MaxPool", g.add("BatchNormalization", x, *flipped, epsilon=0.0), kernel_shape=[2, 2], strides=[2, 2])
+    z = g.quant(g.add("BatchNormalization", z, *flipped, epsilon=0.0), 0.5, bits=5)
+    a = g.add("MaxPool", norm(g, conv(g, x, 8, 3), 8), kernel_shape=[2, 2], strides=[2, 2])
+    a = g.quant(norm(g, shuffle(g, a, 8, 2, 4), 8, seed=1), 0.5, bits=4)
+    return g.model(y, z, a)
 
 
 @case
@@ -249,10 +270,108 @@ def branches_of_sums():
 
 
 @case
+def sums_read_by_two_quantizers():
+    """Each gets them in a layer of its own, but for the one that wants what another has."""
+    g, x = start()
+    sums = conv(g, x, 4, 3)
+    a, b = g.quant(sums, 0.5, bits=4), g.quant(g.add("Relu", sums), 0.25, bits=5, signed=0)
+    c = g.quant(g.add("MaxPool", sums, kernel_shape=[3, 3], pads=[1] * 4), 0.5, bits=4)
+    x = g.add("Sum", conv(g, a, 4, 4), conv(g, b, 4, 4), c)
+    return g.model(g.quant(x, 0.5, bits=6), g.quant(sums, 0.5, bits=4), sums)
+
+
+@case
+def layers_without_a_quantizer_between():
+    """Sums of 13, 7 and 15 bits are codes of the next layer, the bias of the first in whole units and a half."""
+    g, x = start(bits=4)
+    for bias in (np.array([0.5, -1, 2, 0]), np.array([2.0**-9, -1, 2, 0.125])):
+        w = g.quant(random_weights(np.random.default_rng(3), (4, 3, 3, 3)), 0.25, bits=4)
+        y = g.add("Conv", x, w, bias, kernel_shape=[3, 3])
+        y = g.add("Conv", y, g.quant(np.eye(4).reshape(4, 4, 1, 1), 0.5, bits=2))
+    y = g.add("MaxPool", conv(g, y, 4, 4, bits=2, scale=1.0, pad=0), kernel_shape=[2, 2], strides=[2, 2])
+    x = conv(g, x, 3, 3, bits=2, pad=1)
+    return g.model(g.add("Relu", y), g.quant(conv(g, g.add("Relu", x), 4, 3, bits=2), 0.125, bits=6))
+
+
+@case
+def depthwise_then_pointwise_then_dense():
+    g, x = start()
+    w = g.quant(random_weights(np.random.default_rng(4), (3, 1, 3, 3)), 0.25, bits=4)
+    x = g.add("Conv", x, w, kernel_shape=[3, 3], group=3)
+    x = g.quant(conv(g, x, 6, 3, k=1, pad=0, bits=3), 0.25, bits=4)
+    x = conv(g, x, 4, 6, k=1, pad=1, bits=2)
+    x = g.add("Flatten", g.add("AveragePool", x, kernel_shape=[4, 4], strides=[4, 4]))
+    w = g.quant(random_weights(np.random.default_rng(5), (16, 10)), 0.25, bits=4)
+    return g.model(g.add("MatMul", x, w))
+
+
+@case
 def channels_joined():
     g, x = start()
     a, b = g.quant(conv(g, x, 2, 3), 0.5, bits=5), g.quant(conv(g, x, 3, 3), 0.25, bits=4)
     return g.model(g.quant(conv(g, g.add("Concat", a, b, axis=1), 2, 5), 0.5, bits=6))
+
+
+@case
+def sums_joined_before_their_quantizer():
+    """Batch norm, ReLU and quantizer of all channels, after a Concat of sums, of codes, and of joined channels."""
+    g, x = start()
+    a, b = conv(g, x, 3, 3), g.quant(conv(g, x, 2, 3), 0.25, bits=5)
+    y = g.add("Concat", a, b, x, axis=1)
+    x = g.quant(g.add("Relu", norm(g, y, 8)), 2.0 ** -np.arange(8).reshape(1, 8, 1, 1) / 2, bits=4, signed=0)
+    z = g.add("Concat", y, conv(g, x, 2, 8), axis=1)
+    z = g.add("MaxPool", norm(g, z, 10), kernel_shape=[2, 2], strides=[2, 2])
+    z = g.quant(g.add("Mul", z, np.arange(1, 11).reshape(10, 1, 1)), 0.5, bits=6)
+    return g.model(conv(g, z, 4, 10))
+
+
+@case
+def dense_joined():
+    g, x = start((1, 12))
+    a, b = (g.quant(random_weights(np.random.default_rng(n), (12, 5)), 0.25, bits=4) for n in (1, 2))
+    x = g.add("Concat", g.add("MatMul", x, a), g.add("Relu", g.add("MatMul", x, b)), axis=-1)
+    x = g.add("MultiThreshold", x, np.sort(np.random.default_rng(3).integers(-30, 30, (10, 7)) / 4), domain=g.domain)
+    return g.model(g.add("MatMul", x, g.quant(random_weights(np.random.default_rng(4), (10, 3)), 0.25, bits=4)))
+
+
+@case
+def pooled_joined():
+    """Channels last, averaged, flattened: the parts stay apart until the quantizer."""
+    g, x = start()
+    y = g.add("Concat", conv(g, x, 3, 3), conv(g, x, 5, 3, k=1, pad=0), axis=1)
+    y = g.add("Transpose", y, perm=[0, 2, 3, 1])
+    y = g.add("ReduceMean", y, axes=[1, 2], keepdims=0)
+    two = g.constant([2], np.int64)
+    y = g.add("Squeeze", g.add("Unsqueeze", y, two), two)
+    y = g.quant(g.add("Add", y, np.arange(8)), 0.125, bits=8)
+    return g.model(g.add("MatMul", y, g.quant(random_weights(np.random.default_rng(4), (8, 3)), 0.25, bits=4)))
+
+
+@case
+def codes_of_unlike_scales_and_offsets_joined():
+    g, x = start()
+    a = g.add("Sub", g.quant(conv(g, x, 2, 3), 0.375, bits=8), np.array([1, 0.25]).reshape(2, 1, 1))
+    b = g.quant(conv(g, x, 3, 3), 2.0**-7 * 5, bits=8, signed=0)
+    x = g.add("Concat", a, b, axis=1)
+    return g.model(conv(g, x, 2, 5, pad=0), g.add("Relu", x))
+
+
+@case
+def joined_sums_at_the_end():
+    g, x = start()
+    return g.model(g.add("Concat", conv(g, x, 2, 3, bits=8), g.add("Relu", conv(g, x, 3, 3)), axis=1))
+
+
+@case
+def branches_of_scales_that_differ_by_channel():
+    g, x = start()
+    scale = (2.0 ** -np.arange(1, 5)).reshape(1, 4, 1, 1)
+    a, b = g.quant(conv(g, x, 4, 3), scale, bits=4), g.quant(conv(g, x, 4, 3), 0.25, bits=5, signed=0)
+    w = g.quant(random_weights(np.random.default_rng(2), (4, 3, 3, 3), 0.1), scale.reshape(4, 1, 1, 1), bits=4)
+    c = g.add("Conv", x, w, np.array([0.5, -1.25, 3, 1 / 1024]), kernel_shape=[3, 3], pads=[1] * 4)
+    d = norm(g, conv(g, x, 4, 3, bits=8), 4)
+    y = g.quant(g.add("Sub", g.add("Add", a, b), b), 0.25, bits=6)
+    return g.model(g.quant(g.add("Sum", y, a, c, d), 0.5, bits=6), g.add("Sub", c, d))
 
 
 @case
@@ -345,13 +464,6 @@ def depth_to_space_of_codes():
     return g.model(conv(g, g.add("DepthToSpace", x, blocksize=2, mode="DCR"), 2, 2))
 
 
-def shuffle(g, x, channels, groups, size):
-    """As torch exports it: taken apart, turned and put together."""
-    apart = g.constant([1, groups, channels // groups, size, size], np.int64)
-    x = g.add("Transpose", g.add("Reshape", x, apart), perm=[0, 2, 1, 3, 4])
-    return g.add("Reshape", x, g.constant([1, channels, size, size], np.int64))
-
-
 @case
 def shuffle_of_codes():
     g, x = start((1, 6, 4, 4))
@@ -364,6 +476,47 @@ def shuffle_of_sums():
     g, x = start()
     x = shuffle(g, norm(g, conv(g, x, 8, 3), 8), 8, 2, 8)
     x = g.add("Mul", x, np.arange(1, 9).reshape(1, 8, 1, 1))
+    return g.model(g.quant(x, 0.25, bits=6))
+
+
+@case
+def shuffle_before_a_layer():
+    """Scales that differ by channel, of sums and of codes, move with their channels into the next layer's weights."""
+    g, x = start(bits=4)
+    y = shuffle(g, norm(g, conv(g, x, 8, 3, k=1, pad=0), 8), 8, 2, 8)
+    z = g.quant(conv(g, x, 8, 3, k=1, pad=0), 2.0 ** -np.arange(8).reshape(1, 8, 1, 1) / 2, bits=4)
+    z = shuffle(g, norm(g, z, 8), 8, 4, 8)
+    return g.model(*(g.quant(conv(g, each, 2, 8, k=1, pad=0), 0.25, bits=6) for each in (y, z)))
+
+
+@case
+def activations_that_differ_by_channel_before_a_layer():
+    g, x = start()
+    x = g.add("PRelu", g.quant(conv(g, x, 4, 3), 0.25, bits=5), np.array([0.5, 1, 0, 0.25]).reshape(4, 1, 1))
+    x = g.add("Relu", norm(g, g.add("Mul", x, np.array([1, -1, 2, 0.5]).reshape(4, 1, 1)), 4))
+    return g.model(g.quant(conv(g, x, 2, 4), 0.25, bits=6), x)
+
+
+@case
+def gemm_with_factors():
+    g, x = start((1, 12))
+    w = g.quant(random_weights(np.random.default_rng(5), (6, 12)), 0.25, bits=4)
+    x = g.add("Gemm", x, w, np.arange(6) / 4.0, transB=1, alpha=-0.5, beta=2.0)
+    return g.model(g.quant(x, 0.25, bits=6))
+
+
+@case
+def falling_input():
+    g = Graph(SHAPE)
+    x = g.quant(g.add("Sub", 0.5, "x"), 2.0**-5, 3, 7, signed=0)
+    return g.model(g.quant(conv(g, x, 2, 3), 0.25, bits=6), g.add("MaxPool", x, kernel_shape=[2, 2]))
+
+
+@case
+def padding_as_wide_as_the_kernel():
+    g, x = start()
+    w = g.bipolar(random_weights(np.random.default_rng(6), (2, 3, 1, 2)), 0.5)
+    x = g.add("Conv", x, w, pads=[1, 3, 2, 0], strides=[1, 2])
     return g.model(g.quant(x, 0.25, bits=6))
 
 

@@ -7,14 +7,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.hw.mapping.rising import thresholds_of
-from rowloom.hw.mapping.vector_weights import multipliers
+from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Add, Layer
 from rowloom.model.network import Network
 from rowloom.model.post import Thresholds
-
-__all__ = ["MAX_BITS", "with_multiples"]
+from rowloom.model.rewrites.thresholds import thresholds_of
 
 #: Widest multiplier of a map: what a multiplier block takes.
 MAX_BITS = 17
@@ -42,6 +40,20 @@ def with_multiples(network: Network) -> Network:
     return network if layers == network.layers else replace(network, layers=layers)
 
 
+def multipliers(layer: Add, encodings: list[Encoding]) -> tuple[list[int], int] | None:
+    """Integers k and c such that every table is value * k, up to a constant, all constants together being c."""
+    found, constant = [], 0
+    for table, encoding in zip(layer.tables, encodings, strict=True):
+        values = encoding.every_value
+        steps, rises = np.diff(values), np.diff(np.asarray(table, np.int64))
+        k, rest = divmod(int(rises[0]), int(steps[0]))
+        if rest or not np.array_equal(rises, steps * k):
+            return None
+        found.append(k)
+        constant += int(table[0]) - k * int(values[0])
+    return found, constant
+
+
 def _with_multiples(network: Network, layer: Add) -> Layer:
     encodings = [network.tensor(name).encoding for name in layer.inputs]
     exact = multipliers(layer, encodings)
@@ -55,7 +67,7 @@ def _with_multiples(network: Network, layer: Add) -> Layer:
     falls = (direction < 0)[:, None]
     wanted = np.where(falls, 1 - values, values) - bias[:, None]  # of the tables' sum, all rising or all falling
     rows, which = np.unique(wanted, axis=0, return_inverse=True)
-    points = [encoding.decode(np.arange(encoding.code_min, encoding.code_max + 1)) for encoding in encodings]
+    points = [encoding.every_value for encoding in encodings]
     sums = _outer(layer.tables)
     order = np.argsort(sums, kind="stable")
     at = np.searchsorted(sums[order], rows)
@@ -137,7 +149,7 @@ def _on_lines(below: Integers, least: Integers) -> Integers | None:
             return None
         at, under, over = places[told], low[told], high[told]
 
-        def width(step: float, at=at, under=under, over=over) -> float:
+        def width(step: float, at: Integers = at, under: Integers = under, over: Integers = over) -> float:
             return float((over - step * at).min() - (under - step * at).max())
 
         # the room for a line's start is concave in its step

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from rowloom.hw.mapping.scales import MAX_BITS, with_multiples
-from rowloom.hw.mapping.vector_weights import multipliers
 from rowloom.model.arith import multiply_by_quantized_multiplier, requantize
 from rowloom.model.encodings import Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.layers import Add
 from rowloom.model.network import Network, Tensor
 from rowloom.model.post import Requantize, Thresholds
+from rowloom.model.rewrites.multiples import MAX_BITS, multipliers, with_multiples
 
 CODES = np.arange(-128, 128)
 

@@ -1,0 +1,119 @@
+"""Functions of single codes as thresholds."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rowloom.model.encodings import Encoding, Uniform
+from rowloom.model.errors import RowloomError
+from rowloom.model.evaluate.add import TableSums
+from rowloom.model.layers import Add, Layer, SummingLayer
+from rowloom.model.network import Network, Tensor
+from rowloom.model.post import Thresholds
+from rowloom.model.rewrites.multiples import multipliers
+
+#: Widest codes that are counted.
+MOST_BITS = 8
+
+Integers = NDArray[np.int64]
+
+
+def with_thresholds(network: Network, *, straight: Collection[str] = ()) -> Network:
+    """The network with thresholds of its own for every layer that gives codes without, or by a table.
+
+    Sums that fit into a code, and are read by other layers, count how many values they reach. A function of one code
+    that rises or falls is the same of its value; one that does both is the difference of two that rise.
+
+    Parameters
+    ----------
+    network : Network
+    straight : collection of str, optional
+        Tensors that may stay sums.
+
+    Raises
+    ------
+    RowloomError
+        Naming a layer whose function goes up or down by more codes than there are.
+    """
+    tensors = {tensor.name: tensor for tensor in network.tensors}
+    layers: list[Layer] = []
+    for layer in network.layers:
+        target = network.tensor(layer.output).encoding
+        made: list[Layer] = [layer]
+        if isinstance(layer, SummingLayer) and target.bits <= MOST_BITS:
+            if _is_table(layer, network):
+                assert isinstance(layer, Add)
+                made = _of_table(layer, network, tensors)
+            elif layer.post is None and layer.output not in straight:
+                shape = network.tensor(layer.output).shape
+                made = [replace(layer, post=Thresholds.ranks(target.every_value, shape[2]))]
+        layers += made
+    if layers == list(network.layers):
+        return network
+    return replace(network, layers=tuple(layers), tensors=tuple(tensors.values()))
+
+
+def _is_table(layer: SummingLayer, network: Network) -> bool:
+    """Whether a layer is a function of one code that is no multiple of its value."""
+    if not isinstance(layer, Add) or len(layer.inputs) > 1:
+        return False
+    source = network.tensor(layer.inputs[0]).encoding
+    return source.bits <= MOST_BITS and multipliers(layer, [source]) is None
+
+
+def _of_table(layer: Add, network: Network, tensors: dict[str, Tensor]) -> list[Layer]:
+    """Layers that give the codes of a table; tensors between them are added to ``tensors``."""
+    source, target = (network.tensor(name) for name in (layer.inputs[0], layer.output))
+    values = source.encoding.every_value
+    order = np.argsort(values)
+    values = values[order]
+    every = source.encoding.every_code.astype(source.encoding.dtype)[order]
+    maps = np.tile(every[:, None], (1, source.shape[2]))[None, None]
+    table = TableSums.of(layer, [source.encoding], target.encoding)
+    codes = table.codes(maps)[0, 0].astype(np.int64)  # [code, channel], by rising value
+
+    steps = np.diff(codes, axis=0)
+    rises, falls = (steps >= 0).all(axis=0), (steps <= 0).all(axis=0)
+    identity = Add.scaled(
+        name=layer.name, inputs=layer.inputs, output=layer.output, encodings=[source.encoding], multipliers=[1]
+    )
+    if (rises | falls).all():
+        return [replace(identity, post=_crossed(values, codes, target.encoding, falls & ~rises))]
+
+    # c(v) = c(least v) + what it has risen by - what it has fallen by
+    parts: list[Layer] = []
+    for way, part in (("rises", np.maximum(steps, 0)), ("falls", np.maximum(-steps, 0))):
+        counts = np.concatenate([np.zeros_like(part[:1]), np.cumsum(part, axis=0)])
+        bits = int(counts.max()).bit_length()
+        if bits > MOST_BITS:
+            problem = f"is a function of codes that {way} by {counts.max()} codes in all"
+            raise RowloomError(layer.name, problem, f"must be at most {(1 << MOST_BITS) - 1}")
+        encoding = Uniform(bits=max(1, bits), signed=False)
+        name = f"{layer.name} {way}"
+        tensors[name] = Tensor(name=name, shape=target.shape, encoding=encoding)
+        post = _crossed(values, counts, encoding, np.zeros(counts.shape[1], bool))
+        parts.append(replace(identity, name=name, output=name, post=post))
+    difference = Add.scaled(
+        name=layer.name,
+        inputs=tuple(part.output for part in parts),
+        output=layer.output,
+        encodings=[tensors[part.output].encoding for part in parts],
+        multipliers=[1, -1],
+        bias=codes[0],
+        post=Thresholds.ranks(target.encoding.every_code, target.shape[2]),
+    )
+    return [*parts, difference]
+
+
+def _crossed(values: Integers, codes: Integers, target: Encoding, falls: NDArray[np.bool_]) -> Thresholds:
+    """Thresholds of functions that rise, or fall, with the value: codes [value, channel] of ascending values."""
+    wanted = target.every_code[1:]
+    points = np.concatenate([values, [values[-1] + 1]])
+    fallen = np.concatenate([-values[::-1], [1 - values[0]]])
+    found = [
+        fallen[np.searchsorted(column[::-1], wanted)] if fall else points[np.searchsorted(column, wanted)]
+        for column, fall in zip(codes.T, falls, strict=True)
+    ]
+    return Thresholds(values=np.array(found), direction=np.where(falls, -1, 1))
