@@ -39,7 +39,7 @@ def fold(operator: Operator, inputs: list[NDArray[np.int64]]) -> NDArray[np.int6
         return _size({"ADD": a + b, "SUB": a - b, "MUL": a * b}[operator.kind])
     if operator.kind == "STRIDED_SLICE" and len(inputs) == 4 and all(each.ndim == 1 and each.size for each in inputs):
         source, begin, end, step = inputs
-        masks = [operator.options.get(name, 0) for name in ("EllipsisMask", "NewAxisMask")]
+        masks = [operator.options.get(name, 0) for name in ("EllipsisMask", "NewAxisMask", "Offset")]
         if any(masks) or not len(begin) == len(end) == len(step) == 1 or not step[0]:
             return None
         first = None if operator.options.get("BeginMask", 0) & 1 else int(begin[0])

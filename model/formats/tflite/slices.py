@@ -44,8 +44,10 @@ def strided_slice(importer: Importer, operator: Operator) -> None:
     value = importer.elements(index, operator)
     begins, ends, steps = (importer.integers(each, operator, "bounds").reshape(-1).tolist() for each in rest)
     masks = {name: operator.options.get(f"{name}Mask", 0) for name in ("Begin", "End", "ShrinkAxis")}
-    if any(operator.options.get(f"{name}Mask", 0) for name in ("Ellipsis", "NewAxis")):
-        raise importer.fail(operator, "has an ellipsis or a new axis", "need plain slices")
+    if any(operator.options.get(f"{name}Mask", 0) for name in ("Ellipsis", "NewAxis")) or operator.options.get(
+        "Offset"
+    ):
+        raise importer.fail(operator, "has an ellipsis, a new axis or ends that count from begins", "need plain slices")
     if not len(begins) == len(ends) == len(steps) <= len(value.shape) or min(steps, default=1) < 1:
         raise importer.fail(operator, f"takes {begins} to {ends} by {steps} of {value.shape}", "need rising slices")
     keys: list[slice | int] = []
