@@ -334,6 +334,8 @@ class Importer:
             raise RowloomError(where, "is computed by no operator")
         if index not in self.writers or value.tensor not in self.builder.tensors:
             raise RowloomError(where, "comes from no layer", "need an operator that computes")
+        if (tensor.type == "FLOAT32") != value.real:
+            raise RowloomError(where, f"is {tensor.type}", "need floats after DEQUANTIZE, else integers")
         operator = self.writers[index]
         if any(value.padding):
             value = self.filled(value, operator)

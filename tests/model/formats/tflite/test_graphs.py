@@ -324,3 +324,11 @@ def test_scales_too_far_apart():
     x = m.tensor((1, 2), 3e38, 0)
     y = m.add("RELU", [x], m.tensor((1, 2), 1e-30, 0))
     assert "operator 0 (RELU): scale: rescales by inf, need scales nearer to each other" in refusal(m.content(x, y))
+
+
+def test_an_output_of_another_type():
+    m = Model()
+    x = m.tensor((1, 2), *CODES)
+    y = m.add("RELU", [x], m.tensor((1, 2), *CODES))
+    z = m.add("RESHAPE", [y], m.tensor((1, 2), dtype=np.float32), "ReshapeOptions", newShape=[1, 2])
+    assert refusal(m.content(x, z)) == "m.tflite: output t2: is FLOAT32, need floats after DEQUANTIZE, else integers"
