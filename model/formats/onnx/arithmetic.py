@@ -51,11 +51,11 @@ def multiply_node(importer: Importer, node: Node) -> None:
     place = constants.index(True)
     signal = importer.signal(node, 1 - place)
     values = _numbers(importer, node, place)
-    if (values == 0).any():
-        raise Misfit("multiplies or divides by 0")
     if node.kind == "Div":
         if place == 0:
             raise Misfit("divides by a tensor that is computed, where a constant is needed")
+        if (values == 0).any():
+            raise Misfit("divides by 0")
         function: Pointwise = Divide(_parameter(signal, values))
     else:
         function = Scale(_parameter(signal, values))

@@ -217,7 +217,7 @@ def _with_units(
         return Weights(values, weights.units, weights.encoding), [
             units[int(group)] * each for group, each in zip(groups, weights.units, strict=True)
         ]
-    unit = common_unit(units)
+    unit = common_unit(units) or Fraction(1)
     factors = [int(each / unit) for each in units]
     if max(map(abs, factors)) >= 1 << FACTOR_BITS:
         raise Misfit("takes channels of different scales that share no unit, where one scale for all is needed")
@@ -249,7 +249,10 @@ def _offsets(
     pad_value = None
     if padded:
         pairs = max(len(units), len(offsets))
-        values = {(number - offsets[c % len(offsets)]) / units[c % len(units)] for c in range(pairs)}
+        both = {(offsets[c % len(offsets)], units[c % len(units)]) for c in range(pairs)}
+        if any(not unit and offset != number for offset, unit in both):
+            raise Misfit("pads channels that are all the same number with another")
+        values = {(number - offset) / unit for offset, unit in both if unit} or {Fraction(0)}
         if len(values) > 1:
             raise Misfit("pads channels of different offsets")
         (value,) = values

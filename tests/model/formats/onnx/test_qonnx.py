@@ -498,6 +498,18 @@ def activations_that_differ_by_channel_before_a_layer():
 
 
 @case
+def channels_of_zero():
+    """As a batch norm with a gamma of 0 leaves them, and what qonnx makes of it: before layers, sums and joins."""
+    g, x = start()
+    zeros = np.array([0, 1, 0.5, 0]).reshape(4, 1, 1)
+    a, b = (g.add("Mul", g.quant(conv(g, x, 4, 3), 0.25, bits=bits), zeros) for bits in (4, 6))
+    c = g.add("Mul", g.quant(conv(g, x, 1, 3), 0.25, bits=4), 0.0)
+    both = g.quant(g.add("Add", a, b), 0.5, bits=5)
+    y = g.add("Concat", a, c, both, axis=1)
+    return g.model(*(g.quant(conv(g, each, 2, m), 0.25, bits=6) for each, m in ((a, 4), (y, 9))), both)
+
+
+@case
 def gemm_with_factors():
     g, x = start((1, 12))
     w = g.quant(random_weights(np.random.default_rng(5), (6, 12)), 0.25, bits=4)
