@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowloom.model.encodings import Binary
+from rowloom.model.formats.onnx.averages import through_averages
 from rowloom.model.formats.onnx.axes import BATCH, ROLES, Axes, Misfit
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
@@ -287,6 +288,7 @@ def _finish(
 ) -> None:
     """Say that the node's output are the sums of a layer."""
     shape: Shape = layer.output_shape(importer.builder.tensors[layer.input].shape)
+    layer = through_averages(importer.builder, layer)
     shortest: Numbers = (units[0],) if len(set(units)) == 1 else tuple(units)
     offset: Numbers = (bias[0],) if len(set(bias)) == 1 else tuple(bias)
     importer.set(node, Signal(axes=axes(shape), carrier=importer.summed(layer, shortest, offset), nodes=(str(node),)))
