@@ -211,6 +211,8 @@ def fold(importer: "Importer", node: Node, inputs: list[Constant | None]) -> lis
     from rowloom.model.formats.onnx.operators import constant_quantizer
 
     arrays = [value.data for value in inputs if value is not None]
+    if not arrays and node.kind != "Constant":
+        raise Misfit("has no input")
     if node.kind == "Shape" and isinstance(inputs[0], Constant) and node.inputs[0] in importer.values:
         value = importer.values[node.inputs[0]]
         if isinstance(value, Constant):

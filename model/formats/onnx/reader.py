@@ -96,7 +96,11 @@ def read(name: str, content: bytes) -> Graph:
     graph = model.graph
     if graph.sparse_initializer:
         raise RowloomError(name, "stores weights sparsely", "need dense weights")
-    constants = {tensor.name: _array(f"{name}: {tensor.name}", tensor) for tensor in graph.initializer}
+    constants: dict[str, NDArray[Any]] = {}
+    for tensor in graph.initializer:
+        if tensor.name in constants:
+            raise RowloomError(f"{name}: {tensor.name}", "is stored twice", "need names of its own")
+        constants[tensor.name] = _array(f"{name}: {tensor.name}", tensor)
     nodes = []
     for position, node in enumerate(graph.node):
         record = Node(
@@ -145,7 +149,15 @@ def _inlined(name: str, model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _sorted(name: str, nodes: list[Node], ready: set[str]) -> Iterator[Node]:
-    """Yield nodes so that each comes after those that it reads."""
+    """Yield nodes so that each comes after those that it reads; no tensor is written twice."""
+    writers: dict[str, Node | None] = dict.fromkeys(ready)
+    for node in nodes:
+        for output in filter(None, node.outputs):
+            if output in writers:
+                other = writers[output]
+                before = "is stored in the file" if other is None else f"{other} writes"
+                raise RowloomError(f"{name}: {node}", f"writes {output!r}, which {before}", "need names of its own")
+            writers[output] = node
     ready = {"", *ready}
     waiting = nodes
     while waiting:
