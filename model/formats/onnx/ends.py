@@ -19,6 +19,7 @@ from rowloom.model.formats.onnx.operands import operand
 from rowloom.model.formats.onnx.pointwise import Clip, Pointwise
 from rowloom.model.formats.onnx.reader import Node, Port
 from rowloom.model.formats.onnx.signal import Ended, Joined, Numbers, Signal, Windows
+from rowloom.model.formats.onnx.stated import integer_of
 from rowloom.model.formats.onnx.sums import lifted, stored_sums
 from rowloom.model.layers import ArgMax
 from rowloom.model.views import OutputView
@@ -51,7 +52,7 @@ def topk_node(importer: Importer, node: Node) -> None:
     count = node.attributes.get("k")
     if count is None:
         array = importer.array(node, 1)
-        count = None if array is None or array.size != 1 else int(array.reshape(-1)[0])
+        count = None if array is None or array.size != 1 else integer_of(array, "count")
     if count is None or not 1 <= int(count) <= importer.shape_of(node)[axis]:
         raise Misfit(f"takes the {count} greatest of {importer.shape_of(node)[axis]}")
     least = not node.attributes.get("largest", 1)

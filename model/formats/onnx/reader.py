@@ -75,6 +75,9 @@ KINDS = {
 }
 """Kinds of attributes by name, where all operators agree."""
 
+FLAGS = ("ceil_mode", "count_include_pad", "keepdims", "largest", "select_last_index", "sorted", "transA", "transB")
+"""Attributes that are 0 or 1."""
+
 
 def read(name: str, content: bytes) -> Graph:
     """Read a file.
@@ -207,6 +210,8 @@ def _attribute(subject: str, attribute: onnx.AttributeProto) -> Any:
     if kind not in KINDS.get(attribute.name, (kind,)):
         wanted = onnx.AttributeProto.AttributeType.Name(KINDS[attribute.name][0])
         raise RowloomError(subject, f"attribute {attribute.name} is of another kind", f"need {wanted}")
+    if attribute.name in FLAGS and attribute.i not in (0, 1):
+        raise RowloomError(subject, f"attribute {attribute.name} is {attribute.i}", "need 0 or 1")
     if kind == onnx.AttributeProto.TENSOR:
         return _array(subject, attribute.t)
     if kind == onnx.AttributeProto.STRING:

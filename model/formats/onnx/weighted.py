@@ -119,6 +119,8 @@ def matmul_node(importer: Importer, node: Node) -> None:
     if len(node.inputs) == 2 and isinstance(importer.values.get(node.inputs[0]), Constant):
         raise Misfit("has its weights on the left, where they are needed on the right")
     constant = _weights(importer, node)
+    if constant.data.ndim > max(2, importer.signal(node).axes.rank):
+        raise Misfit(f"has weights of shape {list(constant.data.shape)}, more axes than its input has")
     while constant.data.ndim > 2 and constant.data.shape[0] == 1:
         grid = constant.grid
         constant = Constant(
