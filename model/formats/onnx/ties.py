@@ -14,7 +14,7 @@ from rowloom.model.post import Thresholds
 _NOISE = 2.0**-21
 """Relative distance from where a code changes within which float32 may go either way."""
 
-_SUMMED = 2.0**-24
+_SUMMED = 2.0**-26
 """Relative to the greatest sum: how far a float32 sum may lie from the true one, by the order of its terms."""
 
 _NEAR = 1e-11
