@@ -128,6 +128,12 @@ def _expand(node: Node, inputs: list[NDArray[Any]]) -> NDArray[Any]:
     return np.array(np.broadcast_to(inputs[0], np.broadcast_shapes(inputs[0].shape, tuple(wanted))))
 
 
+def _tile(node: Node, inputs: list[NDArray[Any]]) -> NDArray[Any]:
+    times = [int(each) for each in inputs[1].reshape(-1)]
+    _check_size([size * n for size, n in zip(inputs[0].shape, times, strict=True)])
+    return np.tile(inputs[0], times)
+
+
 def _check_size(shape: Sequence[int]) -> None:
     if any(size < 0 for size in shape) or math.prod(shape) > MOST_ELEMENTS:
         raise Misfit(f"makes a constant of shape {list(shape)}, where {MOST_ELEMENTS} elements is the most")
@@ -179,6 +185,7 @@ _OTHERS: dict[str, Compute] = {
     "Shape": lambda node, x: x[0][node.attributes.get("start", 0) : node.attributes.get("end")],
     "Size": lambda node, x: np.array(math.prod(x[0].tolist()), np.int64),
     "Slice": _slice,
+    "Tile": _tile,
 }
 
 _MOVES: dict[str, Compute] = {
