@@ -13,10 +13,11 @@ from rowloom.model.formats.onnx.axes import Misfit, Parameter
 from rowloom.model.formats.onnx.curves import Product
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
+from rowloom.model.formats.onnx.operands import operand
 from rowloom.model.formats.onnx.pointwise import Clip, Divide, Leaky, Norm, Pointwise, Scale, Shift
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Signal
-from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
+from rowloom.model.formats.onnx.weighted import CHANNELS_LAST
 
 
 def add_node(importer: Importer, node: Node) -> None:

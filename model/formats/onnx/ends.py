@@ -15,11 +15,11 @@ from rowloom.model.formats.onnx.deferred import rising_sums
 from rowloom.model.formats.onnx.folding import Constant, moved_constant
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.joining import whole
+from rowloom.model.formats.onnx.operands import operand
 from rowloom.model.formats.onnx.pointwise import Clip, Pointwise
 from rowloom.model.formats.onnx.reader import Node, Port
 from rowloom.model.formats.onnx.signal import Ended, Joined, Numbers, Signal, Windows
 from rowloom.model.formats.onnx.sums import lifted, stored_sums
-from rowloom.model.formats.onnx.weighted import operand
 from rowloom.model.layers import ArgMax
 from rowloom.model.views import OutputView
 

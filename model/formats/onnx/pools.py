@@ -8,10 +8,11 @@ from rowloom.model.formats.onnx.adding import recoded
 from rowloom.model.formats.onnx.axes import Axes, Misfit
 from rowloom.model.formats.onnx.deferred import directions, every_code
 from rowloom.model.formats.onnx.importer import Importer
+from rowloom.model.formats.onnx.operands import operand
 from rowloom.model.formats.onnx.quantizers import uniform_between
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Deferred, Signal
-from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
+from rowloom.model.formats.onnx.weighted import CHANNELS_LAST
 from rowloom.model.formats.onnx.windows import window
 from rowloom.model.layers import Add, AveragePool2d, Layer, MaxPool2d
 

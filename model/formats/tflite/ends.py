@@ -16,7 +16,7 @@ _STEPS = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid", "LOG_SOFTMAX": "log_softm
 
 def is_real(importer: Importer, operator: Operator) -> bool:
     """Return whether an operator takes floats that DEQUANTIZE made."""
-    value = importer.values.get(operator.inputs[0]) if operator.inputs else None
+    value = importer.values.get(operator.inputs[0])
     return value is not None and value.real
 
 

@@ -58,6 +58,8 @@ class Importer:
         for operator in operators:
             if operator.kind not in known:
                 raise self.fail(operator, "is not supported", f"supported: {', '.join(sorted(known))}")
+            if not operator.inputs or not operator.outputs:
+                raise self.fail(operator, "has no input or no output", "need at least one of each")
             try:
                 (Importer.fold if self._is_of_sizes(operator) else known[operator.kind])(self, operator)
             except RowloomError as error:
@@ -112,7 +114,12 @@ class Importer:
     def pixels(self, index: int, operator: Operator) -> Value:
         """Return the value of a tensor of which the last axis is taken: elements that lie in the map's order."""
         value = self.elements(index, operator)
-        return value if value.places is None else self.value(index, operator)
+        if value.places is not None:
+            value = self._replaced(value, in_the_maps_order(self, operator, value))
+        if value.places is not None:
+            name = self.file.tensors[index].name
+            raise self.fail(operator, f"takes {name}, which is rearranged", "need the axes of a map in their order")
+        return value
 
     def value(self, index: int, operator: Operator, *, padded: bool = False) -> Value:
         """Return the value of a tensor that is taken as a map; with its padding put there, unless ``padded``."""
@@ -126,7 +133,7 @@ class Importer:
         if value.places is not None:
             value = self._replaced(value, in_the_maps_order(self, operator, value))
         stored = padded_shape(self.shape(value), value.padding)
-        if turned(shape, stored) is None and math.prod(shape) != shape[2]:
+        if value.places is not None or (turned(shape, stored) is None and math.prod(shape) != shape[2]):
             raise self.fail(
                 operator,
                 f"takes {self.file.tensors[index].name} as {shape}, but it was computed as {stored}",
@@ -321,8 +328,9 @@ class Importer:
         shown = arrangement(value.shape, value.places, self.shape(value))
         if shown is None:
             value = in_the_maps_order(self, operator, value)
-            shown = arrangement(value.shape, None, self.shape(value))
-        assert shown is not None
+            shown = arrangement(value.shape, value.places, self.shape(value))
+        if shown is None:
+            raise RowloomError(where, "is rearranged", "need the axes of a map in some order")
         scale = value.scale
         if scale is None:
             scale = 1.0 if tensor.quantization is None else float(tensor.quantization.scales[0])

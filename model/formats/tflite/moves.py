@@ -1,5 +1,6 @@
 """Maps that are padded, cut, and whose channels are reordered: convolutions with one weight of 1 a filter."""
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 
 from rowloom.model.encodings import Uniform
 from rowloom.model.formats.tflite.reader import Operator
-from rowloom.model.formats.tflite.values import Value, map_shape
+from rowloom.model.formats.tflite.values import Value, in_order
 from rowloom.model.layers import ChannelShuffle, Conv2d
 from rowloom.model.post import Requantize
 
@@ -89,39 +90,30 @@ def moved(
 
 
 def in_the_maps_order(importer: "Importer", operator: Operator, value: Value) -> Value:
-    """Return the value with its elements in the order of a map, put there by a layer.
+    """Return the value with its elements in a map of their own, put there by a layer.
+
+    They are all of a rectangle of a map, with evenly spaced pixels and the same channels of each; channels lie in the
+    order of the first pixel. Where the file's order is another one, it is still told by ``places``.
 
     Raises
     ------
     RowloomError
-        If they are no rectangle of a map, with evenly spaced pixels and the same channels of each.
+        If they are no such rectangle.
     """
     assert value.places is not None
-    shape = map_shape(value.shape)
-    height, width, count = importer.shape(value)
-    problem = importer.fail(
-        operator, f"takes {value.shape} out of a map of {(height, width, count)}", "data cannot be rearranged there"
-    )
-    if shape is None:
-        raise problem
-    places = value.places.reshape(shape)
-    channels = places[0, 0] % count
-    pixels = places[:, :, 0] // count
-    first = int(pixels[0, 0])
-    down = int(pixels[1, 0] - first) if shape[0] > 1 else width
-    across = int(pixels[0, 1] - first) if shape[1] > 1 else 1
-    if down < width or down % width or across < 1:
-        raise problem
-    wanted = first + down * np.arange(shape[0])[:, None] + across * np.arange(shape[1])
-    if not np.array_equal(places, wanted[:, :, None] * count + channels):
-        raise problem
-    top, left = divmod(first, width)
-    strides = (down // width, across)
-    ends = top + strides[0] * (shape[0] - 1), left + strides[1] * (shape[1] - 1)
-    if ends[0] >= height or ends[1] >= width:
-        raise problem
-    groups = _shuffled(channels, count)
-    if groups is not None and shape[:2] == (height, width):
+    height, width, count = stored = importer.shape(value)
+    pixels, channels = np.divmod(value.places.reshape(-1), count)
+    rows, columns = np.unique(pixels // width), np.unique(pixels % width)
+    first = channels[pixels == pixels[0]]
+    shape = len(rows), len(columns), len(first)
+    strides = _spacing(rows), _spacing(columns)
+    place = (rows[:, None, None] * width + columns[:, None]) * count + first
+    if math.prod(shape) != value.places.size or not all(strides) or not _equal_sets(place, value.places):
+        raise importer.fail(
+            operator, f"takes {value.shape} out of a map of {stored}", "data cannot be rearranged there"
+        )
+    groups = _shuffled(first, count)
+    if groups is not None and shape == stored:
         name = importer.layer_name("shuffle")
         record = importer.builder.tensors[value.tensor]
         shuffle = ChannelShuffle(name=name, input=value.tensor, output=name, groups=groups)
@@ -132,12 +124,26 @@ def in_the_maps_order(importer: "Importer", operator: Operator, value: Value) ->
             importer,
             operator,
             value.tensor,
-            rows=(-top, ends[0] + 1 - height),
-            columns=(-left, ends[1] + 1 - width),
+            rows=(-int(rows[0]), int(rows[-1]) + 1 - height),
+            columns=(-int(columns[0]), int(columns[-1]) + 1 - width),
             strides=strides,
-            channels=None if np.array_equal(channels, np.arange(count)) else channels,
+            channels=None if np.array_equal(first, np.arange(count)) else first,
         )
-    return Value(tensor=name, shape=value.shape, scale=value.scale)
+    if np.array_equal(place.reshape(-1), value.places.reshape(-1)):
+        return Value(tensor=name, shape=value.shape, scale=value.scale)
+    order = np.argsort(place.reshape(-1))
+    places = order[np.searchsorted(place.reshape(-1), value.places, sorter=order)]
+    return Value(tensor=name, shape=value.shape, scale=value.scale, places=in_order(places, shape))
+
+
+def _spacing(places: NDArray[np.int64]) -> int:
+    """Return how far apart ascending places are; 0 if not evenly."""
+    gaps = set(np.diff(places).tolist())
+    return gaps.pop() if len(gaps) == 1 else int(not gaps)
+
+
+def _equal_sets(a: NDArray[np.int64], b: NDArray[np.int64]) -> bool:
+    return np.array_equal(np.sort(a.reshape(-1)), np.sort(b.reshape(-1)))
 
 
 def _shuffled(channels: NDArray[np.int64], count: int) -> int | None:

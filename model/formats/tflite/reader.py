@@ -218,12 +218,18 @@ def _quantization(file: str, name: str, record: Any) -> Quantization | None:
     )
 
 
+def _wide_code(code: Any) -> int:
+    """Return the newer field of an operator's code: the reader of the schema shows it from 127 on only."""
+    table = code._tab
+    place = table.Pos + table.Offset(10)
+    return int.from_bytes(table.Bytes[place : place + 4], "little", signed=True) if table.Offset(10) else 0
+
+
 def _operator(file: str, model: Any, record: Any, position: int) -> Operator:
     if not 0 <= record.OpcodeIndex() < model.OperatorCodesLength():
         raise RowloomError(file, f"operator {position} is of a kind that is not there", "need a whole TFLite file")
     code = model.OperatorCodes(record.OpcodeIndex())
-    # Codes from 127 on are in the newer, wider field only.
-    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    number = max(_wide_code(code), code.DeprecatedBuiltinCode())
     kind = _OPERATOR_NAMES.get(number, f"operator code {number}")
     if kind == "CUSTOM":
         kind = f"CUSTOM {(code.CustomCode() or b'').decode('utf-8', 'replace')}"

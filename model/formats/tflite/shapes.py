@@ -23,8 +23,8 @@ from rowloom.model.layers import Concat
 
 def reshape(importer: Importer, operator: Operator) -> None:
     """RESHAPE, SQUEEZE and EXPAND_DIMS: the order of the data stays."""
-    if not operator.inputs or len(operator.outputs) != 1:
-        raise importer.fail(operator, "has no input or no output")
+    if len(operator.outputs) != 1:
+        raise importer.fail(operator, f"has {len(operator.outputs)} outputs", "need one")
     value = importer.values.get(operator.inputs[0])
     if value is None:
         raise importer.fail(operator, "its input is not computed before")
@@ -158,8 +158,8 @@ def pad(importer: Importer, operator: Operator) -> None:
 
 def concatenation(importer: Importer, operator: Operator) -> None:
     """CONCATENATION along the channels; along any axis where nothing but a dense layer follows."""
-    if not operator.inputs or len(operator.outputs) != 1:
-        raise importer.fail(operator, "has no input or no output")
+    if len(operator.outputs) != 1:
+        raise importer.fail(operator, f"has {len(operator.outputs)} outputs", "need one")
     if operator.options.get("FusedActivationFunction", 0):
         raise importer.fail(operator, "has a fused activation", "need none")
     target, scale = importer.encoding(importer.output(operator), operator)

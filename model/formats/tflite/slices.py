@@ -40,7 +40,7 @@ def slice_(importer: Importer, operator: Operator) -> None:
 
 def strided_slice(importer: Importer, operator: Operator) -> None:
     """STRIDED_SLICE: of sizes beforehand; of a map, every so manieth from first to last."""
-    if not operator.inputs or operator.inputs[0] not in importer.values:
+    if operator.inputs[0] not in importer.values:
         importer.fold(operator)
         return
     index, *rest = importer.inputs(operator, 4, 4)
@@ -68,7 +68,7 @@ def strided_slice(importer: Importer, operator: Operator) -> None:
 
 def split(importer: Importer, operator: Operator) -> None:
     """SPLIT: the axis, then the tensor, into equal parts."""
-    if len(operator.inputs) != 2 or not operator.outputs:
+    if len(operator.inputs) != 2:
         raise importer.fail(operator, f"has {len(operator.inputs)} inputs", "need 2")
     value = importer.elements(operator.inputs[1], operator)
     size = _axis(importer, operator, operator.inputs[0], value)[1]
@@ -80,7 +80,7 @@ def split(importer: Importer, operator: Operator) -> None:
 
 def split_v(importer: Importer, operator: Operator) -> None:
     """SPLIT_V: the tensor, sizes, the axis."""
-    if len(operator.inputs) != 3 or not operator.outputs:
+    if len(operator.inputs) != 3:
         raise importer.fail(operator, f"has {len(operator.inputs)} inputs", "need 3")
     value = importer.elements(operator.inputs[0], operator)
     size = _axis(importer, operator, operator.inputs[2], value)[1]

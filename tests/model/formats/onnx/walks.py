@@ -19,6 +19,7 @@ class Walk:
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
         self.opset = self.pick(OPSETS)
+        self.version = self.pick([1, 2])  # of the domain of quantizers
         self.exact = self.odds(0.8)
         self.layout = self.pick(["NCHW"] * 6 + ["NCW", "NC", "NHWC"])
         c, h, w = self.int(1, 6), self.int(4, 10), self.int(4, 10)
@@ -80,11 +81,16 @@ class Walk:
         alone = x is None
         x, spread = (self.x, self.spread) if alone else (x, spread)
         bits = bits or self.pick([1, 2, 3, 4, 4, 5, 6, 8, 8, 8])
+        if alone and x == "x" and self.exact and self.odds(0.03):
+            bits = 16
         kind = (
             "Quant"
             if plain
             else self.pick(["Quant"] * 6 + ["IntQuant", "BipolarQuant", "MultiThreshold", "FloatQuant"])
         )
+        if alone and x != "x" and self.odds(0.05):
+            self.x, self.spread, self.codes = self.g.add("Sign", x), 1.0, True
+            return self.x
         if kind == "BipolarQuant":
             scale = self.scale(spread)
             y = self.g.bipolar(x, scale)
@@ -108,6 +114,8 @@ class Walk:
                 scale = self.like_channels([self.scale(scale) for _ in range(self.channels)])
                 if scale.ndim == 1 and self.layout == "NC":
                     scale = scale.reshape(1, -1)
+            elif alone and self.odds(0.3):
+                scale = np.array(scale).reshape([1] * self.int(1, len(self.shape) + 1))
             narrow = int(self.odds(0.3) and bits > 1)
             y = self.g.quant(
                 *(x, scale, zero, bits),
@@ -146,10 +154,12 @@ class Walk:
         """Version 1 on an average times its window, as Brevitas writes it."""
         bits = self.int(2, 6)
         scale, more = self.power(self.spread / 2 ** (bits + 1)), self.int(0, 3)
-        numbers = (scale, 0.0, float(bits + more), float(bits))
-        self.x = self.g.add(
-            *("Trunc", self.x, *numbers), domain=self.g.domain, rounding_mode=self.pick(["FLOOR", "ROUND", "CEIL"])
-        )
+        numbers, options = (scale, 0.0, float(bits + more), float(bits)), {}
+        if self.version == 2:
+            numbers = (scale, 0.0, float(bits + more), scale * 2.0**more, float(bits))
+            options = {"signed": int(self.odds(0.5)), "narrow": int(self.odds(0.5))}
+        rounding = self.pick(["FLOOR", "ROUND", "CEIL", "HALF_UP", "DOWN"])
+        self.x = self.g.add("Trunc", self.x, *numbers, domain=self.g.domain, rounding_mode=rounding, **options)
         self.codes = True
 
     def weights(self, shape, taps, filters=0):
@@ -352,14 +362,14 @@ class Walk:
         size = int(np.prod(self.shape[1:]))
         if size & (size - 1):
             self.exact = False
-        how = self.pick(["GlobalAveragePool", "ReduceMean", "ReduceMean"])
+        how = self.pick(["GlobalAveragePool", "ReduceMean", "ReduceMean", "ReduceSum"])
         rank = len(self.shape) + 1
         if how == "GlobalAveragePool":
             self.x, self.shape = self.g.add(how, self.x), (self.shape[0], *[1] * (rank - 2))
         else:
             axes = list(range(2, rank)) if self.odds(0.5) else [each - rank for each in range(2, rank)]
             kept = int(self.odds(0.5))
-            if self.opset < 18:
+            if self.opset < (13 if how == "ReduceSum" else 18):
                 self.x = self.g.add(how, self.x, axes=axes, keepdims=kept)
             else:
                 self.x = self.g.add(how, self.x, self.g.constant(axes, np.int64), keepdims=kept)
@@ -391,6 +401,9 @@ class Walk:
             self.x = self.g.add("Concat", *(x for x, _, _ in ends), axis=self.pick([1, -3]))
             self.shape = (sum(shape[0] for _, shape, _ in ends), *start[1][1:])
         else:
+            if self.odds(0.3):
+                self.x = self.g.add("Sum", *(x for x, _, _ in ends))
+                return
             self.x = ends[0][0]
             for x, _, _ in ends[1:]:
                 self.x = self.g.add(self.pick(["Add", "Add", "Sub"]), self.x, x)
@@ -415,7 +428,7 @@ class Walk:
         if self.opset < 11:
             self.x = self.g.add("Pad", self.x, pads=pads, mode="constant", value=0.0)
         else:
-            value = [self.constant(0.0)] if self.odds(0.5) else []
+            value = [self.constant(self.pick([0.0, 0.0, self.number(1)]))] if self.odds(0.5) else []
             self.x = self.g.add("Pad", self.x, self.constant(pads, np.int64), *value)
         self.shape = (self.shape[0], self.shape[1] + pads[2] + pads[6], self.shape[2] + pads[3] + pads[7])
         self.conv()
@@ -558,7 +571,11 @@ class Walk:
         self.outputs.append(self.x)
 
     def model(self):
-        return self.g.model(*dict.fromkeys(self.outputs), kinds=self.kinds)
+        model = self.g.model(*dict.fromkeys(self.outputs), kinds=self.kinds)
+        for each in model.opset_import:
+            if each.domain == self.g.domain:
+                each.version = self.version
+        return model
 
     def images(self, count=3):
         """Multiples of half a step, which make ties, and what saturates."""
