@@ -348,8 +348,10 @@ class Importer:
     def _fold(self, node: Node) -> bool:
         """Compute a node beforehand if it depends on constants, or on a shape, only."""
         known: list[Constant | None] = []
-        for name in node.inputs:
+        for place, name in enumerate(node.inputs):
             value = self.values.get(name) if name else None
+            if isinstance(value, Signal | Joined | Windows | Ended) and (node.kind, place) == ("CastLike", 1):
+                value = Constant(np.zeros((), np.float32))
             if isinstance(value, Signal | Joined | Windows | Ended):
                 if node.kind not in ("Shape", "Size") or isinstance(value, Windows):
                     return False

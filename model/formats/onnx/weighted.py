@@ -146,6 +146,8 @@ def _dense(
         raise Misfit(f"has weights of shape {list(constant.data.shape)}, where 2 axes are needed")
     if any(signal.padding):
         raise Misfit("comes after Pad, where a convolution is needed")
+    if signal.axes.axes[0][:1] != (BATCH,):
+        raise Misfit("takes its batch elsewhere than in front")
     if not importer.binding.bound and importer._of_input(signal):
         _bind_last(importer, signal.axes)
         signal = importer.refreshed(signal)
