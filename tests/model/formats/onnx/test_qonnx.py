@@ -111,6 +111,15 @@ def falling_channels_before_a_pool():
 
 
 @case
+def greatest_of_a_map():
+    """ReduceMax, with falling channels before it, and GlobalMaxPool."""
+    g, x = start((1, 3, 7, 9))
+    y = g.add("ReduceMax", norm(g, conv(g, x, 5, 3), 5), axes=[2, 3], keepdims=0)
+    z = g.add("Flatten", g.add("GlobalMaxPool", g.add("Neg", x)))
+    return g.model(g.quant(y, 0.25, bits=6), g.quant(z, 0.25, bits=6))
+
+
+@case
 def pool_of_signs():
     g, x = start()
     x = g.bipolar(norm(g, conv(g, x, 6, 3), 6))
