@@ -145,4 +145,6 @@ class Builder:
             input_view=input_view,
             output_views=views,
         )
-        return Imported(network=network, notes=tuple(self.notes), float_ties=self.float_ties)
+        kept = {None, *(layer.name for layer in network.layers)}
+        notes = tuple(note for note in self.notes if note.layer in kept)
+        return Imported(network=network, notes=notes, float_ties=self.float_ties)

@@ -108,6 +108,7 @@ STANDARD: dict[str, Handler] = {
     "PRelu": leaky_node,
     "Pad": pad_node,
     "QuantizeLinear": quantize_linear_node,
+    "ReduceMax": reduce_node,
     "ReduceMean": reduce_node,
     "ReduceSum": reduce_node,
     "Relu": clip_node,

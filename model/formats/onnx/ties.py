@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from rowloom.model.formats.onnx.quantizers import MultiThreshold, Quantizer
 from rowloom.model.formats.onnx.signal import Carrier, Signal
+from rowloom.model.layers import AveragePool2d
 from rowloom.model.post import Thresholds
 
 _NOISE = 2.0**-21
@@ -116,15 +117,19 @@ def _sway(carrier: Carrier) -> NDArray[np.float64]:
         unit, offset = carrier.unit[m % len(carrier.unit)], carrier.offset[m % len(carrier.offset)]
         most = max(abs(carrier.lows[m % len(carrier.lows)]), abs(carrier.highs[m % len(carrier.highs)]))
         reach = most * abs(unit) + abs(offset)
-        result.append(0.0 if _held(unit, offset, reach) else float(reach) * _SUMMED)
+        held = _held(unit, offset, reach, isinstance(carrier.layer, AveragePool2d))
+        result.append(0.0 if held else float(reach) * _SUMMED)
     return np.array(result)
 
 
-def _held(unit: Fraction, offset: Fraction, reach: Fraction) -> bool:
+def _held(unit: Fraction, offset: Fraction, reach: Fraction, averaged: bool) -> bool:
     """Whether float32 holds all multiples of a unit, with an offset, up to a reach.
 
-    What an average is divided by does not count: that is one rounding, of which the chain knows.
+    What an average is divided by does not count: that is one rounding, of which the chain knows. Sums of averages are
+    sums of what was rounded.
     """
+    if not averaged and any(each.denominator & (each.denominator - 1) for each in (unit, offset)):
+        return False
     parts = [each for each in (unit, offset) if each]
     divisor = unit.denominator // (unit.denominator & -unit.denominator)
     step = min(Fraction(each.numerator & -each.numerator, each.denominator & -each.denominator) for each in parts)
