@@ -1,13 +1,15 @@
-"""ADD, SUB and MUL: of two maps, or of a map and constants."""
+"""ADD, SUB, MUL and PRELU: of two maps, or of a map and constants."""
 
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.model.arith import multiply_by_quantized_multiplier
+from rowloom.model.arith import multiply_by_quantized_multiplier, requantize
 from rowloom.model.encodings import Uniform
-from rowloom.model.formats.tflite.functions import every
+from rowloom.model.evaluate.add import TableSums
+from rowloom.model.formats.bisection import find_thresholds
+from rowloom.model.formats.tflite.functions import every, of_codes, remember
 from rowloom.model.formats.tflite.importer import Importer
 from rowloom.model.formats.tflite.multipliers import quantize_multiplier
 from rowloom.model.formats.tflite.reader import FileTensor, Operator
@@ -63,6 +65,7 @@ def add(importer: Importer, operator: Operator) -> None:
         name=name, inputs=tuple(s.tensor for s in sources), output=name, tables=tuple(used), bias=bias, post=post
     )
     importer.builder.add(layer, target, scale)
+    _remember(importer, layer)
     importer.set(operator, _result(name, value, None if constant is None else constant[0]), layer.op, name)
 
 
@@ -137,8 +140,11 @@ def mul(importer: Importer, operator: Operator) -> None:
     pairs = [importer.encoding(importer.tensor(index, operator, "input"), operator) for index in indices]
     real = np.float32(pairs[0][1]) * np.float32(pairs[1][1]) / np.float32(scale)
     known = [index for index in indices if index not in importer.values]
+    if not known:
+        _product(importer, operator, indices, float(real))
+        return
     if len(known) != 1:
-        raise importer.fail(operator, "multiplies two maps" if not known else "has two constants", "need one constant")
+        raise importer.fail(operator, "has two constants", "need one that is computed")
     place = indices.index(known[0])
     tensor, (encoding, _) = importer.file.tensors[known[0]], pairs[place]
     if tensor.data is None:
@@ -169,5 +175,84 @@ def mul(importer: Importer, operator: Operator) -> None:
             groups=channels,
             post=post,
         )
+    importer.builder.add(layer, target, scale)
+    if isinstance(layer, Add):
+        _remember(importer, layer)
+    importer.set(operator, _result(name, value, tensor), layer.op, name)
+
+
+def _remember(importer: Importer, layer: Add) -> None:
+    """Keep in mind what a layer does to single codes, if that is the same in all channels."""
+    if len(layer.inputs) > 1:
+        return
+    source, target = importer.builder.tensors[layer.inputs[0]], importer.builder.tensors[layer.output]
+    assert isinstance(source.encoding, Uniform)
+    codes = np.repeat(every(source.encoding)[:, None, None, None], source.shape[2], axis=3)
+    results = TableSums.of(layer, [source.encoding], target.encoding).codes(codes)
+    if (results == results[..., :1]).all():
+        remember(importer, layer.output, source.name, results[:, 0, 0, 0].astype(np.int64))
+
+
+def _product(importer: Importer, operator: Operator, indices: tuple[int, ...], real: float) -> None:
+    """MUL of two maps whose codes are functions of the same codes, as in x * sigmoid(x)."""
+    first, last = (importer.elements(index, operator) for index in indices)
+    tables = []
+    for value in (first, last):
+        record = importer.builder.tensors[value.tensor]
+        assert isinstance(record.encoding, Uniform)
+        source, codes = importer.functions.get(value.tensor, (value.tensor, every(record.encoding)))
+        tables.append((source, record.encoding.decode(codes)))
+    same = first.places is last.places or (
+        first.places is not None and last.places is not None and np.array_equal(first.places, last.places)
+    )
+    if tables[0][0] != tables[1][0] or first.shape != last.shape or not same:
+        raise importer.fail(operator, "multiplies two maps", "need a constant, or functions of the same map")
+    target, scale = importer.encoding(importer.output(operator), operator)
+    multiplier, shift = quantize_multiplier(real)
+    allowed = clamp(importer, operator, target, scale)
+    codes = requantize(
+        tables[0][1] * tables[1][1],
+        multiplier=multiplier,
+        shift=min(shift, 14),
+        zero_point=target.zero_point,
+        code_min=allowed[0],
+        code_max=allowed[1],
+    )
+    name = of_codes(importer, operator, tables[0][0], codes, target, scale, "mul")
+    remember(importer, name, tables[0][0], codes)
+    value = Value(tensor=name, shape=first.shape, places=first.places)
+    importer.set(operator, value, "a function of single codes", name)
+
+
+def prelu(importer: Importer, operator: Operator) -> None:
+    """PRELU: a slope of its own for each channel where values are negative."""
+    index, slopes = importer.inputs(operator, 2, 2)
+    tensor = importer.tensor(slopes, operator, "slopes")
+    if tensor.data is None:
+        raise importer.fail(operator, f"its slopes {tensor.name} are not constant", "need constants")
+    (value,) = _alike(importer, operator, [index], tensor)
+    source, input_scale = importer.encoding(importer.file.tensors[index], operator)
+    encoding, slope_scale = importer.encoding(tensor, operator)
+    target, scale = importer.encoding(importer.output(operator), operator)
+    factors = _per_channel(importer, operator, value, tensor, encoding.decode(tensor.data))
+    if (factors < 0).any():
+        raise importer.fail(operator, "has negative slopes", "need slopes of at least 0")
+    one, alpha, over = np.float32(input_scale), np.float32(slope_scale), np.float32(scale)
+    above, below = quantize_multiplier(float(one / over)), quantize_multiplier(float(one * alpha / over))
+
+    def codes(values: NDArray[np.int64]) -> NDArray[np.int64]:
+        given = np.where(
+            values >= 0,
+            multiply_by_quantized_multiplier(values, *above),
+            multiply_by_quantized_multiplier(values * factors, *below),
+        )
+        return np.clip(given + target.zero_point, target.code_min, target.code_max)
+
+    channels = importer.shape(value)[2]
+    bounds = [source.min] * channels, [source.max] * channels
+    post = find_thresholds(f"{importer.subject}: {operator}", codes, target, *bounds)
+    name = importer.layer_name("prelu")
+    tables = (source.decode(every(source)),)
+    layer = Add(name=name, inputs=(value.tensor,), output=name, tables=tables, post=post)
     importer.builder.add(layer, target, scale)
     importer.set(operator, _result(name, value, tensor), layer.op, name)

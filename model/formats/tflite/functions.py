@@ -1,4 +1,4 @@
-"""Functions of single codes: QUANTIZE, RELU, LEAKY_RELU, LOGISTIC, TANH, HARD_SWISH, ELU."""
+"""Functions of single codes: QUANTIZE, RELU, LEAKY_RELU, LOGISTIC, TANH, HARD_SWISH, MINIMUM."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,7 +39,8 @@ def of_codes(
 ) -> str:
     """Append what looks codes up, and return its output.
 
-    One layer with thresholds if the codes only rise, or only fall; else the difference of two that rise.
+    One layer with thresholds if the codes only rise, or only fall; else the difference of two that rise, or a table
+    if these rise by more than 255 codes.
     """
     record = importer.builder.tensors[tensor]
     source = record.encoding
@@ -56,7 +57,9 @@ def of_codes(
     else:
         parts = [np.cumsum(np.concatenate([[0], np.maximum(sign * steps, 0)])) for sign in (1, -1)]
         if max(int(part[-1]) for part in parts) > _BYTE.code_max:
-            raise importer.fail(operator, "rises and falls by more than 255 codes", "need less")
+            layer = Add(name=name, inputs=inputs, output=name, tables=(target.decode(codes),))
+            importer.builder.add(layer, target, scale)
+            return name
         inputs = tuple(
             of_codes(importer, operator, tensor, part, _BYTE, None, f"{name}_{way}")
             for part, way in zip(parts, ("up", "down"), strict=True)
@@ -67,6 +70,13 @@ def of_codes(
     layer = Add(name=name, inputs=inputs, output=name, tables=tables, bias=bias, post=post)
     importer.builder.add(layer, target, scale)
     return name
+
+
+def remember(importer: Importer, tensor: str, source: str, codes: Codes) -> None:
+    """Keep in mind that a tensor's codes are a function of another's, or of that one's of which this is one."""
+    first, of_first = importer.functions.get(source, (source, None))
+    encoding = importer.builder.tensors[source].encoding
+    importer.functions[tensor] = first, codes if of_first is None else codes[of_first - encoding.code_min]
 
 
 def _thresholds(
@@ -121,6 +131,7 @@ def _function(
         importer.builder.add(layer, target, scale)
     else:
         name = of_codes(importer, operator, value.tensor, result, target, scale, stem)
+    remember(importer, name, value.tensor, result)
     importer.set(
         operator, Value(tensor=name, shape=value.shape, places=value.places), "a function of single codes", name
     )
@@ -219,15 +230,6 @@ def tanh(importer: Importer, operator: Operator) -> None:
     _evaluated(importer, operator, lambda x: _single(np.tanh, x))
 
 
-def elu(importer: Importer, operator: Operator) -> None:
-    """ELU, in float32."""
-    _evaluated(
-        importer,
-        operator,
-        lambda x: np.where(x < 0, _single(np.expm1, np.minimum(x, 0)), x),
-    )
-
-
 def _single(function: Callable[[NDArray[Any]], NDArray[Any]], x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return a function of float32 numbers, rounded to nearest."""
     return function(x.astype(np.float64)).astype(np.float32)
@@ -301,3 +303,25 @@ def _high_mul(x: Codes, y: int) -> Codes:
     product = x * y
     nudged = product + np.where(product >= 0, 1 << 14, 1 - (1 << 14))
     return _saturated(np.where(nudged >= 0, nudged >> 15, -(-nudged >> 15)))
+
+
+def limit(importer: Importer, operator: Operator) -> None:
+    """MINIMUM and MAXIMUM of a map and a constant code."""
+    indices = importer.inputs(operator, 2, 2)
+    known = [index for index in indices if index not in importer.values]
+    if len(known) != 1 or importer.tensor(known[0], operator, "input").data is None:
+        raise importer.fail(operator, "compares two maps", "need one constant")
+    index = indices[1 - indices.index(known[0])]
+    value = importer.elements(index, operator)
+    encodings = [importer.encoding(importer.file.tensors[each], operator)[0] for each in indices]
+    target, scale = importer.encoding(importer.output(operator), operator)
+    code = importer.integers(known[0], operator, "limit").reshape(-1).tolist()
+    if len(code) != 1 or encodings != [target, target]:
+        raise importer.fail(operator, f"compares with {len(code)} codes", "need one, of the same zero point")
+    function = {"MINIMUM": np.minimum, "MAXIMUM": np.maximum}[operator.kind]
+    codes = function(every(target), code[0])
+    name = of_codes(importer, operator, value.tensor, codes, target, scale, operator.kind.lower())
+    remember(importer, name, value.tensor, codes)
+    shape = (1,) * (len(importer.file.tensors[known[0]].shape) - len(value.shape)) + value.shape
+    places = None if value.places is None else value.places.reshape(shape)
+    importer.set(operator, Value(tensor=name, shape=shape, places=places), "a function of single codes", name)

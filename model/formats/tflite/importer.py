@@ -14,7 +14,7 @@ from rowloom.model.formats.builder import Builder, Imported
 from rowloom.model.formats.floats import float_thresholds
 from rowloom.model.formats.tflite.constants import FOLDABLE, fold
 from rowloom.model.formats.tflite.dilations import dilated
-from rowloom.model.formats.tflite.moves import in_the_maps_order, moved
+from rowloom.model.formats.tflite.moves import in_the_maps_order, moved, squared
 from rowloom.model.formats.tflite.reader import File, FileTensor, Operator
 from rowloom.model.formats.tflite.values import NO_PADDING, Value, arrangement, map_shape, padded_shape, turned
 from rowloom.model.layers import Shape
@@ -36,6 +36,7 @@ class Importer:
         self.constants: dict[int, NDArray[np.int64]] = {}
         self.counts: dict[str, int] = {}
         self.writers: dict[int, Operator] = {}
+        self.functions: dict[str, tuple[str, NDArray[np.int64]]] = {}
         self.thresholds: NDArray[np.float32] | None = None
         self.input_index = -1
         self.input_shape: Shape | None = None
@@ -61,7 +62,9 @@ class Importer:
             if not operator.inputs or not operator.outputs:
                 raise self.fail(operator, "has no input or no output", "need at least one of each")
             try:
-                (Importer.fold if self._is_of_sizes(operator) else known[operator.kind])(self, operator)
+                # What leaves the range of float32 is told where it is used.
+                with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+                    (Importer.fold if self._is_of_sizes(operator) else known[operator.kind])(self, operator)
             except RowloomError as error:
                 if error.subject.startswith(self.subject):
                     raise
@@ -132,7 +135,9 @@ class Importer:
             raise self.fail(operator, f"its input {name} is {value.shape}", "need up to 4 axes and a batch of 1")
         if value.places is not None:
             value = self._replaced(value, in_the_maps_order(self, operator, value))
-        stored = padded_shape(self.shape(value), value.padding)
+        if self.shape(value) == (1, 1, math.prod(shape)) and shape[0] == shape[1] > 1 and not any(value.padding):
+            value = self._replaced(value, squared(self, operator, value, shape[0]))
+        stored = self.seen(value)
         if value.places is not None or (turned(shape, stored) is None and math.prod(shape) != shape[2]):
             raise self.fail(
                 operator,
@@ -158,8 +163,12 @@ class Importer:
 
     def is_turned(self, value: Value) -> bool:
         """Return whether the file's height is the map's width."""
-        stored = padded_shape(self.shape(value), value.padding)
+        stored = self.seen(value)
         return turned(map_shape(value.shape) or stored, stored) or False
+
+    def seen(self, value: Value) -> Shape:
+        """Return the shape of what the file sees of a value's map: with its padding."""
+        return padded_shape(self.shape(value), value.padding)
 
     def filled(self, value: Value, operator: Operator) -> Value:
         """Return the value with its padding put there by a layer of its own."""
@@ -226,8 +235,9 @@ class Importer:
             said = tuple(got if free else size for size, free, got in zip(said, tensor.open, value.shape, strict=True))
         if said and math.prod(said) != math.prod(value.shape):
             raise self.fail(operator, f"gives {value.shape}, but the file says {tensor.shape}", "shapes must agree")
-        if index in self.values:
-            raise self.fail(operator, f"writes {self.file.tensors[index].name} again", "need one writer a tensor")
+        if index in self.values or tensor.data is not None:
+            what = "again" if index in self.values else "although it is constant"
+            raise self.fail(operator, f"writes {tensor.name} {what}", "need one writer a tensor")
         self.values[index] = value
         self.writers[index] = operator
 
@@ -244,6 +254,8 @@ class Importer:
         if self.input_index == -1:
             raise RowloomError(self.subject, "has no input", "need one")
         tensor = self.file.tensors[self.input_index]
+        if tensor.data is not None:
+            raise RowloomError(f"{self.subject}: input {tensor.name}", "is a constant", "need one that is fed")
         if map_shape(tensor.shape) is None:
             raise RowloomError(
                 f"{self.subject}: input {tensor.name}", f"is {tensor.shape}", "need up to 4 axes and a batch of 1"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rowloom.model.encodings import Uniform
 from rowloom.model.formats.tflite.reader import Operator
 from rowloom.model.formats.tflite.values import Value, in_order
-from rowloom.model.layers import ChannelShuffle, Conv2d
+from rowloom.model.layers import ChannelShuffle, Conv2d, DepthToSpace
 from rowloom.model.post import Requantize
 
 if TYPE_CHECKING:
@@ -134,6 +134,16 @@ def in_the_maps_order(importer: "Importer", operator: Operator, value: Value) ->
     order = np.argsort(place.reshape(-1))
     places = order[np.searchsorted(place.reshape(-1), value.places, sorter=order)]
     return Value(tensor=name, shape=value.shape, scale=value.scale, places=in_order(places, shape))
+
+
+def squared(importer: "Importer", operator: Operator, value: Value, side: int) -> Value:
+    """Return a vector as a square map: its channels are the pixels, row after row."""
+    name = importer.layer_name("square")
+    record = importer.builder.tensors[value.tensor]
+    layer = DepthToSpace(name=name, input=value.tensor, output=name, block=side)
+    importer.builder.add(layer, record.encoding, record.scale)
+    importer.builder.note([str(operator)], name, "makes a vector a map")
+    return Value(tensor=name, shape=value.shape, scale=value.scale)
 
 
 def _spacing(places: NDArray[np.int64]) -> int:

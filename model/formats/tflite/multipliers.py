@@ -13,10 +13,17 @@ from rowloom.model.errors import RowloomError
 def quantize_multiplier(real: float) -> tuple[int, int]:
     """Return (multiplier, shift) with real = multiplier * 2^(shift - 31), multiplier in 2^30 to 2^31 - 1, or 0.
 
+    Raises
+    ------
+    RowloomError
+        If ``real`` is not finite.
+
     References
     ----------
     TensorFlow Lite, kernels/internal/quantization_util.cc, QuantizeMultiplier.
     """
+    if not math.isfinite(real):
+        raise RowloomError("scale", f"rescales by {real:g}", "need scales nearer to each other")
     if not real:
         return 0, 0
     mantissa, shift = math.frexp(real)

@@ -1,8 +1,8 @@
 """Every operator that is supported, by its name in the TFLite schema."""
 
-from rowloom.model.formats.tflite.elementwise import add, mul
+from rowloom.model.formats.tflite.elementwise import add, mul, prelu
 from rowloom.model.formats.tflite.ends import arg_max, dequantize, log_softmax, softmax
-from rowloom.model.formats.tflite.functions import elu, hard_swish, leaky_relu, logistic, quantize, relu, tanh
+from rowloom.model.formats.tflite.functions import hard_swish, leaky_relu, limit, logistic, quantize, relu, tanh
 from rowloom.model.formats.tflite.importer import Handler
 from rowloom.model.formats.tflite.pools import average_pool, max_pool, mean, reduce_max
 from rowloom.model.formats.tflite.shapes import concatenation, pad, reshape, transpose
@@ -19,7 +19,6 @@ OPERATORS: dict[str, Handler] = {
     "DEPTHWISE_CONV_2D": depthwise,
     "DEPTH_TO_SPACE": depth_to_space,
     "DEQUANTIZE": dequantize,
-    "ELU": elu,
     "EXPAND_DIMS": reshape,
     "FULLY_CONNECTED": fully_connected,
     "GATHER": gather,
@@ -27,11 +26,14 @@ OPERATORS: dict[str, Handler] = {
     "LEAKY_RELU": leaky_relu,
     "LOGISTIC": logistic,
     "LOG_SOFTMAX": log_softmax,
+    "MAXIMUM": limit,
     "MAX_POOL_2D": max_pool,
     "MEAN": mean,
+    "MINIMUM": limit,
     "MUL": mul,
     "PAD": pad,
     "PADV2": pad,
+    "PRELU": prelu,
     "QUANTIZE": quantize,
     "REDUCE_MAX": reduce_max,
     "RELU": relu,

@@ -33,6 +33,7 @@ def average_pool(importer: Importer, operator: Operator) -> None:
         padding=slide.padding,
         count_include_pad=any(slide.value.padding),
     )
+    layer.output_shape(shape)
     unit = layer.scale(shape)
     low, high = clamp(importer, operator, target, scale)
 

@@ -17,6 +17,7 @@ from rowloom.model.formats.tflite.values import (
     in_order,
     map_shape,
     padded_shape,
+    turned,
 )
 from rowloom.model.layers import Concat
 
@@ -31,7 +32,7 @@ def reshape(importer: Importer, operator: Operator) -> None:
     shape = _SHAPES[operator.kind](importer, operator, value.shape) or importer.output(operator).shape
     if math.prod(shape) != math.prod(value.shape) or not shape or min(shape) < 1:
         raise importer.fail(operator, f"makes {shape} of {value.shape}", "sizes must agree")
-    if any(value.padding) and map_shape(shape) != padded_shape(importer.shape(value), value.padding):
+    if any(value.padding) and turned(map_shape(shape) or (0, 0, 0), importer.seen(value)) is None:
         value = importer.filled(value, operator)
     places = None if value.places is None else value.places.reshape(shape)
     importer.set(operator, replace(value, shape=shape, places=places), "another name for the same data")

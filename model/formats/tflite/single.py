@@ -13,9 +13,22 @@ from numpy.typing import NDArray
 from rowloom.model.arith import round_half_away
 from rowloom.model.encodings import Uniform
 from rowloom.model.errors import RowloomError
-from rowloom.model.formats.bisection import find_thresholds
 from rowloom.model.formats.tflite.multipliers import quantize_multiplier
 from rowloom.model.post import Post, Requantize, Thresholds
+
+
+def thresholds_of(
+    reals: NDArray[np.float64], target: Uniform, bounds: tuple[list[int], list[int]]
+) -> NDArray[np.int64]:
+    """Return the least sum [M, N], in the least to the greatest + 1, of each code above the least one of ``target``."""
+    codes = np.arange(target.code_min + 1, target.code_max + 1) - target.zero_point
+    low, high = (np.array(each, np.int64)[:, None] for each in bounds)
+    with np.errstate(divide="ignore", over="ignore"):
+        guess = np.floor((codes - 0.5) / reals[:, None])
+    # It is off by one at most, where it is among the sums at all.
+    first = np.clip(guess, low - 4, high + 4).astype(np.int64) - 2
+    missed = (round_half_away((first + place) * reals[:, None]) < codes for place in range(5))
+    return np.clip(first + sum(each.astype(np.int64) for each in missed), low, high + 1)
 
 
 def without_right_shift(
@@ -82,12 +95,7 @@ def rounding_once(
     if np.abs(ends).max() >= 1 << 31 or np.abs(ends * reals).max() >= 1 << 31:
         raise RowloomError(subject, "its sums, or those rescaled, are wider than 32 bits", "need narrower ones")
     offset = target.zero_point
-
-    def rescaled(sums: NDArray[np.int64]) -> NDArray[np.int64]:
-        codes = round_half_away(sums * reals).astype(np.int64) + offset
-        return np.clip(codes, target.code_min, target.code_max)
-
-    values = find_thresholds(subject, rescaled, target, *bounds).values
+    values = thresholds_of(reals, target, bounds)
     if allowed == (target.code_min, target.code_max):
         pairs = []
         for real, row, low, high in zip(reals.tolist(), values.tolist(), *bounds, strict=True):

@@ -39,16 +39,15 @@ def slice_(importer: Importer, operator: Operator) -> None:
 
 
 def strided_slice(importer: Importer, operator: Operator) -> None:
-    """STRIDED_SLICE: of sizes beforehand; of a map, every so manieth from first to last."""
-    if operator.inputs[0] not in importer.values:
-        importer.fold(operator)
-        return
+    """STRIDED_SLICE: every so manieth from first to last."""
     index, *rest = importer.inputs(operator, 4, 4)
     value = importer.elements(index, operator)
     begins, ends, steps = (importer.integers(each, operator, "bounds").reshape(-1).tolist() for each in rest)
     masks = {name: operator.options.get(f"{name}Mask", 0) for name in ("Begin", "End", "ShrinkAxis")}
-    if any(operator.options.get(f"{name}Mask", 0) for name in ("Ellipsis", "NewAxis")):
-        raise importer.fail(operator, "has an ellipsis or a new axis", "need plain slices")
+    if any(operator.options.get(f"{name}Mask", 0) for name in ("Ellipsis", "NewAxis")) or operator.options.get(
+        "Offset"
+    ):
+        raise importer.fail(operator, "has an ellipsis, a new axis or ends that count from begins", "need plain slices")
     if not len(begins) == len(ends) == len(steps) <= len(value.shape) or min(steps, default=1) < 1:
         raise importer.fail(operator, f"takes {begins} to {ends} by {steps} of {value.shape}", "need rising slices")
     keys: list[slice | int] = []
@@ -113,8 +112,6 @@ def _split(importer: Importer, operator: Operator, index: int, value: Value, siz
 def gather(importer: Importer, operator: Operator) -> None:
     """GATHER: some entries of an axis."""
     index, which = importer.inputs(operator, 2, 2)
-    if operator.inputs[0] not in importer.values:
-        raise importer.fail(operator, "gathers from a constant", "need data that is computed")
     value = importer.elements(index, operator)
     wanted = importer.integers(which, operator, "indices")
     axis = operator.options.get("Axis", 0)

@@ -55,11 +55,6 @@ class Value:
     scale: float | None = None
     steps: tuple[str, ...] = ()
 
-    @property
-    def moved(self) -> bool:
-        """Whether the file's elements lie elsewhere than in the map."""
-        return self.places is not None or any(self.padding)
-
 
 def map_shape(shape: tuple[int, ...]) -> Shape | None:
     """Return H, W, C of a shape with a batch of one; None if it is no map."""

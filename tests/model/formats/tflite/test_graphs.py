@@ -240,7 +240,7 @@ def refusal(content):
         ("WHILE", "WhileOptions", r"operator 0 \(WHILE\): is not supported"),
         ("VAR_HANDLE", "VarHandleOptions", r"operator 0 \(VAR_HANDLE\): is not supported"),
         ("UNIDIRECTIONAL_SEQUENCE_LSTM", None, r"\(UNIDIRECTIONAL_SEQUENCE_LSTM\): is not supported"),
-        ("MUL", "MulOptions", r"operator 0 \(MUL\): multiplies two maps, need one constant"),
+        ("TRANSPOSE_CONV", None, r"operator 0 \(TRANSPOSE_CONV\): is not supported"),
         ("LOG_SOFTMAX", None, r"\(LOG_SOFTMAX\): works on integers, need floats, after DEQUANTIZE, or SOFTMAX"),
     ],
 )
@@ -309,3 +309,27 @@ def test_maps_of_other_sizes_cannot_be_flattened_together():
     a, b = conv(m, x, (1, 4, 4, 6), (3, 3)), conv(m, x, (1, 2, 2, 2), (1, 1), stride=(2, 2))
     both = concat(m, [reshape(m, a, 1, 96), reshape(m, b, 1, 8)], 1, (1, 104))
     assert "joins maps of (4, 4, 6) and (2, 2, 2) along axis 1" in refusal(m.content(x, dense(m, both, 7)))
+
+
+def test_slices_whose_ends_count_from_their_begins():
+    m = Model()
+    x = m.tensor((1, 4, 4, 3), *CODES)
+    bounds = [m.constant(each, dtype=np.int32) for each in ([0, 1, 0, 0], [1, 3, 4, 3], [1, 1, 1, 1])]
+    y = m.add("STRIDED_SLICE", [x, *bounds], m.tensor((1, 3, 4, 3), *CODES), "StridedSliceOptions", offset=True)
+    assert "(STRIDED_SLICE): has an ellipsis, a new axis or ends that count from begins" in refusal(m.content(x, y))
+
+
+def test_a_constant_that_is_written():
+    m = Model()
+    x = m.tensor((1, 2), *CODES)
+    y = m.add("RELU", [x], m.constant([[3, 4]], *CODES))
+    assert refusal(m.content(x, y)) == (
+        "m.tflite: operator 0 (RELU): writes t1 although it is constant, need one writer a tensor"
+    )
+
+
+def test_scales_too_far_apart():
+    m = Model()
+    x = m.tensor((1, 2), 3e38, 0)
+    y = m.add("RELU", [x], m.tensor((1, 2), 1e-30, 0))
+    assert "operator 0 (RELU): scale: rescales by inf, need scales nearer to each other" in refusal(m.content(x, y))
