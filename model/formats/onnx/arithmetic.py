@@ -14,6 +14,7 @@ from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.pointwise import Clip, Divide, Leaky, Norm, Pointwise, Scale, Shift
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Signal
+from rowloom.model.formats.onnx.twins import twins
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
 
 
@@ -38,8 +39,14 @@ def add_node(importer: Importer, node: Node) -> None:
 
 
 def multiply_node(importer: Importer, node: Node) -> None:
-    """Mul and Div by a constant."""
+    """Mul and Div by a constant, or of two functions of the same codes."""
     constants = [isinstance(importer.values.get(name), Constant) for name in node.inputs]
+    if len(constants) == 2 and not any(constants):
+        join = np.multiply if node.kind == "Mul" else np.divide
+        both = twins(importer, importer.signal(node, 0), importer.signal(node, 1), join, str(node))
+        if both is not None:
+            importer.set(node, both)
+            return
     if len(constants) != 2 or not any(constants):
         raise Misfit("multiplies two tensors that are computed, where a constant is needed")
     place = constants.index(True)
@@ -123,8 +130,6 @@ def identity_node(importer: Importer, node: Node) -> None:
 
 
 def _apply(importer: Importer, node: Node, signal: Signal, function: Pointwise) -> None:
-    if any(signal.padding):
-        raise Misfit("comes after Pad, where a convolution is needed")
     importer.set(node, signal.then(function, str(node)))
 
 

@@ -57,8 +57,10 @@ class Parameter:
         return self.values.reshape(count)
 
 
-def resolved_shape(shape: Sequence[int], wanted: Sequence[int]) -> list[int]:
-    """Return what a Reshape of a shape makes of a wanted one with 0 and -1; the batch is 1 and stays so.
+def resolved_shape(shape: Sequence[int], wanted: Sequence[int], *, merged: bool = False) -> list[int]:
+    """Return what a Reshape of a shape makes of a wanted one with 0 and -1; the batch is 1.
+
+    It stays so, unless it may be ``merged`` with axes after it.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def resolved_shape(shape: Sequence[int], wanted: Sequence[int]) -> list[int]:
         if rest <= 0 or total % rest:
             raise Misfit(f"makes {list(wanted)} of {tuple(shape)}")
         result[result.index(-1)] = total // rest
-    if not result or min(result) < 1 or math.prod(result) != total or result[0] != 1:
+    if not result or min(result) < 1 or math.prod(result) != total or (result[0] != 1 and not merged):
         raise Misfit(f"makes {list(wanted)} of {tuple(shape)}")
     return result
 
@@ -86,7 +88,7 @@ class Axes:
     Parameters
     ----------
     axes : tuple of tuple of str
-        Atoms of every axis; the first axis is the batch.
+        Atoms of every axis; the first axis begins with the batch.
     sizes : mapping of str to int
         Of every atom but the batch.
     """
@@ -140,13 +142,13 @@ class Axes:
             is mixed with others.
         """
         sizes = dict(self.sizes)
-        wanted = resolved_shape(self.shape, shape)
-        if not self.axes or self.axes[0] != (BATCH,):
+        wanted = resolved_shape(self.shape, shape, merged=True)
+        if not self.axes or self.axes[0][:1] != (BATCH,):
             raise Misfit("moves the batch")
-        waiting = [atom for axis in self.axes[1:] for atom in axis]
-        result: list[Axis] = [(BATCH,)]
-        for size in wanted[1:]:
-            axis: list[str] = []
+        waiting = [atom for axis in self.axes for atom in axis if atom != BATCH]
+        result: list[Axis] = []
+        for place, size in enumerate(wanted):
+            axis: list[str] = [] if place else [BATCH]
             left = size
             while left > 1:
                 if not waiting:

@@ -32,7 +32,7 @@ _NEAR = 1e-11
 def quantize(importer: "Importer", signal: Signal, quantizer: Quantizer, node: str) -> Signal:
     """Return the signal after a quantizer, appending the layers that it takes."""
     if any(signal.padding):
-        raise Misfit("comes after Pad, where a convolution is needed")
+        signal = replace(signal, padded_with=_quantized_number(signal.padded_with, quantizer))
     carrier = signal.carrier
     if carrier is None:
         return _quantize_input(importer, signal, quantizer, node)
@@ -41,6 +41,15 @@ def quantize(importer: "Importer", signal: Signal, quantizer: Quantizer, node: s
     else:
         tensor = _finish_codes(importer, signal, quantizer, node)
     return replace(signal, carrier=importer.stored(tensor, quantizer.unit, (quantizer.offset,)), chain=(), nodes=())
+
+
+def _quantized_number(number: Fraction, quantizer: Quantizer) -> Fraction:
+    """Return what a quantizer makes of a number that Pad put round a map."""
+    if len(quantizer.unit) > 1 or any(parameter.atoms for parameter in quantizer.parameters):
+        raise Misfit("comes after Pad, whose numbers it makes differ by channel")
+    columns = tuple(p.values.reshape(1).astype(np.float32) for p in quantizer.parameters)
+    code = quantizer.codes(np.array([[float(number)]], np.float32), columns)
+    return quantizer.unit[0] * int(quantizer.encoding.decode(code)[0, 0]) + quantizer.offset
 
 
 def every_code(encoding: Encoding) -> NDArray[np.int64]:
@@ -122,6 +131,12 @@ def _finish_sums(importer: "Importer", signal: Signal, quantizer: Quantizer, nod
     carrier = signal.carrier
     assert carrier is not None
     assert carrier.layer is not None
+    tabled = _tabled(importer, signal, quantizer)
+    if tabled is not None:
+        scale = importer.scale_of(quantizer.unit)
+        tensor = importer.builder.add_shared(tabled, quantizer.encoding, scale)
+        importer.builder.note((*signal.nodes, node), tensor, "a table of codes")
+        return append_deferred(importer, carrier, quantizer.encoding, scale, tensor)
     lows = list(carrier.lows)
     highs = list(carrier.highs)
     encoding = quantizer.encoding
@@ -151,6 +166,19 @@ def _finish_sums(importer: "Importer", signal: Signal, quantizer: Quantizer, nod
             raise Misfit("moves channels that rise and channels that fall after a MaxPool into one")
         falling = np.array([each.pop() for each in lifted])
     return _turn_back(importer, tensor, falling, encoding, scale)
+
+
+def _tabled(importer: "Importer", signal: Signal, quantizer: Quantizer) -> Add | None:
+    """Return the layer that gives codes for codes, where the carrier's layer only passes codes on."""
+    carrier = signal.carrier
+    assert carrier is not None
+    layer = carrier.layer
+    parameters = [p for function in signal.chain for p in function.parameters] + list(quantizer.parameters)
+    alike = not any(parameter.atoms for parameter in parameters) and len(carrier.unit) == len(carrier.offset) == 1
+    if not isinstance(layer, Add) or len(layer.inputs) != 1 or layer.bias is not None or not alike:
+        return None
+    codes = _codes(importer, signal, quantizer, np.asarray(layer.tables[0])[:, None])
+    return replace(layer, tables=(quantizer.encoding.decode(codes[:, 0]),))
 
 
 def append_deferred(

@@ -6,15 +6,18 @@ from fractions import Fraction
 import numpy as np
 
 from rowloom.model.encodings import MAX_BITS, Uniform
-from rowloom.model.endings import Ending, Greatest, Reshape, Softmax, TopK, Transpose
+from rowloom.model.endings import Dequantize, Ending, Greatest, Quantize, Reshape, Softmax, TopK, Transpose
 from rowloom.model.errors import RowloomError
-from rowloom.model.formats.onnx.axes import Axes, Misfit, resolved_shape
+from rowloom.model.formats.onnx.axes import BATCH, Axes, Misfit, resolved_shape
 from rowloom.model.formats.onnx.folding import Constant, moved_constant
+from rowloom.model.formats.onnx.functions import Function
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.joining import whole
+from rowloom.model.formats.onnx.linear_quant import linear_range
 from rowloom.model.formats.onnx.pointwise import Clip, Pointwise
 from rowloom.model.formats.onnx.reader import Node, Port
 from rowloom.model.formats.onnx.signal import Ended, Joined, Signal
+from rowloom.model.formats.onnx.stated import check_scale, integer_of, needed
 from rowloom.model.formats.onnx.sums import stored_sums
 from rowloom.model.layers import ArgMax
 from rowloom.model.views import OutputView
@@ -86,9 +89,29 @@ def host_node(importer: Importer, node: Node) -> None:
         if not wanted or wanted[0] != 1:
             raise Misfit("moves the batch")
         _end(importer, node, Reshape(sizes=tuple(wanted[1:])))
+    elif node.kind in ("Quantize", "QuantizeLinear", "DequantizeLinear"):
+        _end(importer, node, _quantizer(importer, node))
     else:
         problem = f"comes after {value.endings[0].op}, which the host computes"
         raise importer.fail(node, problem, "need that at the end")
+
+
+def _quantizer(importer: Importer, node: Node) -> Ending:
+    """Return the step that a quantizer of all numbers alike, or its inverse, is."""
+    if node.kind == "Quantize":
+        low, high, point = (int(node.attributes[name]) for name in ("low", "high", "zero_point"))
+        scale = float(node.attributes["scale"])
+        return Quantize(scale=scale, zero_point=point, low=low, high=high, reciprocal=True)
+    scales, points = needed(importer, node, 1), importer.array(node, 2)
+    check_scale(scales)
+    if scales.size != 1:
+        raise Misfit("has scales that differ within what the host computes")
+    scale = float(np.float32(scales.reshape(-1)[0]))
+    point = 0 if points is None else integer_of(points, "zero point")
+    if node.kind == "DequantizeLinear":
+        return Dequantize(scale=scale, zero_point=point)
+    low, high, _, _ = linear_range(node, importer.constant(node, 2))
+    return Quantize(scale=scale, zero_point=point, low=low, high=high)
 
 
 def _end(importer: Importer, node: Node, ending: Ending, place: int = 0) -> None:
@@ -169,10 +192,15 @@ def output_view(importer: Importer, port: Port) -> OutputView:
     if chain and _is_relu(chain[-1]):
         chain.pop()
         steps.append("relu")
+    elif chain and isinstance(chain[-1], Function) and chain[-1].name == "Sigmoid":
+        chain.pop()
+        steps.append("sigmoid")
     signal = replace(signal, chain=tuple(chain))
     affine = signal.affine(importer.names)
     if affine is None:
-        raise Misfit("comes after an activation that no quantizer ends, where none, or Relu, is needed")
+        raise Misfit("comes after an activation that no quantizer ends, where none, Relu or Sigmoid is needed")
+    if signal.axes.axes[0] != (BATCH,):
+        raise Misfit("joins the batch to other axes, where it is needed alone, in front")
     carrier = importer.quantized(signal)
     if carrier.lift is not None:
         # Channels that are moved: numbers of the file's channels, not of the layer's.

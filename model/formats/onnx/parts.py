@@ -22,6 +22,7 @@ LISTED = ("BatchNormalization", "MultiThreshold", "QuantizeLinear", "DequantizeL
 
 PLAIN = (
     *("Neg", "Relu", "Clip", "LeakyRelu", "Identity", "Dropout", "Cast", "Sign", "MaxPool", "AveragePool"),
+    *("Quantize", "Elu", "Gelu", "HardSigmoid", "HardSwish", "Sigmoid", "Swish", "Tanh"),
     *("GlobalAveragePool", "ReduceMean", "ReduceSum", "Pad", "Resize", "Upsample", "Transpose"),
 )
 """Nodes that do the same to every channel."""

@@ -11,7 +11,7 @@ from rowloom.model.formats.onnx.axes import Axes, Misfit
 from rowloom.model.formats.onnx.emit import every_code
 from rowloom.model.formats.onnx.functions import Function, Lookup
 from rowloom.model.formats.onnx.importer import Importer
-from rowloom.model.formats.onnx.pointwise import Divide, Leaky, Norm, Scale, Shift
+from rowloom.model.formats.onnx.pointwise import Divide, Leaky, Norm, Pointwise, Scale, Shift
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Signal
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
@@ -19,8 +19,11 @@ from rowloom.model.formats.onnx.windows import window
 from rowloom.model.layers import Add, AveragePool2d, Layer, MaxPool2d
 
 
-def directions(importer: Importer, signal: Signal) -> NDArray[np.int64]:
-    """Return, by the carrier's channels, 1 if greater integers stand for greater numbers, -1 if for lesser ones."""
+def directions(importer: Importer, signal: Signal) -> NDArray[np.int64] | None:
+    """Return, by the carrier's channels, 1 if greater integers stand for greater numbers, -1 if for lesser ones.
+
+    None stands for codes of which neither is true.
+    """
     carrier = importer.quantized(signal)
     result = np.resize([1 if unit >= 0 else -1 for unit in carrier.unit], carrier.channels)
     for function in signal.chain:
@@ -29,9 +32,15 @@ def directions(importer: Importer, signal: Signal) -> NDArray[np.int64]:
             result = result * np.where(columns[0] < 0, -1, 1)
         elif isinstance(function, Shift) and function.minus:
             result = -result
-        elif isinstance(function, Function | Lookup) and not getattr(function, "rising", False):
-            raise Misfit("takes the greatest of what neither rises nor falls, where a quantizer is needed before")
+        elif not _monotone(function):
+            if carrier.layer is not None:
+                raise Misfit("takes the greatest of what neither rises nor falls, where a quantizer is needed before")
+            return None
     return result
+
+
+def _monotone(function: Pointwise) -> bool:
+    return function.rising if isinstance(function, Function) else not isinstance(function, Lookup)
 
 
 def as_sums(importer: Importer, signal: Signal) -> Signal:
@@ -82,8 +91,9 @@ def max_pool_node(importer: Importer, node: Node) -> None:
     if node.attributes.get("ceil_mode", 0):
         padding = _ceiled(shape, kernel, stride, padding)
     towards = directions(importer, signal)
-    if (towards < 0).any():
+    if towards is None or (towards < 0).any():
         signal = as_sums(importer, signal)
+    towards = np.ones(1, np.int64) if towards is None else towards
     carrier = importer.quantized(signal)
     if carrier.layer is not None:
         if carrier.pooled is not None and not np.array_equal(carrier.pooled, towards):

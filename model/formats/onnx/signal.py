@@ -94,8 +94,15 @@ class Signal:
     padded_with: Fraction = Fraction(0)
 
     def then(self, function: Pointwise, node: str) -> "Signal":
-        """Return the signal after a function."""
-        return replace(self, chain=(*self.chain, function), nodes=(*self.nodes, node))
+        """Return the signal after a function; Misfit if numbers round it would differ by channel."""
+        number = self.padded_with
+        if any(self.padding):
+            x = np.array([float(number)], np.float32)
+            results = function.compute(x, tuple(p.values.reshape(-1).astype(np.float32) for p in function.parameters))
+            if np.any(results != results[0]):
+                raise Misfit("comes after Pad, whose numbers it makes differ by channel")
+            number = Fraction(float(results[0]))
+        return replace(self, chain=(*self.chain, function), nodes=(*self.nodes, node), padded_with=number)
 
     def with_axes(self, axes: Axes, node: str) -> "Signal":
         """Return the signal with other axes over the same data."""

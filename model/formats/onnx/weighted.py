@@ -154,7 +154,7 @@ def matmul_node(importer: Importer, node: Node) -> None:
     if len(node.inputs) == 2 and isinstance(importer.values.get(node.inputs[0]), Constant):
         raise Misfit("has its weights on the left, where they are needed on the right")
     constant = _weights(importer, node)
-    while constant.data.ndim > 2 and constant.data.shape[0] == 1:
+    while constant.data.ndim > 2 and len(constant.data) and (constant.data == constant.data[:1]).all():
         grid = constant.grid
         constant = Constant(
             constant.data[0],
@@ -180,7 +180,7 @@ def _dense(importer: Importer, node: Node, constant: Constant, filters: int, bia
     weights = weights_of(constant, filters)
     tensor, units, offsets = operand(importer, signal)
     shape = importer.builder.tensors[tensor].shape
-    axis, others = signal.axes.axes[-1], signal.axes.axes[1:-1]
+    axis, others = signal.axes.axes[-1], (signal.axes.axes[0][1:], *signal.axes.axes[1:-1])
     sizes = dict(zip(ROLES, shape, strict=True))
     count, taps = weights.values.shape
     if math.prod(sizes[atom] for atom in axis) != taps:
