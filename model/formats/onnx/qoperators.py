@@ -45,6 +45,8 @@ def expanded(subject: str, graph: Graph) -> Graph:
                 expander.nodes.append(node)
             else:
                 write(expander, node)
+        except IndexError:
+            raise RowloomError(f"{subject}: {node}", f"has {len(node.inputs)} inputs, which are too few") from None
         except Misfit as misfit:
             raise RowloomError(f"{subject}: {node}", str(misfit), f"or {_ADVICE}") from None
     return replace(graph, nodes=tuple(expander.nodes), constants=expander.constants)
