@@ -9,6 +9,7 @@ from rowloom.model.encodings import MAX_BITS, Uniform
 from rowloom.model.endings import Dequantize, Ending, Greatest, Quantize, Reshape, Softmax, TopK, Transpose
 from rowloom.model.errors import RowloomError
 from rowloom.model.formats.onnx.axes import BATCH, Axes, Misfit, resolved_shape
+from rowloom.model.formats.onnx.filling import filled
 from rowloom.model.formats.onnx.folding import Constant, moved_constant
 from rowloom.model.formats.onnx.functions import Function
 from rowloom.model.formats.onnx.importer import Importer
@@ -186,8 +187,7 @@ def output_view(importer: Importer, port: Port) -> OutputView:
         value = whole(importer, value, most=MAX_BITS)
     signal = importer.refreshed(value.signal if isinstance(value, Ended) else value)
     importer.quantized(signal)
-    if any(signal.padding):
-        raise Misfit("comes after Pad, where a convolution is needed")
+    signal = filled(importer, signal)
     chain, steps = list(signal.chain), []
     if chain and _is_relu(chain[-1]):
         chain.pop()

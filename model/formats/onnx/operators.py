@@ -13,6 +13,7 @@ from rowloom.model.formats.onnx.arithmetic import (
 )
 from rowloom.model.formats.onnx.constant_quant import constant_bipolar, constant_float_quant, constant_quant
 from rowloom.model.formats.onnx.ends import argmax_node, host_node, softmax_node, topk_node
+from rowloom.model.formats.onnx.filling import fill_inputs
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.functions import NAMES, function_node
 from rowloom.model.formats.onnx.importer import Handler, Importer
@@ -127,6 +128,7 @@ def handler(importer: Importer, node: Node) -> Handler:
     """Return what imports a node; RowloomError that says what is supported if nothing does."""
     if node.inputs and isinstance(importer.values.get(node.inputs[0]), Ended):
         return host_node
+    fill_inputs(importer, node)
     each = by_parts(importer, node)
     if each is not None:
         return each

@@ -93,7 +93,8 @@ class _Expander:
         """Append what a part of a node is, and return its output."""
         self.count += 1
         output = output or f"qoperator {self.count}"
-        part = replace(node, kind=kind, domain="", inputs=inputs, outputs=(output,), attributes=attributes)
+        name = f"{node.name or node.position}, {node.kind}"
+        part = replace(node, name=name, kind=kind, domain="", inputs=inputs, outputs=(output,), attributes=attributes)
         self.nodes.append(part)
         return output
 

@@ -173,7 +173,18 @@ def _dense(importer: Importer, node: Node, constant: Constant, filters: int, bia
     if any(signal.padding):
         raise Misfit("comes after Pad, where a convolution is needed")
     if not importer.binding.bound and importer._of_input(signal):
-        rank = signal.axes.rank
+        rank, joined = signal.axes.rank, signal.axes.axes[0][1:]
+        if joined:
+            # The batch is joined to height and width: they are axes of the input all the same.
+            apart = Axes(
+                (signal.axes.axes[0][:1], *((atom,) for atom in joined), *signal.axes.axes[1:]), signal.axes.sizes
+            )
+            order = {3: "NWC", 4: "NHWC"}.get(apart.rank)
+            if order is None:
+                raise Misfit(f"takes {signal.axes.shape}, where a batch, height, width and channels are needed")
+            importer.binding.bind(apart, order)
+            signal = importer.refreshed(signal)
+    if not importer.binding.bound and importer._of_input(signal):
         alone = not any(signal.axes.axes[1:-1])
         importer.binding.bind(signal.axes, f"N{'1' * (rank - 2)}C" if alone else {3: "NWC", 4: "NHWC"}[rank])
         signal = importer.refreshed(signal)
