@@ -48,6 +48,15 @@ def rounding_divide_by_power_of_two(x: ArrayLike, exponent: ArrayLike) -> NDArra
     return (value >> shift) + above
 
 
+def round_half_away(x: NDArray[Any]) -> NDArray[Any]:
+    """Return floats rounded to nearest, ties away from zero, as C's ``round``; of the same type.
+
+    Adding a half first is no substitute: the sum of it and the number just below it is rounded to 1.
+    """
+    whole = np.trunc(x)
+    return whole + np.copysign(np.abs(x - whole) >= 0.5, x).astype(x.dtype)
+
+
 def multiply_by_quantized_multiplier(x: ArrayLike, multiplier: ArrayLike, shift: ArrayLike) -> NDArray[np.int64]:
     """Return x * multiplier * 2^(shift - 31), rounded twice as the TFLite reference kernels do.
 

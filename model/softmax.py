@@ -32,7 +32,7 @@ def log_softmax(x: NDArray[Any]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegerSoftmax:
-    """Softmax of 8-bit codes along the channels, in 32-bit fixed point: codes in, codes of 1 / 256 from -128 out.
+    """Softmax of 8-bit codes along the channels, in 32-bit fixed point: codes in, codes of 1 / 256 out.
 
     Parameters
     ----------
@@ -40,6 +40,8 @@ class IntegerSoftmax:
         beta * input scale * 2^26 as a fixed-point number; the shift is to the left.
     least : int
         Differences from the greatest code that are less than this give 0.
+    zero_point : int
+        The code of 0: -128, or 0 of codes without sign.
 
     References
     ----------
@@ -50,16 +52,19 @@ class IntegerSoftmax:
     multiplier: int
     shift: int
     least: int
+    zero_point: int = -128
 
     def __post_init__(self) -> None:
         if type(self.multiplier) is not int or not 1 << 30 <= self.multiplier <= _INT32_MAX:
             raise RowloomError("softmax", f"multiplier must be in 2^30 to 2^31 - 1, not {self.multiplier!r}")
-        if type(self.shift) is not int or not 0 <= self.shift <= 30:
-            raise RowloomError("softmax", f"shift must be in 0 to 30, not {self.shift!r}")
+        if type(self.shift) is not int or not 0 <= self.shift <= 31:
+            raise RowloomError("softmax", f"shift must be in 0 to 31, not {self.shift!r}")
         if type(self.least) is not int or self.least > 0:
             raise RowloomError("softmax", f"least must be an integer of at most 0, not {self.least!r}")
+        if type(self.zero_point) is not int or self.zero_point not in (-128, 0):
+            raise RowloomError("softmax", f"zero_point must be -128 or 0, not {self.zero_point!r}")
 
-    def __call__(self, codes: NDArray[Any]) -> NDArray[np.int8]:
+    def __call__(self, codes: NDArray[Any]) -> NDArray[Any]:
         """Return the codes of the softmax of codes [..., C]."""
         wide = codes.astype(np.int64)
         difference = wide - wide.max(axis=-1, keepdims=True)
@@ -71,8 +76,9 @@ class IntegerSoftmax:
         )
         reciprocal, bits_over_unit = _reciprocal(total)
         product = saturating_rounding_doubling_high_mul(reciprocal, power)
-        result = rounding_divide_by_power_of_two(product, bits_over_unit + 31 - 8) - 128
-        return np.where(counted, np.clip(result, -128, 127), -128).astype(np.int8)
+        result = np.clip(rounding_divide_by_power_of_two(product, bits_over_unit + 31 - 8), 0, 255)
+        shifted = np.where(counted, result, 0) + self.zero_point
+        return shifted.astype(np.int8 if self.zero_point else np.uint8)
 
 
 def _exp_on_negative_values(a: NDArray[np.int64]) -> NDArray[np.int64]:

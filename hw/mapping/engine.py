@@ -67,7 +67,8 @@ def unit_of(
             problem = "gives raw sums of windows that have fewer taps at the edges"
             raise RowloomError(layer.name, problem, "they must become codes, or padding must count")
         if not last:
-            raise RowloomError(layer.name, "gives raw sums", "only the last layer may")
+            problem = f"gives raw sums of {target.bits} bits, which must be stored"
+            raise RowloomError(layer.name, problem, f"the accelerator stores codes of up to {MAX_LEVELS} bits")
     elif target.bits > MAX_LEVELS:
         raise RowloomError(layer.name, f"gives {target}", f"the accelerator gives codes of up to {MAX_LEVELS} bits")
     if path_of(layer) == "vector":

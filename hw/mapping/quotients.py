@@ -113,7 +113,8 @@ def line_parameters(found: Sequence[Quotients], lines: NetworkLines, sum_bits: i
         fraction=lines.fraction,
         step_bits=max(1, int(step.max(initial=0)).bit_length()),
         kept_bits=kept,
-        remainder_bits=signed_bits(min(ends), max(ends)),
+        # one bit for each stage, even if no filter divides
+        remainder_bits=max(lines.levels, signed_bits(min(ends), max(ends))),
         bent=lines.bent,
         mends=lines.mends,
         nudge_bits=signed_bits(-nudge, nudge) if lines.mends else 0,

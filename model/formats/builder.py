@@ -111,8 +111,10 @@ class Builder:
         return self.add(layer, encoding, scale).name
 
     def note(self, nodes: Iterable[str], layer: str | None, text: str) -> None:
-        """Tell what became of nodes."""
-        self.notes.append(Note(nodes=tuple(nodes), layer=layer, text=text))
+        """Tell what became of nodes; once."""
+        note = Note(nodes=tuple(nodes), layer=layer, text=text)
+        if note not in self.notes:
+            self.notes.append(note)
 
     def finish(
         self,

@@ -8,6 +8,9 @@ import pytest
 from rowloom.hw import ArrayConfig
 from rowloom.hw import compile as compile_network
 from rowloom.model.encodings import Binary, Ternary, Uniform
+from rowloom.model.layers import Conv2d
+from rowloom.model.network import Network, Tensor
+from rowloom.model.post import Requantize
 from rowloom.sim import simulate
 from tests.hw.exact import check
 from tests.hw.networks import BYTES, Case, Conv, Dense, Pool, constant_layers, make_network, random_codes
@@ -93,6 +96,25 @@ def test_a_byte_of_code_takes_no_tables():
     _, design = compiled("requantize-of-both-signs")
     hw = design.hardware
     assert [[len(words) for words in lane] for lane in design.images.thresholds] == [[hw.threshold_depth]] * hw.drains
+
+
+@pytest.mark.cocotb
+def test_filters_that_all_give_one_code():
+    """Nothing is divided, and the lane still has a bit for each stage."""
+    layer = Conv2d(
+        name="c",
+        input="input",
+        output="c",
+        weights=np.ones((3, 1, 1, 2), np.int8),
+        weight_encoding=INT8,
+        post=Requantize(multiplier=np.zeros(3, np.int64), shift=np.zeros(3, np.int64), output_zero_point=-62),
+    )
+    tensors = (Tensor(name="input", shape=(4, 5, 2), encoding=UINT8), Tensor(name="c", shape=(4, 5, 3), encoding=INT8))
+    network = Network(name="constant", tensors=tensors, layers=(layer,), input="input", outputs=("c",))
+    images = random_codes(np.random.default_rng(0), UINT8, (2, 4, 5, 2))
+    config = ArrayConfig(rows=3, cols=2, lanes=4)
+    check(Case(network=network, config=config, images=images), compile_network(network, config))
+    assert (network.run(images) == -62).all()
 
 
 @pytest.mark.slow

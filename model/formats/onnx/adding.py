@@ -8,7 +8,7 @@ import numpy as np
 from rowloom.model.bounds import signed_bits
 from rowloom.model.encodings import MAX_BITS, Encoding
 from rowloom.model.formats.onnx.axes import Misfit
-from rowloom.model.formats.onnx.emit import every_code
+from rowloom.model.formats.onnx.deferred import every_code
 from rowloom.model.formats.onnx.quantizers import uniform_between
 from rowloom.model.formats.onnx.signal import Carrier, Numbers, shortest
 from rowloom.model.formats.onnx.weights import common_unit

@@ -1,6 +1,7 @@
 """Functions of single numbers, with constants; and sums of two branches."""
 
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,15 @@ from numpy.typing import NDArray
 from rowloom.model.encodings import MAX_BITS
 from rowloom.model.formats.onnx.adding import added
 from rowloom.model.formats.onnx.axes import Misfit, Parameter
+from rowloom.model.formats.onnx.curves import Product
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
+from rowloom.model.formats.onnx.operands import operand
 from rowloom.model.formats.onnx.pointwise import Clip, Divide, Leaky, Norm, Pointwise, Scale, Shift
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Signal
 from rowloom.model.formats.onnx.twins import twins
-from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
+from rowloom.model.formats.onnx.weighted import CHANNELS_LAST
 
 
 def add_node(importer: Importer, node: Node) -> None:
@@ -35,20 +38,17 @@ def add_node(importer: Importer, node: Node) -> None:
     minus = node.kind == "Sub" and place == 0
     if node.kind == "Sub" and place == 1:
         values = -values
-    _apply(importer, node, signal, Shift(_parameter(signal, values), minus=minus))
+    apply(importer, node, signal, Shift(_parameter(signal, values), minus=minus))
 
 
 def multiply_node(importer: Importer, node: Node) -> None:
     """Mul and Div by a constant, or of two functions of the same codes."""
     constants = [isinstance(importer.values.get(name), Constant) for name in node.inputs]
     if len(constants) == 2 and not any(constants):
-        join = np.multiply if node.kind == "Mul" else np.divide
-        both = twins(importer, importer.signal(node, 0), importer.signal(node, 1), join, str(node))
-        if both is not None:
-            importer.set(node, both)
-            return
+        _product(importer, node)
+        return
     if len(constants) != 2 or not any(constants):
-        raise Misfit("multiplies two tensors that are computed, where a constant is needed")
+        raise Misfit("divides by a tensor that is computed, where a constant is needed")
     place = constants.index(True)
     signal = importer.signal(node, 1 - place)
     values = _numbers(importer, node, place)
@@ -60,13 +60,13 @@ def multiply_node(importer: Importer, node: Node) -> None:
         function: Pointwise = Divide(_parameter(signal, values))
     else:
         function = Scale(_parameter(signal, values))
-    _apply(importer, node, signal, function)
+    apply(importer, node, signal, function)
 
 
 def negate_node(importer: Importer, node: Node) -> None:
     """Neg."""
     signal = importer.signal(node)
-    _apply(importer, node, signal, Scale(Parameter.scalar(-1.0)))
+    apply(importer, node, signal, Scale(Parameter.scalar(-1.0)))
 
 
 def norm_node(importer: Importer, node: Node) -> None:
@@ -90,7 +90,7 @@ def norm_node(importer: Importer, node: Node) -> None:
     epsilon = float(node.attributes.get("epsilon", 1e-5))
     if not (arrays[3] + np.float32(epsilon) > 0).all():
         raise Misfit("has a variance and an epsilon of 0")
-    _apply(importer, node, signal, Norm(gamma, beta, mean, variance, epsilon))
+    apply(importer, node, signal, Norm(gamma, beta, mean, variance, epsilon))
 
 
 def clip_node(importer: Importer, node: Node) -> None:
@@ -105,8 +105,21 @@ def clip_node(importer: Importer, node: Node) -> None:
                 if array.size != 1:
                     raise Misfit("has limits that differ within the tensor")
                 low, high = (array.item(), high) if place == 1 else (low, array.item())
+    if _within(signal, low, high):
+        importer.set(node, replace(signal, nodes=(*signal.nodes, str(node))))
+        return
     limits = [None if limit is None or not np.isfinite(limit) else Parameter.scalar(limit) for limit in (low, high)]
-    _apply(importer, node, signal, Clip(limits[0], limits[1]))
+    apply(importer, node, signal, Clip(limits[0], limits[1]))
+
+
+def _within(signal: Signal, low: Any, high: Any) -> bool:
+    """Whether no code of a signal lies beyond the limits."""
+    carrier = signal.carrier
+    if carrier is None or carrier.layer is not None or signal.chain or any(signal.padding):
+        return False
+    count = max(len(carrier.unit), len(carrier.offset))
+    ends = [carrier.exact(end, m) for m in range(count) for end in (*carrier.lows, *carrier.highs)]
+    return (low is None or min(ends) >= low) and (high is None or max(ends) <= high)
 
 
 def leaky_node(importer: Importer, node: Node) -> None:
@@ -118,7 +131,7 @@ def leaky_node(importer: Importer, node: Node) -> None:
         slope = Parameter.scalar(float(node.attributes.get("alpha", 0.01)))
     if not np.isfinite(slope.values).all() or (slope.values < 0).any():
         raise Misfit("has a negative slope, which neither rises nor falls")
-    _apply(importer, node, signal, Leaky(slope))
+    apply(importer, node, signal, Leaky(slope))
 
 
 def identity_node(importer: Importer, node: Node) -> None:
@@ -129,8 +142,35 @@ def identity_node(importer: Importer, node: Node) -> None:
     importer.set(node, replace(signal, nodes=(*signal.nodes, str(node))))
 
 
-def _apply(importer: Importer, node: Node, signal: Signal, function: Pointwise) -> None:
-    importer.set(node, signal.then(function, str(node)))
+def apply(importer: Importer, node: Node, signal: Signal, *functions: Pointwise) -> None:
+    """Say that a node's output is a signal after functions."""
+    nodes = (*signal.nodes, str(node))
+    for function in functions:
+        signal = signal.then(function, str(node))
+    importer.set(node, replace(signal, nodes=nodes))
+
+
+def _product(importer: Importer, node: Node) -> None:
+    """The product, or the quotient, of two functions of the same integers, such as x * sigmoid(x)."""
+    one, other = (importer.signal(node, place) for place in range(2))
+    same = (
+        one.carrier is not None
+        and other.carrier is not None
+        and (one.carrier.tensor, one.carrier.layer, one.carrier.deferred, one.axes.axes)
+        == (other.carrier.tensor, other.carrier.layer, other.carrier.deferred, other.axes.axes)
+    )
+    if not same or node.kind == "Div":
+        join, verb = (np.multiply, "multiplies") if node.kind == "Mul" else (np.divide, "divides")
+        both_codes = twins(importer, one, other, join, str(node))
+        if both_codes is None:
+            raise Misfit(f"{verb} two tensors that are computed, where a constant is needed")
+        importer.set(node, both_codes)
+        return
+    both = zip(one.chain, other.chain, strict=False)
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] is pair[1], both))
+    nodes = tuple(dict.fromkeys((*one.nodes, *other.nodes)))
+    product = Product(one.chain[shared:], other.chain[shared:])
+    apply(importer, node, replace(one, chain=one.chain[:shared], nodes=nodes), product)
 
 
 def _numbers(importer: Importer, node: Node, place: int) -> NDArray[Any]:

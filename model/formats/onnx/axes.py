@@ -57,10 +57,8 @@ class Parameter:
         return self.values.reshape(count)
 
 
-def resolved_shape(shape: Sequence[int], wanted: Sequence[int], *, merged: bool = False) -> list[int]:
-    """Return what a Reshape of a shape makes of a wanted one with 0 and -1; the batch is 1.
-
-    It stays so, unless it may be ``merged`` with axes after it.
+def resolved_shape(shape: Sequence[int], wanted: Sequence[int]) -> list[int]:
+    """Return what a Reshape of a shape makes of a wanted one with 0 and -1; the batch counts as 1.
 
     Raises
     ------
@@ -76,7 +74,7 @@ def resolved_shape(shape: Sequence[int], wanted: Sequence[int], *, merged: bool 
         if rest <= 0 or total % rest:
             raise Misfit(f"makes {list(wanted)} of {tuple(shape)}")
         result[result.index(-1)] = total // rest
-    if not result or min(result) < 1 or math.prod(result) != total or (result[0] != 1 and not merged):
+    if not result or min(result) < 1 or math.prod(result) != total:
         raise Misfit(f"makes {list(wanted)} of {tuple(shape)}")
     return result
 
@@ -139,16 +137,16 @@ class Axes:
         ------
         Misfit
             If an axis would hold parts of atoms that are bound to a map, other than of its channels once, or the batch
-            is mixed with others.
+            would not be the outermost atom.
         """
         sizes = dict(self.sizes)
-        wanted = resolved_shape(self.shape, shape, merged=True)
+        wanted = resolved_shape(self.shape, shape)
         if not self.axes or self.axes[0][:1] != (BATCH,):
             raise Misfit("moves the batch")
         waiting = [atom for axis in self.axes for atom in axis if atom != BATCH]
         result: list[Axis] = []
-        for place, size in enumerate(wanted):
-            axis: list[str] = [] if place else [BATCH]
+        for size in wanted:
+            axis: list[str] = [] if result else [BATCH]
             left = size
             while left > 1:
                 if not waiting:
@@ -202,6 +200,8 @@ class Axes:
 
     def arrangement(self) -> Arrangement:
         """Return how a map H x W x C is laid out here; every atom must be one of a map, or of its channels."""
+        if self.axes[0] != (BATCH,):
+            raise Misfit("has its batch joined to other axes")
         atoms = [atom for axis in self.axes for atom in axis if atom != BATCH]
         known = (*ROLES, *SPLIT)
         by_role = sorted(range(len(atoms)), key=lambda place: known.index(atoms[place]))

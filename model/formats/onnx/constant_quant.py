@@ -21,6 +21,7 @@ from rowloom.model.formats.onnx.stated import (
     four_of,
     int_limits,
     integer_of,
+    integers_of,
     rounding_of,
 )
 
@@ -28,10 +29,10 @@ from rowloom.model.formats.onnx.stated import (
 def constant_quant(importer: Importer, node: Node, inputs: list[Constant | None]) -> Constant:
     """Quant and IntQuant on weights."""
     data, scale, zero_point, bits = four_of(inputs)
-    point, width = integer_of(zero_point, "zero point"), integer_of(bits, "bits")
+    points, width = integers_of(zero_point, "zero point"), integer_of(bits, "bits")
     signed, narrow = flag_of(node, "signed", 1), flag_of(node, "narrow", 1)
     check_scale(scale)
-    y = data / scale + np.float32(point)
+    y = data / scale + points.astype(np.float32)
     encoding: Encoding | None
     if not 1 <= width <= 32:
         raise Misfit(f"has {width} bits, where 1 to {MOST_BITS} are needed")
@@ -40,8 +41,10 @@ def constant_quant(importer: Importer, node: Node, inputs: list[Constant | None]
     else:
         low, high = int_limits(width, signed, narrow)
         integers = FLOATS[rounding_of(node, "ROUND")](np.clip(y, np.float32(low), np.float32(high))).astype(np.int64)
-        encoding = Uniform(bits=width, signed=bool(signed), zero_point=point) if width <= MOST_BITS else None
-    values = integers.astype(np.int64) - point
+        alone = width <= MOST_BITS and len(set(points.reshape(-1).tolist())) == 1
+        point = int(points.reshape(-1)[0])
+        encoding = Uniform(bits=width, signed=bool(signed), zero_point=point) if alone else None
+    values = integers.astype(np.int64) - points
     return Constant((values.astype(np.float32) * scale).astype(np.float32), Grid(values, scale, encoding))
 
 

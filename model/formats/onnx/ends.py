@@ -1,5 +1,6 @@
 """What ends a network: Softmax, ArgMax, TopK, and the outputs themselves."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -8,18 +9,20 @@ import numpy as np
 from rowloom.model.encodings import MAX_BITS, Uniform
 from rowloom.model.endings import Dequantize, Ending, Greatest, Quantize, Reshape, Softmax, TopK, Transpose
 from rowloom.model.errors import RowloomError
-from rowloom.model.formats.onnx.axes import BATCH, Axes, Misfit, resolved_shape
+from rowloom.model.formats.onnx.axes import Axes, Misfit, resolved_shape
+from rowloom.model.formats.onnx.curves import Curve
+from rowloom.model.formats.onnx.deferred import rising_sums
 from rowloom.model.formats.onnx.filling import filled
 from rowloom.model.formats.onnx.folding import Constant, moved_constant
-from rowloom.model.formats.onnx.functions import Function
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.joining import whole
 from rowloom.model.formats.onnx.linear_quant import linear_range
+from rowloom.model.formats.onnx.operands import operand
 from rowloom.model.formats.onnx.pointwise import Clip, Pointwise
 from rowloom.model.formats.onnx.reader import Node, Port
-from rowloom.model.formats.onnx.signal import Ended, Joined, Signal
+from rowloom.model.formats.onnx.signal import Ended, Joined, Numbers, Signal, Windows
 from rowloom.model.formats.onnx.stated import check_scale, integer_of, needed
-from rowloom.model.formats.onnx.sums import stored_sums
+from rowloom.model.formats.onnx.sums import lifted, stored_sums
 from rowloom.model.layers import ArgMax
 from rowloom.model.views import OutputView
 
@@ -180,35 +183,42 @@ def output_view(importer: Importer, port: Port) -> OutputView:
     value = importer.values.get(port.name)
     if value is None:
         raise Misfit("is computed by no node")
-    if isinstance(value, Constant):
-        raise Misfit("is a constant")
+    if isinstance(value, Constant | Windows):
+        raise Misfit("is a constant, or the windows of Im2Col")
     endings = value.endings if isinstance(value, Ended) else ()
     if isinstance(value, Joined):
         value = whole(importer, value, most=MAX_BITS)
     signal = importer.refreshed(value.signal if isinstance(value, Ended) else value)
     importer.quantized(signal)
+    importer.map_shape(signal)
+    signal = importer.refreshed(signal)
     signal = filled(importer, signal)
     chain, steps = list(signal.chain), []
-    if chain and _is_relu(chain[-1]):
-        chain.pop()
-        steps.append("relu")
-    elif chain and isinstance(chain[-1], Function) and chain[-1].name == "Sigmoid":
+    if chain and isinstance(chain[-1], Curve) and chain[-1].kind == "Sigmoid":
         chain.pop()
         steps.append("sigmoid")
-    signal = replace(signal, chain=tuple(chain))
-    affine = signal.affine(importer.names)
+    elif chain and _is_relu(chain[-1]):
+        chain.pop()
+        steps.append("relu")
+    signal = rising_sums(importer, replace(signal, chain=tuple(chain)))
+    affine: Sequence[Numbers] | None = signal.affine(importer.names)
     if affine is None:
-        raise Misfit("comes after an activation that no quantizer ends, where none, Relu or Sigmoid is needed")
-    if signal.axes.axes[0] != (BATCH,):
-        raise Misfit("joins the batch to other axes, where it is needed alone, in front")
+        try:
+            tensor, *affine = operand(importer, signal)
+        except Misfit as misfit:
+            problem = "comes after an activation that no quantizer ends, where none, or Relu, is needed"
+            raise Misfit(f"{problem}: {misfit}") from None
+        signal = replace(signal, carrier=importer.stored(tensor, affine[0], affine[1]), chain=())
     carrier = importer.quantized(signal)
     if carrier.lift is not None:
         # Channels that are moved: numbers of the file's channels, not of the layer's.
         if any(len(part) > 1 for part in affine):
-            affine = (_lifted(affine[0], carrier.lift), _lifted(affine[1], carrier.lift))
-        signal = replace(signal, carrier=replace(carrier, unit=affine[0][:1], offset=affine[1][:1]), chain=())
+            affine = (lifted(affine[0], carrier.lift), lifted(affine[1], carrier.lift))
+        unit = (abs(affine[0][0]),)
+        signal = replace(signal, carrier=replace(carrier, unit=unit, offset=affine[1][:1]), chain=())
     signal = stored_sums(importer, signal)
     tensor = importer.placed(importer.quantized(signal).tensor)
+    signal = importer.refreshed(signal)
     return OutputView(
         name=port.name,
         tensor=tensor,
@@ -218,16 +228,6 @@ def output_view(importer: Importer, port: Port) -> OutputView:
         steps=tuple(steps),
         endings=endings,
     )
-
-
-def _lifted(numbers: tuple[Fraction, ...], lift: np.ndarray) -> tuple[Fraction, ...]:
-    """Return numbers by the channels that others are moved to; Misfit if they disagree."""
-    result: dict[int, Fraction] = {}
-    for channel, target in enumerate(lift.tolist()):
-        number = numbers[channel % len(numbers)]
-        if result.setdefault(target, number) != number:
-            raise Misfit("moves channels of different scales into one")
-    return tuple(result[target] for target in sorted(result))
 
 
 def _is_relu(function: Pointwise) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 
 from rowloom.model.encodings import Uniform
 from rowloom.model.formats.onnx.axes import Axes, Misfit
-from rowloom.model.formats.onnx.emit import every_code
+from rowloom.model.formats.onnx.deferred import every_code
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Signal
 from rowloom.model.layers import Conv2d

@@ -106,8 +106,8 @@ def _cast(node: Node, inputs: list[NDArray[Any]]) -> NDArray[Any]:
 
 def _constant(node: Node, inputs: list[NDArray[Any]]) -> NDArray[Any]:
     for name, value in node.attributes.items():
-        if name == "value":
-            return np.asarray(value)
+        if name == "value" and isinstance(value, np.ndarray):
+            return value
         if name in ("value_float", "value_floats"):
             return np.array(value, np.float32)
         if name in ("value_int", "value_ints"):
@@ -170,6 +170,7 @@ _ELEMENTWISE: dict[str, Compute] = {
 
 _OTHERS: dict[str, Compute] = {
     "Cast": _cast,
+    "CastLike": lambda node, x: x[0].astype(x[1].dtype),
     "Concat": lambda node, x: np.concatenate(x, axis=node.attributes["axis"]),
     "Constant": _constant,
     "ConstantOfShape": _filled,

@@ -1,7 +1,7 @@
 """From the nodes of an ONNX graph to a network: what its executor computes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.formats.builder import Builder, Imported
-from rowloom.model.formats.onnx.axes import Axes, Binding, Misfit
+from rowloom.model.formats.onnx.axes import Axes, Binding, Misfit, Parameter
 from rowloom.model.formats.onnx.folding import Constant, fold
 from rowloom.model.formats.onnx.patterns import joined
-from rowloom.model.formats.onnx.quantizers import Quantizer, uniform_between
+from rowloom.model.formats.onnx.quantizers import uniform_between
 from rowloom.model.formats.onnx.reader import Graph, Node, Port
-from rowloom.model.formats.onnx.signal import Carrier, Ended, Joined, Numbers, Signal
+from rowloom.model.formats.onnx.signal import Carrier, Ended, InputSpec, Joined, Numbers, Signal, Windows
 from rowloom.model.layers import Shape, SummingLayer
 from rowloom.model.views import InputView
 
@@ -24,16 +24,12 @@ FLOATS = ("FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE")
 INTEGERS = {"UINT8": (0, 255), "INT8": (-128, 127), "UINT16": (0, 65535), "INT16": (-32768, 32767)}
 INTEGERS |= {"UINT4": (0, 15), "INT4": (-8, 7), "UINT2": (0, 3), "INT2": (-2, 1), "BOOL": (0, 1)}
 
+TURNED = str.maketrans("HW", "WH")
+
+Value = Constant | Signal | Joined | Windows | Ended
+"""What a tensor of the file is."""
+
 DEFAULT_ORDERS = {1: "N", 2: "NC", 3: "NCW", 4: "NCHW"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class InputSpec:
-    """What the network's input is, once something said so."""
-
-    encoding: Encoding
-    unit: Numbers
-    thresholds: NDArray[np.float32] | None = None
 
 
 class Importer:
@@ -53,9 +49,10 @@ class Importer:
         self.subject = subject
         self.graph = joined(graph)
         self.builder = Builder(name=name)
-        self.values: dict[str, Constant | Signal | Joined | Ended] = {}
+        self.values: dict[str, Value] = {}
         self.counts: dict[str, int] = {}
         self.spec: InputSpec | None = None
+        self._readers: dict[str, list[Node]] = {}
         port = self._input_port()
         self.binding = Binding(self._input_shape(port))
         self._begin(port, input_scale, input_encoding)
@@ -74,8 +71,16 @@ class Importer:
                 if error.subject.startswith(self.subject):
                     raise
                 raise RowloomError(f"{self.subject}: {node}", str(error)) from None
+            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+                problem = f"has constants or attributes that make no sense ({' '.join(str(error).split())[:200]})"
+                raise RowloomError(f"{self.subject}: {node}", problem, "need a whole file") from error
         views = []
+        fixed = [port for port in self.graph.outputs if isinstance(self.values.get(port.name), Constant)]
         for port in self.graph.outputs:
+            if port in fixed and len(fixed) < len(self.graph.outputs):
+                # What Brevitas writes of a tensor that it returns with scale, zero point and width.
+                self.builder.note((f"output {port.name}",), None, "a constant, left out")
+                continue
             try:
                 views.append(output_view(self, port))
             except Misfit as misfit:
@@ -114,6 +119,8 @@ class Importer:
             from rowloom.model.formats.onnx.joining import whole
 
             value = self.values[node.inputs[place]] = whole(self, value)
+        if isinstance(value, Windows):
+            raise self.fail(node, f"comes after {value.node}", "need a MatMul there")
         if isinstance(value, Ended):
             raise self.fail(node, f"comes after {value.endings[0].op}, which the host computes", "need that at the end")
         return self.refreshed(value)
@@ -123,19 +130,21 @@ class Importer:
         value = self.values.get(node.inputs[0]) if node.inputs else None
         return value.shape if isinstance(value, Joined | Ended) else self.signal(node).axes.shape
 
-    def take_map(self, node: Node, signal: Signal, order: str) -> Signal:
-        """Return a signal whose axes are those of a map in ``order``; the graph's input is bound to it."""
+    def take_map(self, node: Node, signal: Signal, order: str) -> tuple[Signal, str]:
+        """Return a signal whose axes are those of a map in ``order``; the graph's input is bound to it.
+
+        Also returned is the order in which they are: height and width may have changed places.
+        """
         if signal.axes.rank != len(order):
             raise Misfit(f"takes {len(order)} axes, but its input has {signal.axes.rank}")
         self.binding.bind(signal.axes, order) if self._of_input(signal) else None
         signal = self.refreshed(signal)
         shape = dict(zip("HWC", self.map_shape(signal), strict=True))
-        for letter, axis in zip(order, signal.axes.axes, strict=True):
-            if axis != ((letter,) if letter == "N" or shape[letter] > 1 else ()):
-                raise Misfit(f"takes its input as {order}, but its axes are {_shown(signal.axes)}")
-        if any(size > 1 for letter, size in shape.items() if letter not in order):
-            raise Misfit(f"takes its input as {order}, but it is a map of {self.map_shape(signal)}")
-        return signal
+        for found in (order, order.translate(TURNED)):
+            axes = tuple((letter,) if letter == "N" or shape[letter] > 1 else () for letter in found)
+            if axes == signal.axes.axes and all(size == 1 for letter, size in shape.items() if letter not in found):
+                return signal, found
+        raise Misfit(f"takes its input as {order}, but its axes are {_shown(signal.axes)}")
 
     def _of_input(self, signal: Signal) -> bool:
         return signal.carrier is None or signal.carrier.tensor == self.input_name
@@ -150,8 +159,8 @@ class Importer:
         if carrier.layer is None:
             return self.builder.tensors[carrier.tensor].shape
         shape = carrier.layer.output_shape(*(self.builder.tensors[name].shape for name in carrier.layer.inputs))
-        for layer in carrier.deferred:
-            shape = layer.output_shape(shape)
+        for each in carrier.deferred:
+            shape = each.layer.output_shape(shape)
         return shape
 
     def quantized(self, signal: Signal) -> Carrier:
@@ -187,7 +196,27 @@ class Importer:
         constant = self.constant(node, place)
         return None if constant is None else constant.data
 
-    def set(self, node: Node, value: Constant | Signal | Joined | Ended, place: int = 0) -> None:
+    def readers(self, name: str) -> list[Node]:
+        """Return the nodes that read a tensor; an output of the graph counts as read by all."""
+        if any(port.name == name for port in self.graph.outputs):
+            return list(self.graph.nodes)
+        if not self._readers:
+            for node in self.graph.nodes:
+                for each in set(node.inputs):
+                    self._readers.setdefault(each, []).append(node)
+        return self._readers.get(name, [])
+
+    def peeked(self, name: str) -> NDArray[Any] | None:
+        """Return a constant that the walk need not have reached yet; None if it is none."""
+        value = self.values.get(name)
+        if value is None:
+            source = next((each for each in self.graph.nodes if name in each.outputs), None)
+            if source is None or source.kind != "Constant" or not self._fold(source):
+                return None
+            value = self.values.get(name)
+        return value.data if isinstance(value, Constant) else None
+
+    def set(self, node: Node, value: Value, place: int = 0) -> None:
         """Say what an output of a node is."""
         if place < len(node.outputs) and node.outputs[place]:
             self.values[node.outputs[place]] = value
@@ -257,12 +286,17 @@ class Importer:
             raise Misfit(f"has {axes.rank} axes, where 2 to 4 are needed")
         self.binding.bind(axes, DEFAULT_ORDERS[axes.rank])
 
-    def set_input(self, quantizer: Quantizer, thresholds: NDArray[np.float32], node: str) -> None:
+    def bind_channels(self, axes: Axes, parameter: Parameter) -> None:
+        """Take the axis along which a parameter differs for the channels, if nothing has told them yet."""
+        if parameter.atoms and not self.binding.bound:
+            last = axes.rank > 2 and axes.axes[-1] == parameter.atoms
+            self.binding.bind(axes, {3: "NWC", 4: "NHWC"}[axes.rank]) if last else self.bind_default(axes)
+
+    def set_input(self, spec: InputSpec, node: str) -> None:
         """Say what codes the input has; a second quantizer must agree."""
-        spec = InputSpec(encoding=quantizer.encoding, unit=quantizer.unit, thresholds=thresholds)
         if self.spec is not None:
             agree = (self.spec.encoding, self.spec.unit) == (spec.encoding, spec.unit) and np.array_equal(
-                np.asarray(self.spec.thresholds), thresholds
+                np.asarray(self.spec.thresholds), np.asarray(spec.thresholds)
             )
             if not agree:
                 raise Misfit(f"quantizes the input in another way than a node before {node}")
@@ -317,8 +351,8 @@ class Importer:
         known: list[Constant | None] = []
         for name in node.inputs:
             value = self.values.get(name) if name else None
-            if isinstance(value, Signal | Joined | Ended):
-                if node.kind not in ("Shape", "Size"):
+            if isinstance(value, Signal | Joined | Windows | Ended):
+                if node.kind not in ("Shape", "Size") or isinstance(value, Windows):
                     return False
                 shape = self.refreshed(value).axes.shape if isinstance(value, Signal) else value.shape
                 value = Constant(np.array(shape, np.int64))

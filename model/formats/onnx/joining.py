@@ -8,11 +8,11 @@ from rowloom.model.formats.onnx.adding import Operand, recoded
 from rowloom.model.formats.onnx.axes import ROLES, Axes, Misfit
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
+from rowloom.model.formats.onnx.operands import operand
 from rowloom.model.formats.onnx.quantizers import uniform_between
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Joined, Numbers, Signal, shortest
 from rowloom.model.formats.onnx.sums import CODE_BITS
-from rowloom.model.formats.onnx.weighted import operand
 from rowloom.model.formats.onnx.weights import MOST_BITS, common_unit
 from rowloom.model.layers import Concat
 

@@ -1,12 +1,13 @@
 """QuantizeLinear and DequantizeLinear, of ONNX itself, and what torch has in their place."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.model.encodings import Uniform
+from rowloom.model.encodings import Encoding, Ternary, Uniform
 from rowloom.model.formats.onnx.axes import Misfit, Parameter
 from rowloom.model.formats.onnx.emit import quantize
 from rowloom.model.formats.onnx.folding import Constant, Grid
@@ -79,9 +80,15 @@ def quantize_linear_node(importer: Importer, node: Node) -> None:
     scales, points = linear_parameters(node, signal.axes.shape, scale, zero_point)
     point = integer_of(points, "zero point")
     parameter = signal.axes.parameter(scales)
+    limits = _clipped(importer, node, low, high)
+    encoding: Encoding = Uniform(bits=bits, signed=signed, zero_point=point)
+    if limits != (low, high):
+        low, high = limits
+        narrow = uniform_between(low, high)
+        encoding = Ternary() if (low, high, point) == (-1, 1, 0) else replace(narrow, zero_point=point)
     quantizer = IntQuant(
         scale=parameter,
-        encoding=Uniform(bits=bits, signed=signed, zero_point=point),
+        encoding=encoding,
         unit=(Fraction(1),),
         offset=Fraction(point),
         low=low,
@@ -91,6 +98,23 @@ def quantize_linear_node(importer: Importer, node: Node) -> None:
         late=True,
     )
     importer.set(node, quantize(importer, signal, quantizer, str(node)))
+
+
+def _clipped(importer: Importer, node: Node, low: int, high: int) -> tuple[int, int]:
+    """Return the limits of a Clip that alone takes the node's integers: Brevitas writes fewer than 8 bits so."""
+    name = node.outputs[0] if node.outputs else ""
+    readers = importer.readers(name)
+    if len(readers) != 1 or readers[0].kind != "Clip" or readers[0].domain or readers[0].inputs[0] != name:
+        return low, high
+    limits = [low, high]
+    for place in range(1, min(len(readers[0].inputs), 3)):
+        if readers[0].inputs[place]:
+            array = importer.peeked(readers[0].inputs[place])
+            if array is None or array.size != 1 or array.dtype.kind not in "iu":
+                return low, high
+            limits[place - 1] = int(array.reshape(-1)[0])
+    least, most = max(low, limits[0]), min(high, limits[1])
+    return (least, most) if least < most else (low, high)
 
 
 def decomposed_node(importer: Importer, node: Node) -> None:

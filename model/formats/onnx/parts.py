@@ -22,8 +22,23 @@ LISTED = ("BatchNormalization", "MultiThreshold", "QuantizeLinear", "DequantizeL
 
 PLAIN = (
     *("Neg", "Relu", "Clip", "LeakyRelu", "Identity", "Dropout", "Cast", "Sign", "MaxPool", "AveragePool"),
-    *("Quantize", "Elu", "Gelu", "HardSigmoid", "HardSwish", "Sigmoid", "Swish", "Tanh"),
-    *("GlobalAveragePool", "ReduceMean", "ReduceSum", "Pad", "Resize", "Upsample", "Transpose"),
+    *("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceSum", "Pad", "Resize", "Upsample", "Transpose"),
+    *(
+        "Quantize",
+        "Abs",
+        "Celu",
+        "Ceil",
+        "Elu",
+        "Erf",
+        "Floor",
+        "Gelu",
+        "HardSigmoid",
+        "HardSwish",
+        "Mish",
+        "Round",
+        "Selu",
+    ),
+    *("Sigmoid", "Softplus", "Softsign", "Swish", "Tanh", "ThresholdedRelu"),
 )
 """Nodes that do the same to every channel."""
 

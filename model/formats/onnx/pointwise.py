@@ -1,19 +1,20 @@
 """Functions of single numbers between two quantizers: in float32 as the executor computes them, and exactly.
 
-``single`` takes float32 [K, M] and returns what the file's executor would, rounding by rounding. ``double`` does the
-same in float64, ``exact`` with fractions. All three take the parameters of channel m in column m.
+``compute`` takes floats [K, M]: in float32 it returns what the file's executor would, rounding by rounding. ``exact``
+takes fractions. Both take the parameters of channel m in column m.
 """
 
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from functools import lru_cache
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.model.formats.onnx.axes import Parameter
+from rowloom.model.formats.onnx.axes import Misfit, Parameter
 
 Floats = NDArray[Any]
 
@@ -21,10 +22,18 @@ _ROOT_BITS = 256
 """Fraction bits of the square root of a variance, which is no fraction."""
 
 
+@lru_cache(maxsize=1 << 12)
+def _root(radicand: Fraction) -> Fraction:
+    return Fraction(math.isqrt(math.floor(radicand * (1 << 2 * _ROOT_BITS))), 1 << _ROOT_BITS)
+
+
 class Pointwise(ABC):
     """One function; rising in every channel, falling in every one, or either by channel."""
 
     __slots__ = ()
+
+    rational: ClassVar[bool] = True
+    """Whether ``exact`` is, for fractions."""
 
     @property
     @abstractmethod
@@ -38,6 +47,20 @@ class Pointwise(ABC):
     @abstractmethod
     def exact(self, x: Fraction, parameters: tuple[Fraction, ...]) -> Fraction:
         """Return the function without any rounding."""
+
+    def shaken(self, x: Floats, parameters: tuple[Floats, ...], sign: int) -> Floats:
+        """Return the function as far up or down as the executor's may be beside the rounding of its steps."""
+        return self.compute(x, parameters)
+
+    @abstractmethod
+    def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
+        """Return 1 for channels in which the function never falls, -1 for those in which it never rises.
+
+        Raises
+        ------
+        Misfit
+            If it does both.
+        """
 
     def affine(self, parameters: tuple[Fraction, ...]) -> tuple[Fraction, Fraction] | None:
         """Return (a, b) if the function is a x + b, else None."""
@@ -64,6 +87,10 @@ class Scale(Pointwise):
         """Return x * factor."""
         return x * parameters[0]
 
+    def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
+        """Return -1 where the factor is negative."""
+        return np.where(parameters[0] < 0, -1, 1)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Divide(Pointwise):
@@ -83,6 +110,10 @@ class Divide(Pointwise):
     def exact(self, x: Fraction, parameters: tuple[Fraction, ...]) -> Fraction:
         """Return x / divisor."""
         return x / parameters[0]
+
+    def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
+        """Return -1 where the divisor is negative."""
+        return np.where(parameters[0] < 0, -1, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +135,10 @@ class Shift(Pointwise):
     def exact(self, x: Fraction, parameters: tuple[Fraction, ...]) -> Fraction:
         """Return summand + x, or summand - x."""
         return parameters[0] - x if self.minus else x + parameters[0]
+
+    def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
+        """Return -1 where x is subtracted."""
+        return np.array([-1 if self.minus else 1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,9 +166,11 @@ class Norm(Pointwise):
     def exact(self, x: Fraction, parameters: tuple[Fraction, ...]) -> Fraction:
         """Return the same with a square root of 256 fraction bits."""
         gamma, beta, mean, variance = parameters
-        radicand = variance + Fraction(float(np.float32(self.epsilon)))
-        root = Fraction(math.isqrt(math.floor(radicand * (1 << 2 * _ROOT_BITS))), 1 << _ROOT_BITS)
-        return (x - mean) * gamma / root + beta
+        return (x - mean) * gamma / _root(variance + Fraction(float(np.float32(self.epsilon)))) + beta
+
+    def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
+        """Return -1 where the gamma is negative."""
+        return np.where(parameters[0] < 0, -1, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,6 +199,10 @@ class Clip(Pointwise):
             x = max(x, next(limits))
         return x if self.high is None else min(x, next(limits))
 
+    def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
+        """Return 1."""
+        return np.array([1])
+
     def affine(self, parameters: tuple[Fraction, ...]) -> None:
         """It is not."""
 
@@ -184,6 +225,12 @@ class Leaky(Pointwise):
     def exact(self, x: Fraction, parameters: tuple[Fraction, ...]) -> Fraction:
         """Return x or slope * x."""
         return x if x >= 0 else x * parameters[0]
+
+    def direction(self, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
+        """Return 1, if no slope is negative."""
+        if (parameters[0] < 0).any():
+            raise Misfit("follows a LeakyRelu of negative slope, where a quantizer is needed between")
+        return np.array([1])
 
     def affine(self, parameters: tuple[Fraction, ...]) -> tuple[Fraction, Fraction] | None:
         """Return (1, 0) where the slope is 1."""

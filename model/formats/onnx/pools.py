@@ -4,43 +4,19 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rowloom.model.encodings import MAX_BITS
+from rowloom.model.encodings import MAX_BITS, Binary, Ternary
+from rowloom.model.formats.onnx.adding import recoded
 from rowloom.model.formats.onnx.axes import Axes, Misfit
-from rowloom.model.formats.onnx.emit import every_code
-from rowloom.model.formats.onnx.functions import Function, Lookup
+from rowloom.model.formats.onnx.deferred import directions, every_code
 from rowloom.model.formats.onnx.importer import Importer
-from rowloom.model.formats.onnx.pointwise import Divide, Leaky, Norm, Pointwise, Scale, Shift
+from rowloom.model.formats.onnx.operands import operand
+from rowloom.model.formats.onnx.quantizers import uniform_between
 from rowloom.model.formats.onnx.reader import Node
-from rowloom.model.formats.onnx.signal import Signal
-from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, operand
+from rowloom.model.formats.onnx.signal import Deferred, Signal
+from rowloom.model.formats.onnx.weighted import CHANNELS_LAST
 from rowloom.model.formats.onnx.windows import window
 from rowloom.model.layers import Add, AveragePool2d, Layer, MaxPool2d
-
-
-def directions(importer: Importer, signal: Signal) -> NDArray[np.int64] | None:
-    """Return, by the carrier's channels, 1 if greater integers stand for greater numbers, -1 if for lesser ones.
-
-    None stands for codes of which neither is true.
-    """
-    carrier = importer.quantized(signal)
-    result = np.resize([1 if unit >= 0 else -1 for unit in carrier.unit], carrier.channels)
-    for function in signal.chain:
-        columns = signal.columns(function.parameters, importer.names)
-        if isinstance(function, Scale | Divide | Norm | Leaky):
-            result = result * np.where(columns[0] < 0, -1, 1)
-        elif isinstance(function, Shift) and function.minus:
-            result = -result
-        elif not _monotone(function):
-            if carrier.layer is not None:
-                raise Misfit("takes the greatest of what neither rises nor falls, where a quantizer is needed before")
-            return None
-    return result
-
-
-def _monotone(function: Pointwise) -> bool:
-    return function.rising if isinstance(function, Function) else not isinstance(function, Lookup)
 
 
 def as_sums(importer: Importer, signal: Signal) -> Signal:
@@ -48,6 +24,7 @@ def as_sums(importer: Importer, signal: Signal) -> Signal:
     carrier = importer.quantized(signal)
     if carrier.layer is not None:
         return signal
+    importer.map_shape(signal)
     tensor = importer.placed(carrier.tensor)
     values = importer.encoding(tensor).decode(every_code(importer.encoding(tensor)))
     name = importer.layer_name("rescale")
@@ -62,9 +39,8 @@ def moved(importer: Importer, signal: Signal, layer: Layer) -> Signal:
     """
     carrier = importer.quantized(signal)
     if carrier.layer is not None:
-        last = carrier.deferred[-1].output if carrier.deferred else carrier.tensor
-        layer = replace(layer, input=last)  # type: ignore[call-arg]
-        return replace(signal, carrier=replace(carrier, deferred=(*carrier.deferred, layer)))
+        deferred = Deferred(layer=layer, done=len(signal.chain), lift=carrier.lift)
+        return replace(signal, carrier=replace(carrier, deferred=(*carrier.deferred, deferred)))
     tensor = importer.placed(carrier.tensor)
     layer = replace(layer, input=tensor)  # type: ignore[call-arg]
     importer.builder.add(layer, importer.encoding(tensor), importer.builder.tensors[tensor].scale)
@@ -81,29 +57,59 @@ def max_pool_node(importer: Importer, node: Node) -> None:
     if order is None:
         raise Misfit(f"takes {signal.axes.rank} axes")
     importer.quantized(signal)
-    signal = importer.take_map(node, signal, order)
+    signal, order = importer.take_map(node, signal, order)
     if any(signal.padding):
         _check_padding(importer, signal)
     shape = importer.map_shape(signal)
-    kernel, stride, padding, dilation, _ = window(node, shape, signal.axes.rank - 2, None, signal.padding)
-    if dilation != (1, 1):
-        raise Misfit(f"has dilations {dilation}, where 1 is needed")
+    kernel, stride, padding, dilation, _ = window(node, shape, order, None, signal.padding)
+    _check_dilation(kernel, dilation)
     if node.attributes.get("ceil_mode", 0):
         padding = _ceiled(shape, kernel, stride, padding)
-    towards = directions(importer, signal)
-    if towards is None or (towards < 0).any():
+    _greatest(importer, node, replace(signal, padding=(0, 0, 0, 0)), kernel, stride, padding, order)
+
+
+def _greatest(
+    importer: Importer,
+    node: Node,
+    signal: Signal,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int, int, int],
+    order: str,
+) -> None:
+    try:
+        towards = directions(importer, signal)
+    except Misfit:
+        # Neither rises nor falls: codes can wait for the table that a quantizer makes.
+        if importer.quantized(signal).layer is not None:
+            raise
+        towards = np.ones(1, np.int64)
         signal = as_sums(importer, signal)
-    towards = np.ones(1, np.int64) if towards is None else towards
-    carrier = importer.quantized(signal)
-    if carrier.layer is not None:
-        if carrier.pooled is not None and not np.array_equal(carrier.pooled, towards):
-            raise Misfit("takes the greatest of what rises and fell in a MaxPool before, where a quantizer is needed")
-        signal = replace(signal, carrier=replace(carrier, pooled=towards))
+    if (towards < 0).all() and importer.quantized(signal).layer is None:
+        signal = _negated(importer, signal)
+    elif (towards < 0).any():
+        signal = as_sums(importer, signal)
     name = importer.layer_name("pool")
     layer = MaxPool2d(name=name, input="?", output=name, kernel=kernel, stride=stride, padding=padding)
-    result = moved(importer, replace(signal, padding=(0, 0, 0, 0)), layer)
+    result = moved(importer, signal, layer)
     importer.builder.note((str(node),), name, "max_pool2d")
     importer.set(node, replace(result, axes=Axes.of_map(importer.map_shape(result), order)))
+
+
+def _negated(importer: Importer, signal: Signal) -> Signal:
+    """Return a signal of codes with the negatives of their values, so that greater ones stand for greater numbers."""
+    carrier = importer.quantized(signal)
+    importer.map_shape(signal)
+    tensor = importer.placed(carrier.tensor)
+    own = importer.encoding(tensor)
+    target = own if isinstance(own, Binary | Ternary) else uniform_between(-own.max, -own.min)
+    tensor = recoded(importer, tensor, target, -1)
+    return replace(signal, carrier=importer.stored(tensor, tuple(-each for each in carrier.unit), carrier.offset))
+
+
+def _check_dilation(kernel: tuple[int, int], dilation: tuple[int, int]) -> None:
+    if any(size > 1 and step > 1 for size, step in zip(kernel, dilation, strict=True)):
+        raise Misfit(f"has dilations {dilation}, where 1 is needed")
 
 
 def _check_padding(importer: Importer, signal: Signal) -> None:
@@ -131,21 +137,34 @@ def _ceiled(
     return result[0], result[1], result[2], result[3]
 
 
+def global_max_node(importer: Importer, node: Node) -> None:
+    """GlobalMaxPool: the whole map."""
+    signal = importer.signal(node)
+    importer.quantized(signal)
+    order = {3: "NCW", 4: "NCHW"}.get(signal.axes.rank)
+    if order is None or any(signal.padding):
+        raise Misfit(f"takes {signal.axes.rank} axes, or comes after Pad")
+    signal, order = importer.take_map(node, signal, order)
+    height, width, _ = importer.map_shape(signal)
+    _greatest(importer, node, signal, (height, width), (1, 1), (0, 0, 0, 0), order)
+
+
 def average_pool_node(importer: Importer, node: Node) -> None:
     """AveragePool."""
     signal = importer.signal(node)
     importer.quantized(signal)
-    order = {3: "NCW", 4: "NCHW"}.get(signal.axes.rank)
+    order = {3: "NCW", 4: "NHWC" if node.domain in CHANNELS_LAST else "NCHW"}.get(signal.axes.rank)
     if order is None:
         raise Misfit(f"takes {signal.axes.rank} axes")
-    signal = importer.take_map(node, signal, order)
+    signal, order = importer.take_map(node, signal, order)
     shape = importer.map_shape(signal)
-    kernel, stride, padding, dilation, own = window(node, shape, signal.axes.rank - 2, None, signal.padding)
-    if dilation != (1, 1):
-        raise Misfit(f"has dilations {dilation}, where 1 is needed")
-    if node.attributes.get("ceil_mode", 0) and _ceiled(shape, kernel, stride, padding) != padding:
-        raise Misfit("has windows that leave the map, by ceil_mode")
+    kernel, stride, padding, dilation, own = window(node, shape, order, None, signal.padding)
+    _check_dilation(kernel, dilation)
     counted = bool(node.attributes.get("count_include_pad", 0))
+    if node.attributes.get("ceil_mode", 0) and (ceiled := _ceiled(shape, kernel, stride, padding)) != padding:
+        if counted:
+            raise Misfit("counts padding in windows that leave the map, by ceil_mode, where one of the two is needed")
+        padding = ceiled
     if any(signal.padding):
         if signal.padded_with:
             raise Misfit("comes after Pad with other than zeros")
@@ -162,7 +181,7 @@ def global_average_node(importer: Importer, node: Node) -> None:
     order = {3: "NCW", 4: "NCHW"}.get(signal.axes.rank)
     if order is None or any(signal.padding):
         raise Misfit(f"takes {signal.axes.rank} axes, or comes after Pad")
-    signal = importer.take_map(node, signal, order)
+    signal, order = importer.take_map(node, signal, order)
     height, width, _ = importer.map_shape(signal)
     _averaged(importer, node, signal, (height, width), (1, 1), (0, 0, 0, 0), False, order)
 

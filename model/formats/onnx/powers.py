@@ -20,6 +20,8 @@ def powers_of(importer: Importer, node: Node) -> tuple[NDArray[Any], int, Fracti
         raise Misfit(f"has {integer_of(mantissa, 'mantissa bits')} mantissa bits, where 0 is needed")
     if not flag_of(node, "saturation", 1):
         raise Misfit("does not saturate")
+    if not most.size or not np.isfinite(most).all():
+        raise Misfit("has no finite greatest value")
     width, shift = integer_of(exponent, "exponent bits"), integer_of(bias, "exponent bias")
     if not 1 <= width <= 6:
         raise Misfit(f"has {width} exponent bits, where 1 to 6 are needed")

@@ -113,21 +113,26 @@ def _gives_zero(importer: Importer, signal: Signal) -> bool:
     return False
 
 
+OUTPUT = (("out_scale", 1.0), ("out_bias", 0.0))
+"""What a MultiThreshold makes of its counts, by default."""
+
+
 def multi_threshold_node(importer: Importer, node: Node) -> None:
     """MultiThreshold on a signal; thresholds [C or 1, T]."""
     signal = importer.signal(node)
     values = needed(importer, node, 1)
     if values.ndim != 2 or not values.shape[1] or values.shape[1] >= 1 << MOST_BITS or np.isnan(values).any():
         raise Misfit(f"has thresholds of shape {list(values.shape)}, where [C, T] is needed")
-    scale = Fraction(float(np.float32(node.attributes.get("out_scale", 1.0))))
-    bias = Fraction(float(np.float32(node.attributes.get("out_bias", 0.0))))
-    if not scale:
-        raise Misfit("has an output scale of 0")
+    numbers = [float(np.float32(node.attributes.get(name, default))) for name, default in OUTPUT]
+    if not np.isfinite(numbers).all() or not numbers[0]:
+        raise Misfit("has an output scale of 0, or numbers that are not finite")
+    scale, bias = map(Fraction, numbers)
     layout = node.attributes.get("data_layout") or {2: "NC", 3: "NWC", 4: "NCHW"}.get(signal.axes.rank, "NC")
     axis = layout.index("C") if "C" in layout else 1
     if len(layout) != signal.axes.rank and layout not in ("NC",):
         raise Misfit(f"has layout {layout} on {signal.axes.rank} axes")
-    values = np.sort(values.astype(np.float32), axis=1)
+    ends = np.finfo(np.float32)
+    values = np.sort(np.clip(values.astype(np.float32), ends.min, ends.max), axis=1)
     if axis >= signal.axes.rank:
         raise Misfit(f"has layout {layout} on {signal.axes.rank} axes")
     tail = (1,) * (signal.axes.rank - axis - 1)

@@ -29,6 +29,11 @@ class Quantizer(ABC):
     def parameters(self) -> tuple[Parameter, ...]:
         """What differs by channel."""
 
+    @property
+    def range(self) -> tuple[int, int]:
+        """The least and the greatest value that it gives."""
+        return self.encoding.min, self.encoding.max
+
     @abstractmethod
     def codes(self, x: Floats, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
         """Return codes of numbers [K, M], rounding by rounding in their type."""
@@ -59,6 +64,11 @@ class IntQuant(Quantizer):
     def parameters(self) -> tuple[Parameter, ...]:
         """The scale."""
         return (self.scale,)
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """The limits' values: a narrow range has a code fewer than its encoding."""
+        return (int(self.encoding.decode(self.low)), int(self.encoding.decode(self.high)))
 
     def codes(self, x: Floats, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
         """Return the codes."""
@@ -92,7 +102,7 @@ class Truncation(Quantizer):
     unit: tuple[Fraction, ...]
     offset: Fraction
     zero_point: int
-    divisor: int
+    divisor: Fraction
     rounding: str
     limits: tuple[int, int] | None
 
@@ -103,14 +113,14 @@ class Truncation(Quantizer):
 
     def codes(self, x: Floats, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
         """Return the codes."""
-        y = np.round(x / parameters[0] + x.dtype.type(self.zero_point)) / x.dtype.type(self.divisor)
+        y = np.round(x / parameters[0] + x.dtype.type(self.zero_point)) / x.dtype.type(float(self.divisor))
         if self.limits is not None:
             y = np.clip(y, *self.limits)
         return np.clip(FLOATS[self.rounding](y), self.encoding.code_min, self.encoding.code_max).astype(np.int64)
 
     def exact(self, x: Fraction, parameters: tuple[Fraction, ...]) -> int:
         """Return the code."""
-        y = Fraction(round(x / parameters[0] + self.zero_point), self.divisor)
+        y = round(x / parameters[0] + self.zero_point) / self.divisor
         if self.limits is not None:
             y = min(max(y, Fraction(self.limits[0])), Fraction(self.limits[1]))
         return min(max(FRACTIONS[self.rounding](y), self.encoding.code_min), self.encoding.code_max)
@@ -191,7 +201,8 @@ class PowerQuant(Quantizer):
 
     def codes(self, x: Floats, parameters: tuple[Floats, ...]) -> NDArray[np.int64]:
         """Return the codes."""
-        y = x / parameters[0]
+        most = 2 * float(self.greatest)  # what is beyond is cut off anyway, and infinity has no exponent
+        y = np.clip(x / parameters[0], x.dtype.type(-most), x.dtype.type(most))
         exponent = np.maximum(np.floor(np.log2(np.abs(y) + np.finfo(y.dtype).tiny)), y.dtype.type(self.least))
         step = np.exp2(exponent)
         values = np.clip(step * FLOATS[self.rounding](y / step), -float(self.greatest), float(self.greatest))

@@ -58,6 +58,24 @@ class Graph:
     nodes: tuple[Node, ...]
 
 
+INTEGER, INTEGERS = (onnx.AttributeProto.INT,), (onnx.AttributeProto.INTS,)
+FLOAT, STRING = (onnx.AttributeProto.FLOAT, onnx.AttributeProto.INT), (onnx.AttributeProto.STRING,)
+
+KINDS = {
+    **dict.fromkeys(("allowzero", "axis", "blocksize", "ceil_mode", "count_include_pad", "depthwise"), INTEGER),
+    **dict.fromkeys(("group", "ibits", "k", "keepdims", "kernel", "largest", "narrow", "obits", "pad_value"), INTEGER),
+    **dict.fromkeys(("saturation", "select_last_index", "signed", "sorted", "to", "transA", "transB"), INTEGER),
+    **dict.fromkeys(("training_mode", "is_test", "output_dtype", "block_size"), INTEGER),
+    **dict.fromkeys(
+        ("axes", "dilations", "kernel_shape", "kernel_size", "pad_amount", "pads", "perm", "strides"), INTEGERS
+    ),
+    **dict.fromkeys(("alpha", "beta", "epsilon", "gamma", "max", "min", "out_bias", "out_scale"), FLOAT),
+    **dict.fromkeys(("auto_pad", "coordinate_transformation_mode", "data_layout", "mode", "nearest_mode"), STRING),
+    "rounding_mode": STRING,
+}
+"""Kinds of attributes by name, where all operators agree."""
+
+
 def read(name: str, content: bytes) -> Graph:
     """Read a file.
 
@@ -172,22 +190,11 @@ def _array(subject: str, tensor: TensorProto) -> NDArray[Any]:
     return np.asarray(array)
 
 
-_NAMES: dict[tuple[int, ...], str] = {
-    (onnx.AttributeProto.INTS,): "axes dilations ends kernel_shape pads perm shape starts strides",
-    (onnx.AttributeProto.INT,): "allowzero axis block_size blocksize ceil_mode count_include_pad end group k keepdims "
-    "largest narrow output_dtype select_last_index signed start to training_mode transA transB",
-    (onnx.AttributeProto.STRING,): "approximate auto_pad coordinate_transformation_mode data_layout mode nearest_mode",
-    (onnx.AttributeProto.INT, onnx.AttributeProto.FLOAT): "alpha beta epsilon gamma max min out_bias out_scale",
-}
-
-_KINDS = {name: kinds for kinds, names in _NAMES.items() for name in names.split()}
-"""Of attributes that are read, by their names."""
-
-
 def _attribute(subject: str, attribute: onnx.AttributeProto) -> Any:
     kind = attribute.type
-    if kind not in _KINDS.get(attribute.name, (kind,)):
-        raise RowloomError(subject, f"attribute {attribute.name} is of another kind than it must be")
+    if kind not in KINDS.get(attribute.name, (kind,)):
+        wanted = onnx.AttributeProto.AttributeType.Name(KINDS[attribute.name][0])
+        raise RowloomError(subject, f"attribute {attribute.name} is of another kind", f"need {wanted}")
     if kind == onnx.AttributeProto.TENSOR:
         return _array(subject, attribute.t)
     if kind == onnx.AttributeProto.STRING:

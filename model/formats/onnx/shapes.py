@@ -11,6 +11,7 @@ from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.pools import as_sums, moved
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Signal
+from rowloom.model.formats.onnx.stated import whole_list
 from rowloom.model.layers import ChannelShuffle, DepthToSpace, Layer, Upsample
 
 
@@ -25,7 +26,7 @@ def reshape_node(importer: Importer, node: Node) -> None:
         wanted = [1, -1]
     else:
         array = importer.array(node, 1)
-        wanted = [int(size) for size in (node.attributes.get("shape", []) if array is None else array.reshape(-1))]
+        wanted = node.attributes.get("shape", []) if array is None else whole_list(array, "shape")
         if node.attributes.get("allowzero", 0) and 0 in wanted:
             raise Misfit("makes an empty tensor")
     signal = signal.with_axes(signal.axes.reshaped(wanted), str(node))
@@ -45,7 +46,6 @@ def _shuffled(importer: Importer, signal: Signal, node: Node) -> Signal:
 def transpose_node(importer: Importer, node: Node) -> None:
     """Transpose: maps stay as they are, their axes are told in another order."""
     signal = importer.signal(node)
-    _not_padded(signal.padding)
     order = node.attributes.get("perm", list(reversed(range(signal.axes.rank))))
     importer.set(node, signal.with_axes(signal.axes.transposed(order), str(node)))
 
@@ -53,11 +53,12 @@ def transpose_node(importer: Importer, node: Node) -> None:
 def squeeze_node(importer: Importer, node: Node) -> None:
     """Squeeze and Unsqueeze."""
     signal = importer.signal(node)
-    _not_padded(signal.padding)
+    if node.kind == "Squeeze":
+        _not_padded(signal.padding)
     axes = node.attributes.get("axes")
     if axes is None:
         array = importer.array(node, 1)
-        axes = None if array is None else [int(axis) for axis in array.reshape(-1)]
+        axes = None if array is None else whole_list(array, "list of axes")
     if node.kind == "Squeeze":
         result = signal.axes.squeezed(axes)
     elif axes is None:
@@ -77,13 +78,15 @@ def pad_node(importer: Importer, node: Node) -> None:
     value = importer.array(node, 2)
     number = node.attributes.get("value", 0.0) if value is None else value.reshape(-1)[0] if value.size else 0.0
     array = importer.array(node, 1)
-    pads = [int(each) for each in (node.attributes.get("pads", []) if array is None else array.reshape(-1))]
+    pads = node.attributes.get("pads", []) if array is None else whole_list(array, "list of pads")
     rank = signal.axes.rank
     axes = importer.array(node, 3)
     if axes is not None:
         full = [0] * (2 * rank)
-        for place, axis in enumerate(axes.reshape(-1).tolist()):
-            full[axis % rank], full[axis % rank + rank] = pads[place], pads[place + len(axes)]
+        if len(pads) != 2 * axes.size:
+            raise Misfit(f"has {len(pads)} pads for {axes.size} axes")
+        for place, which in enumerate(whole_list(axes, "list of axes")):
+            full[which % rank], full[which % rank + rank] = pads[place], pads[place + len(axes)]
         pads = full
     if len(pads) != 2 * rank or min(pads) < 0 or max(pads) >= 1 << 16:
         raise Misfit(f"has pads {pads}, where {2 * rank} numbers from 0 on are needed")
@@ -96,7 +99,7 @@ def pad_node(importer: Importer, node: Node) -> None:
         raise Misfit("pads with another number than the Pad before it")
     importer.quantized(signal)
     if not importer.binding.bound:
-        importer.bind_default(signal.axes)
+        _bind_padded(importer, node, signal.axes, [place for place in range(rank) if pads[place] or pads[place + rank]])
         signal = importer.refreshed(signal)
     added = {"H": (0, 0), "W": (0, 0)}
     height, width, _ = importer.map_shape(signal)
@@ -114,6 +117,20 @@ def pad_node(importer: Importer, node: Node) -> None:
     importer.set(node, replace(signal, padding=padding, padded_with=Fraction(float(number))))
 
 
+def _bind_padded(importer: Importer, node: Node, axes: Axes, padded: list[int]) -> None:
+    """Take the axes of the input for those of a map that is padded along some: never along its channels."""
+    last = {3: "NWC", 4: "NHWC"}.get(axes.rank)
+    turned = any(
+        reader.kind == "Transpose" and reader.attributes.get("perm") == [0, axes.rank - 1, *range(1, axes.rank - 1)]
+        for reader in importer.graph.nodes
+        if node.outputs[0] in reader.inputs
+    )
+    if last is not None and axes.rank - 1 not in padded and (1 in padded or turned):
+        importer.binding.bind(axes, last)
+    else:
+        importer.bind_default(axes)
+
+
 def _only(height: int, width: int, rank: int, place: int) -> str:
     """Return the role of an axis of size 1, as NCHW has it."""
     return {2: "H", 3: "W"}.get(place, "") if rank == 4 else ""
@@ -124,7 +141,7 @@ def resize_node(importer: Importer, node: Node) -> None:
     signal = importer.signal(node)
     _not_padded(signal.padding)
     importer.quantized(signal)
-    signal = importer.take_map(node, signal, "NCHW")
+    signal, order = importer.take_map(node, signal, "NCHW")
     if node.attributes.get("mode", "nearest") != "nearest":
         raise Misfit(f"interpolates by {node.attributes['mode']}, where nearest is needed")
     how = node.attributes.get("coordinate_transformation_mode", "half_pixel" if node.kind == "Resize" else "asymmetric")
@@ -134,6 +151,7 @@ def resize_node(importer: Importer, node: Node) -> None:
         ("half_pixel", "round_prefer_floor"),
         ("half_pixel", "round_prefer_ceil"),
         ("pytorch_half_pixel", "round_prefer_floor"),
+        ("tf_half_pixel_for_nn", "floor"),
     ):
         raise Misfit(f"has {how} with {nearest}, where asymmetric with floor, or half_pixel, is needed")
     shape = signal.axes.shape
@@ -155,7 +173,7 @@ def resize_node(importer: Importer, node: Node) -> None:
     name = importer.layer_name("upsample")
     result = moved(importer, signal, Upsample(name=name, input="?", output=name, factor=int(factors[2])))
     importer.builder.note((str(node),), name, "upsample")
-    importer.set(node, replace(result, axes=Axes.of_map(importer.map_shape(result), "NCHW")))
+    importer.set(node, replace(result, axes=Axes.of_map(importer.map_shape(result), order)))
 
 
 def depth_to_space_node(importer: Importer, node: Node) -> None:
@@ -163,7 +181,9 @@ def depth_to_space_node(importer: Importer, node: Node) -> None:
     signal = importer.signal(node)
     _not_padded(signal.padding)
     importer.quantized(signal)
-    signal = importer.take_map(node, signal, "NCHW")
+    signal, order = importer.take_map(node, signal, "NCHW")
+    if order != "NCHW":
+        raise Misfit("takes height and width in each other's places")
     block = int(node.attributes.get("blocksize", 0))
     mode = node.attributes.get("mode", "DCR")
     channels = importer.map_shape(signal)[2]

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from rowloom.model.encodings import Encoding
 from rowloom.model.endings import Ending
 from rowloom.model.formats.onnx.axes import Axes, Misfit, Parameter
 from rowloom.model.formats.onnx.pointwise import Pointwise
+from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.layers import Layer, SummingLayer
 
 CARRIER = ("carrier",)
@@ -18,6 +20,33 @@ CARRIER = ("carrier",)
 
 Numbers = tuple[Fraction, ...]
 """One for all channels, or one a channel."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """What the network's input is, once something said so."""
+
+    encoding: Encoding
+    unit: Numbers
+    thresholds: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Deferred:
+    """A pool or a rearrangement of the codes that sums will become.
+
+    Parameters
+    ----------
+    layer : Layer
+    done : int
+        How many functions of the chain come before it.
+    lift : int64 [channels] or None
+        To which channel, after it, a channel of the carrier has gone; None for the same.
+    """
+
+    layer: Layer
+    done: int
+    lift: NDArray[np.int64] | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,12 +65,10 @@ class Carrier:
         What the integers can be: one, or one a channel.
     channels : int
         Of the integers.
-    deferred : tuple of Layer
+    deferred : tuple of Deferred
         What moves or compares the codes that ``layer`` will give: pools and rearrangements, in order.
     lift : int64 [channels] or None
         To which channel after ``deferred`` a channel goes; None for the same.
-    pooled : int64 [channels] or None
-        Where ``deferred`` takes the greatest: 1 if greater integers stood for greater numbers there, -1 for lesser.
     """
 
     tensor: str
@@ -51,9 +78,8 @@ class Carrier:
     highs: tuple[int, ...]
     channels: int
     layer: SummingLayer | None = None
-    deferred: tuple[Layer, ...] = ()
+    deferred: tuple[Deferred, ...] = ()
     lift: NDArray[np.int64] | None = None
-    pooled: NDArray[np.int64] | None = None
 
     def start(self, integers: NDArray[np.int64], dtype: DTypeLike) -> NDArray[Any]:
         """Return what integers [K, M] stand for, rounded once."""
@@ -149,14 +175,16 @@ class Signal:
 
     def pinned(self, names: Mapping[str, str]) -> tuple[Pointwise, ...]:
         """Return the chain with parameters by the carrier's channels, so that channels may move after it."""
-        result = []
-        for function in self.chain:
-            parts = {f.name: getattr(function, f.name) for f in fields(function)}  # type: ignore[arg-type]
-            for name, part in parts.items():
-                if isinstance(part, Parameter) and part.atoms:
-                    parts[name] = Parameter(CARRIER, self.columns((part,), names)[0])
-            result.append(type(function)(**parts))
-        return tuple(result)
+        return tuple(self._pinned(function, names) for function in self.chain)
+
+    def _pinned(self, function: Pointwise, names: Mapping[str, str]) -> Pointwise:
+        parts = {f.name: getattr(function, f.name) for f in fields(function)}  # type: ignore[arg-type]
+        for name, part in parts.items():
+            if isinstance(part, Parameter) and part.atoms:
+                parts[name] = Parameter(CARRIER, self.columns((part,), names)[0])
+            elif isinstance(part, tuple):
+                parts[name] = tuple(self._pinned(p, names) if isinstance(p, Pointwise) else p for p in part)
+        return type(function)(**parts)
 
     def affine(self, names: Mapping[str, str]) -> tuple[Numbers, Numbers] | None:
         """Return (unit, offset) of the carrier's integers after the chain, if all of it is affine."""
@@ -199,6 +227,14 @@ class Joined:
         """Of the whole."""
         shape = self.parts[0].axes.shape
         return (*shape[: self.axis], sum(self.sizes), *shape[self.axis + 1 :])
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """The windows of a map, as ``Im2Col`` lays them out; the MatMul that follows makes it a convolution."""
+
+    signal: Signal
+    node: Node
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

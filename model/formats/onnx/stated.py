@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.model.formats.onnx.axes import Axes, Misfit, Parameter
+from rowloom.model.formats.onnx.axes import ROLES, Axes, Misfit, Parameter
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.reader import Node
@@ -47,25 +47,43 @@ def check_scale(scale: NDArray[Any]) -> None:
 def scale_of(importer: Importer, node: Node, axes: Axes, scale: NDArray[Any]) -> Parameter:
     """Return a scale as a parameter along the axes of a signal."""
     check_scale(scale)
-    return axes.parameter(scale.astype(np.float32))
+    parameter = axes.parameter(scale.astype(np.float32))
+    importer.bind_channels(axes, parameter)
+    return parameter
 
 
 def units_of(importer: Importer, parameter: Parameter) -> Numbers:
     """Return the scale of each channel, or of all, as exact numbers."""
     if not parameter.atoms:
         return (Fraction(float(parameter.values)),)
+    if not importer.binding.bound and not set(parameter.atoms) <= set(ROLES):
+        importer.bind_default(importer.binding.axes)
     values = parameter.channels(importer.names, parameter.values.size)
     return tuple(Fraction(float(each)) for each in values)
 
 
+def integers_of(array: NDArray[Any], what: str) -> NDArray[np.int64]:
+    """Return the integers that an array holds."""
+    flat = np.asarray(array, np.float64)
+    if not flat.size or not np.isfinite(flat).all():
+        raise Misfit(f"has a {what} that is no number")
+    wrong = flat[(flat != np.rint(flat)) | (np.abs(flat) >= 1 << 31)]
+    if wrong.size:
+        raise Misfit(f"has a {what} of {wrong[0]}, where an integer is needed")
+    return flat.astype(np.int64)
+
+
+def whole_list(array: NDArray[Any], what: str) -> list[int]:
+    """Return the integers that an array holds, if any, as a list."""
+    return [int(each) for each in integers_of(array, what).reshape(-1)] if array.size else []
+
+
 def integer_of(array: NDArray[Any], what: str) -> int:
     """Return the one integer that an array holds."""
-    flat = np.asarray(array).reshape(-1)
-    if not flat.size or not np.isfinite(flat.astype(np.float64)).all() or np.any(flat != flat[0]):
+    integers = integers_of(array, what)
+    if (integers != integers.reshape(-1)[0]).any():
         raise Misfit(f"has a {what} that differs within the tensor")
-    if float(flat[0]) != int(flat[0]) or abs(int(flat[0])) >= 1 << 31:
-        raise Misfit(f"has a {what} of {flat[0]}, where an integer is needed")
-    return int(flat[0])
+    return int(integers.reshape(-1)[0])
 
 
 def width_of(bits: NDArray[Any]) -> int:

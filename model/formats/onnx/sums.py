@@ -5,12 +5,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rowloom.model.encodings import Encoding
 from rowloom.model.formats.onnx.axes import Misfit
-from rowloom.model.formats.onnx.emit import append_deferred
+from rowloom.model.formats.onnx.deferred import append_sums, rising_sums
 from rowloom.model.formats.onnx.quantizers import uniform_between
-from rowloom.model.formats.onnx.signal import Carrier, Signal
+from rowloom.model.formats.onnx.signal import Carrier, Numbers, Signal, shortest
 from rowloom.model.layers import SummingLayer
 from rowloom.model.post import Thresholds
 
@@ -34,13 +35,13 @@ def stored_sums(importer: "Importer", signal: Signal, most: int | None = None) -
     Misfit
         If the sums are wider.
     """
-    carrier = signal.carrier
-    if carrier is None or carrier.layer is None:
+    if signal.carrier is None or signal.carrier.layer is None:
         return signal
-    if carrier.lift is not None and (len(carrier.unit) > 1 or len(carrier.offset) > 1):
-        raise Misfit("moves channels of different scales into one")
-    if carrier.pooled is not None and (carrier.pooled < 0).any():
-        raise Misfit("takes the greatest of falling sums, where a quantizer is needed after MaxPool")
+    signal = rising_sums(importer, signal)
+    carrier = importer.quantized(signal)
+    if carrier.lift is not None:
+        signal = _folded(importer, signal)
+        carrier = importer.quantized(signal)
     if most is not None:
         carrier = _with_bias(carrier, most)
     encoding = uniform_between(min(carrier.lows), max(carrier.highs))
@@ -56,8 +57,31 @@ def stored_sums(importer: "Importer", signal: Signal, most: int | None = None) -
     scale = importer.scale_of(carrier.unit)
     tensor = importer.builder.add_shared(layer, encoding, scale)
     importer.builder.note(signal.nodes, tensor, f"{layer.op}, sums as they are")
-    tensor = append_deferred(importer, carrier, encoding, scale, tensor)
-    return replace(signal, carrier=importer.stored(tensor, carrier.unit, carrier.offset), nodes=())
+    tensor = append_sums(importer, carrier, encoding, scale, tensor)
+    unit, offset = lifted(carrier.unit, carrier.lift), lifted(carrier.offset, carrier.lift)
+    return replace(signal, carrier=importer.stored(tensor, unit, offset), nodes=())
+
+
+def lifted(numbers: Numbers, lift: NDArray[np.int64] | None) -> Numbers:
+    """Return numbers by the channels that others are moved to; Misfit if they disagree."""
+    if lift is None or len(numbers) == 1:
+        return numbers
+    result: dict[int, Fraction] = {}
+    for channel, target in enumerate(lift.tolist()):
+        if result.setdefault(target, numbers[channel]) != numbers[channel]:
+            raise Misfit("moves channels of different scales into one")
+    return shortest([result[target] for target in sorted(result)])
+
+
+def _folded(importer: "Importer", signal: Signal) -> Signal:
+    """Return a signal whose chain, told by the channels before they moved, is part of what its sums stand for."""
+    carrier = importer.quantized(signal)
+    affine = signal.affine(importer.names)
+    if affine is not None:
+        return replace(signal, carrier=replace(carrier, unit=affine[0], offset=affine[1]), chain=())
+    if any(parameter.atoms for function in signal.chain for parameter in function.parameters):
+        raise Misfit("moves channels after an activation that differs by channel, where a quantizer is needed between")
+    return signal
 
 
 def _with_bias(carrier: Carrier, most: int) -> Carrier:

@@ -47,11 +47,11 @@ def trunc_node(importer: Importer, node: Node) -> None:
         signed = flag_of(node, "signed", 1)
         limits = int_limits(bits, signed, flag_of(node, "narrow", 0))
         out_unit = units_of(importer, scale_of(importer, node, signal.axes, output_scale))
-        divisor = 1 << exponent if exponent >= 0 else 0
-        if not divisor:
-            raise Misfit(f"has an output scale that is {ratio:g} of its scale, where 1 or more is needed")
+        if abs(exponent) > 32:
+            raise Misfit(f"has an output scale that is {ratio:g} of its scale, where 2^-32 to 2^32 is needed")
+        divisor = Fraction(2) ** exponent
         encoding: Uniform = Uniform(bits=bits, signed=bool(signed))
-        offset = -Fraction(point, divisor)
+        offset = -point / divisor
         # real = (y - zero point / divisor) * output scale
         quantizer = Truncation(
             scale=parameter,
@@ -84,7 +84,7 @@ def trunc_node(importer: Importer, node: Node) -> None:
             unit=unit,
             offset=Fraction(0),
             zero_point=point,
-            divisor=1 << (input_bits - output_bits),
+            divisor=Fraction(1 << (input_bits - output_bits)),
             rounding=rounding,
             limits=None,
         )
@@ -115,7 +115,8 @@ def _wide_enough(importer: Importer, signal: Signal, quantizer: Truncation) -> T
     """Version 1 does not clamp: give it an encoding that holds all that can come."""
     scale = np.asarray(quantizer.scale.values, np.float64).min()
     reached = _ends(importer, signal) / scale + quantizer.zero_point
-    low, high = math.floor(reached.min() / quantizer.divisor) - 1, math.ceil(reached.max() / quantizer.divisor) + 1
+    reached = reached / float(quantizer.divisor)
+    low, high = math.floor(reached.min()) - 1, math.ceil(reached.max()) + 1
     encoding = quantizer.encoding
     if encoding.code_min <= low + 1 and high - 1 <= encoding.code_max:
         return quantizer

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowloom.model.encodings import Uniform
-from rowloom.model.formats.onnx.emit import MOST_TABLE_BITS
-from rowloom.model.formats.onnx.functions import Lookup
+from rowloom.model.formats.onnx.deferred import MOST_TABLE_BITS
+from rowloom.model.formats.onnx.lookup import Lookup
 from rowloom.model.formats.onnx.signal import Signal
 from rowloom.model.layers import Add
 

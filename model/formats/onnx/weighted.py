@@ -9,58 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowloom.model.encodings import Binary
-from rowloom.model.formats.onnx.axes import ROLES, Axes, Misfit
-from rowloom.model.formats.onnx.emit import every_code
+from rowloom.model.formats.onnx.averages import through_averages
+from rowloom.model.formats.onnx.axes import BATCH, ROLES, Axes, Misfit
 from rowloom.model.formats.onnx.folding import Constant
 from rowloom.model.formats.onnx.importer import Importer
-from rowloom.model.formats.onnx.quantizers import uniform_between
+from rowloom.model.formats.onnx.operands import operand
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Numbers, Signal
-from rowloom.model.formats.onnx.sums import stored_sums
-from rowloom.model.formats.onnx.weights import MOST_BITS, Weights, common_unit, encoding_for, weights_of
+from rowloom.model.formats.onnx.weights import Weights, common_unit, encoding_for, weights_of
 from rowloom.model.formats.onnx.windows import window
-from rowloom.model.layers import Add, Conv2d, Linear, Shape, WeightedLayer
+from rowloom.model.layers import Conv2d, Linear, Shape, WeightedLayer
 
 FACTOR_BITS = 32
 """Of the multipliers of channels of different scales; the accelerator takes weights of up to 16 bits."""
 
 CHANNELS_LAST = ("qonnx.custom_op.channels_last", "finn.custom_op.channels_last")
-
-
-def operand(importer: Importer, signal: Signal, most: int = MOST_BITS) -> tuple[str, Numbers, Numbers]:
-    """Return a tensor of the network with unit and offset, for a signal that a linear operator takes.
-
-    Functions that are not affine become a table of codes.
-
-    Raises
-    ------
-    Misfit
-        If no quantizer ended the sums before, and they are wider than ``most`` bits.
-    """
-    importer.quantized(signal)
-    signal = stored_sums(importer, signal, most)
-    carrier = importer.quantized(signal)
-    affine = signal.affine(importer.names)
-    tensor = importer.placed(carrier.tensor)
-    if affine is not None:
-        importer.builder.note(signal.nodes, None, "part of the scale") if signal.nodes else None
-        return tensor, *affine
-    encoding = importer.encoding(tensor)
-    columns = signal.fractions(importer.names)
-    if any(len(column) > 1 for parameters in columns for column in parameters) or len(carrier.unit) > 1:
-        raise Misfit("takes codes after an activation that differs by channel, where a quantizer is needed")
-    reals = [signal.exact(carrier.exact(int(value), 0), 0, columns) for value in encoding.decode(every_code(encoding))]
-    unit = common_unit(reals) or Fraction(1)
-    integers = [int(real / unit) for real in reals]
-    if max(abs(integer) for integer in integers) >= 1 << MOST_BITS:
-        raise Misfit("takes codes after an activation whose values share no unit, where a quantizer is needed")
-    target = uniform_between(min(integers), max(integers))
-    name = importer.layer_name("table")
-    importer.builder.add(
-        Add(name=name, inputs=(tensor,), output=name, tables=(np.array(integers, np.int64),)), target, float(unit)
-    )
-    importer.builder.note(signal.nodes, name, "a table of codes")
-    return name, (unit,), (Fraction(0),)
 
 
 def conv_node(importer: Importer, node: Node) -> None:
@@ -72,18 +35,20 @@ def conv_node(importer: Importer, node: Node) -> None:
         raise Misfit(f"has weights of shape {list(constant.data.shape)}, where 3 or 4 axes are needed")
     last = node.domain in CHANNELS_LAST
     order = {(1, False): "NCW", (2, False): "NCHW", (1, True): "NWC", (2, True): "NHWC"}[spatial, last]
-    signal = importer.take_map(node, signal, order)
+    signal, order = importer.take_map(node, signal, order)
     weights = weights_of(constant, 0)
     values = weights.values if last else np.moveaxis(weights.values, 1, -1)
     if spatial == 1:
-        values = values[:, None]
+        values = np.expand_dims(values, 1 if "W" in order else 2)
+    elif order.index("W") < order.index("H"):
+        values = values.swapaxes(1, 2)
     tensor, units, offsets = operand(importer, signal)
     shape = importer.builder.tensors[tensor].shape
     groups = int(node.attributes.get("group", 1))
     if groups < 1 or values.shape[3] * groups != shape[2] or len(values) % groups:
         raise Misfit(f"has weights for {values.shape[3]} x {groups} channels, but its input has {shape[2]}")
     kernel, stride, padding, dilation, own = window(
-        node, shape, spatial, (values.shape[1], values.shape[2]), signal.padding
+        node, shape, order, (values.shape[1], values.shape[2]), signal.padding
     )
     if kernel != tuple(values.shape[1:3]):
         raise Misfit(f"says its kernel is {kernel}, but its weights are {values.shape[1:3]}")
@@ -142,11 +107,11 @@ def gemm_node(importer: Importer, node: Node) -> None:
     constant = _weights(importer, node)
     filters = 0 if node.attributes.get("transB", 0) else 1
     bias = importer.array(node, 2)
-    if alpha != 1.0:
-        raise Misfit(f"has alpha {alpha:g}, where 1 is needed")
+    if not alpha or not np.isfinite(alpha) or not np.isfinite(beta):
+        raise Misfit(f"has alpha {alpha:g} and beta {beta:g}, where numbers other than 0 are needed")
     if bias is not None and beta != 1.0:
         bias = (bias * np.float32(beta)).astype(np.float32)
-    _dense(importer, node, constant, filters, bias)
+    _dense(importer, node, constant, filters, bias, Fraction(float(np.float32(alpha))))
 
 
 def matmul_node(importer: Importer, node: Node) -> None:
@@ -165,35 +130,32 @@ def matmul_node(importer: Importer, node: Node) -> None:
     _dense(importer, node, constant, 1, None)
 
 
-def _dense(importer: Importer, node: Node, constant: Constant, filters: int, bias: NDArray[Any] | None) -> None:
-    """A dense layer along the last axis of a signal."""
+def _dense(
+    importer: Importer,
+    node: Node,
+    constant: Constant,
+    filters: int,
+    bias: NDArray[Any] | None,
+    factor: Fraction = Fraction(1),
+) -> None:
+    """A dense layer along the last axis of a signal, its sums times a factor before the bias is added."""
     signal = importer.signal(node)
     if constant.data.ndim != 2:
         raise Misfit(f"has weights of shape {list(constant.data.shape)}, where 2 axes are needed")
     if any(signal.padding):
         raise Misfit("comes after Pad, where a convolution is needed")
     if not importer.binding.bound and importer._of_input(signal):
-        rank, joined = signal.axes.rank, signal.axes.axes[0][1:]
-        if joined:
-            # The batch is joined to height and width: they are axes of the input all the same.
-            apart = Axes(
-                (signal.axes.axes[0][:1], *((atom,) for atom in joined), *signal.axes.axes[1:]), signal.axes.sizes
-            )
-            order = {3: "NWC", 4: "NHWC"}.get(apart.rank)
-            if order is None:
-                raise Misfit(f"takes {signal.axes.shape}, where a batch, height, width and channels are needed")
-            importer.binding.bind(apart, order)
-            signal = importer.refreshed(signal)
-    if not importer.binding.bound and importer._of_input(signal):
-        alone = not any(signal.axes.axes[1:-1])
-        importer.binding.bind(signal.axes, f"N{'1' * (rank - 2)}C" if alone else {3: "NWC", 4: "NHWC"}[rank])
+        _bind_last(importer, signal.axes)
         signal = importer.refreshed(signal)
     weights = weights_of(constant, filters)
+    weights = replace(weights, units=tuple(unit * factor for unit in weights.units))
     tensor, units, offsets = operand(importer, signal)
     shape = importer.builder.tensors[tensor].shape
     axis, others = signal.axes.axes[-1], (signal.axes.axes[0][1:], *signal.axes.axes[1:-1])
     sizes = dict(zip(ROLES, shape, strict=True))
     count, taps = weights.values.shape
+    if BATCH in axis:
+        raise Misfit("runs along the batch")
     if math.prod(sizes[atom] for atom in axis) != taps:
         raise Misfit(f"has weights for {taps} values, but its input is {signal.axes.shape}")
     name = importer.layer_name("dense")
@@ -225,6 +187,17 @@ def _dense(importer: Importer, node: Node, constant: Constant, filters: int, bia
     )
 
 
+def _bind_last(importer: Importer, axes: Axes) -> None:
+    """Take the last axis of the input for its channels, and others, be they joined to the batch, for its map."""
+    apart = ((BATCH,), *((atom,) for atom in axes.axes[0][1:]), *axes.axes[1:])
+    between = sum(1 for axis in apart[1:-1] if axis)
+    if between > 2:
+        raise Misfit(f"takes {between + 2} axes, where 2 to 4 are needed")
+    letters = iter("HW"[2 - between :])
+    order = "".join(next(letters) if axis else "1" for axis in apart[1:-1])
+    importer.binding.bind(Axes(apart, axes.sizes), f"N{order}C")
+
+
 def _weights(importer: Importer, node: Node) -> Constant:
     if len(node.inputs) > 1 and isinstance(importer.values.get(node.inputs[1]), Signal):
         raise Misfit("multiplies two tensors that are computed, where constant weights are needed")
@@ -248,7 +221,7 @@ def _with_units(
     unit = common_unit(units)
     factors = [int(each / unit) for each in units]
     if max(map(abs, factors)) >= 1 << FACTOR_BITS:
-        raise Misfit("takes channels of different scales that share no unit")
+        raise Misfit("takes channels of different scales that share no unit, where one scale for all is needed")
     rows = np.array(factors, np.int64).reshape(-1, depth)[groups if len(units) > depth else groups * 0]
     scaled = values * rows[:, None, None, :]
     return Weights(scaled, weights.units, encoding_for(scaled, None, 48)), [unit * each for each in weights.units]
@@ -312,6 +285,7 @@ def _finish(
 ) -> None:
     """Say that the node's output are the sums of a layer."""
     shape: Shape = layer.output_shape(importer.builder.tensors[layer.input].shape)
+    layer = through_averages(importer.builder, layer)
     shortest: Numbers = (units[0],) if len(set(units)) == 1 else tuple(units)
     offset: Numbers = (bias[0],) if len(set(bias)) == 1 else tuple(bias)
     importer.set(node, Signal(axes=axes(shape), carrier=importer.summed(layer, shortest, offset), nodes=(str(node),)))

@@ -1,58 +1,52 @@
-"""ADD, and functions of single codes: QUANTIZE, RELU and their like."""
+"""ADD, SUB and MUL: of two maps, or of a map and constants."""
 
-from collections.abc import Callable
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.model.arith import multiply_by_quantized_multiplier, requantize
+from rowloom.model.arith import multiply_by_quantized_multiplier
 from rowloom.model.encodings import Uniform
-from rowloom.model.formats.tflite.importer import Importer, Value
+from rowloom.model.formats.tflite.functions import every
+from rowloom.model.formats.tflite.importer import Importer
 from rowloom.model.formats.tflite.multipliers import quantize_multiplier
-from rowloom.model.formats.tflite.reader import Operator
+from rowloom.model.formats.tflite.reader import FileTensor, Operator
+from rowloom.model.formats.tflite.values import Value
 from rowloom.model.formats.tflite.weighted import clamp, post_for
-from rowloom.model.layers import Add
+from rowloom.model.layers import Add, Conv2d
 
 _LEFT_SHIFT = 20
-"""Fraction bits that the reference ADD gives both inputs before it rescales them."""
-
-
-def _every(encoding: Uniform) -> NDArray[np.int64]:
-    return np.arange(encoding.code_min, encoding.code_max + 1, dtype=np.int64)
+"""Fraction bits that the reference gives both inputs before it rescales and adds them."""
 
 
 def add(importer: Importer, operator: Operator) -> None:
-    """ADD: both inputs rescaled with 20 fraction bits, each with its own rounding, then the sum."""
+    """ADD and SUB: both inputs rescaled with 20 fraction bits, each with its own rounding, then the sum."""
     indices = importer.inputs(operator, 2, 2)
     target, scale = importer.encoding(importer.output(operator), operator)
-    pairs = [importer.encoding(importer.file.tensors[index], operator) for index in indices]
+    pairs = [importer.encoding(importer.tensor(index, operator, "input"), operator) for index in indices]
     twice = 2 * max(pairs[0][1], pairs[1][1])
     tables = []
     for encoding, input_scale in pairs:
         multiplier, shift = quantize_multiplier(input_scale / twice)
         tables.append(
-            multiply_by_quantized_multiplier(encoding.decode(_every(encoding)) << _LEFT_SHIFT, multiplier, shift)
+            multiply_by_quantized_multiplier(encoding.decode(every(encoding)) << _LEFT_SHIFT, multiplier, shift)
         )
-    sources = []
-    bias = None
+    if operator.kind == "SUB":
+        tables[1] = -tables[1]
+    known: list[int] = []
     used = []
+    constant = None
     for index, (encoding, _), table in zip(indices, pairs, tables, strict=True):
-        constant = importer.file.tensors[index].data
-        if constant is None:
-            sources.append(importer.value(index, operator))
+        tensor = importer.file.tensors[index]
+        if tensor.data is None or index in importer.values:
+            known.append(index)
             used.append(table)
         else:
-            bias = table[constant.astype(np.int64).reshape(-1) - encoding.code_min]
-    if not sources:
-        raise importer.fail(operator, "adds two constants", "need an input that is computed")
-    shapes = {importer.builder.tensors[source.tensor].shape for source in sources}
-    if len(shapes) > 1:
-        raise importer.fail(operator, f"adds maps of {' and '.join(map(str, shapes))}", "need equal shapes")
-    channels = shapes.pop()[2]
-    if bias is not None:
-        if len(bias) not in (1, channels):
-            raise importer.fail(operator, f"adds a constant of {len(bias)} values", f"need 1 or {channels}")
-        bias = np.broadcast_to(bias, channels)
+            constant = tensor, table[tensor.data.astype(np.int64) - encoding.code_min]
+    sources = _alike(importer, operator, known, constant[0] if constant else None)
+    value = max(sources, key=lambda source: len(source.shape))
+    channels = importer.shape(value)[2]
+    bias = None if constant is None else _per_channel(importer, operator, value, *constant)
     extra = [0] * channels if bias is None else bias.tolist()
     low = sum(int(table.min()) for table in used)
     high = sum(int(table.max()) for table in used)
@@ -64,88 +58,116 @@ def add(importer: Importer, operator: Operator) -> None:
         clamp(importer, operator, target, scale),
         ([low + b for b in extra], [high + b for b in extra]),
     )
-    name = importer.layer_name("add")
+    name = importer.layer_name(operator.kind.lower())
     layer = Add(
         name=name, inputs=tuple(s.tensor for s in sources), output=name, tables=tuple(used), bias=bias, post=post
     )
     importer.builder.add(layer, target, scale)
-    importer.set(operator, Value(tensor=name, shape=sources[0].shape), layer.op, name)
+    importer.set(operator, _result(name, value, None if constant is None else constant[0]), layer.op, name)
 
 
-def clamped(importer: Importer, tensor: str, allowed: tuple[int, int]) -> str:
-    """Return the tensor, or one whose codes are clamped, if ``allowed`` leaves any out."""
-    record = importer.builder.tensors[tensor]
-    encoding = record.encoding
-    if allowed == (encoding.code_min, encoding.code_max):
-        return tensor
-    assert isinstance(encoding, Uniform)
-    return _table(importer, tensor, np.clip(_every(encoding), *allowed), encoding, record.scale, "clamp")
+def _result(name: str, value: Value, constant: FileTensor | None) -> Value:
+    """Return the result, which has as many axes as the longer of both inputs."""
+    rank = max(len(value.shape), 0 if constant is None else len(constant.shape))
+    shape = (1,) * (rank - len(value.shape)) + value.shape
+    return Value(tensor=name, shape=shape, places=None if value.places is None else value.places.reshape(shape))
 
 
-def _table(
-    importer: Importer, tensor: str, codes: NDArray[np.int64], target: Uniform, scale: float | None, stem: str
-) -> str:
-    """Append a layer that looks codes up, and return its output."""
-    name = importer.layer_name(stem)
-    layer = Add(name=name, inputs=(tensor,), output=name, tables=(target.decode(codes),))
-    importer.builder.add(layer, target, scale)
-    return name
-
-
-def _function(importer: Importer, operator: Operator, codes: Callable[[Uniform, Uniform], NDArray[np.int64]]) -> None:
-    """Append a layer for a function of single codes, or none if it keeps every value."""
-    (index,) = importer.inputs(operator, 1, 1)
-    value = importer.value(index, operator)
-    source, _ = importer.encoding(importer.file.tensors[index], operator)
-    target, scale = importer.encoding(importer.output(operator), operator)
-    result = codes(source, target)
-    if source == target and np.array_equal(result, _every(source)):
-        importer.set(operator, value, "keeps every value")
-        return
-    name = _table(importer, value.tensor, result, target, scale, operator.kind.lower())
-    importer.set(operator, Value(tensor=name, shape=value.shape), "a table of codes", name)
-
-
-def rescaled(importer: Importer, operator: Operator, allowed: tuple[int, int] | None = None) -> None:
-    """QUANTIZE of integers, RELU, RELU6: code - zero point, rescaled, clamped."""
-    input_scale = importer.encoding(importer.file.tensors[operator.inputs[0]], operator)[1]
-    scale = importer.encoding(importer.output(operator), operator)[1]
-    multiplier, shift = quantize_multiplier(input_scale / scale)
-
-    def codes(source: Uniform, target: Uniform) -> NDArray[np.int64]:
-        low, high = allowed or (target.code_min, target.code_max)
-        return requantize(
-            source.decode(_every(source)),
-            multiplier=multiplier,
-            shift=shift,
-            zero_point=target.zero_point,
-            code_min=low,
-            code_max=high,
+def _alike(importer: Importer, operator: Operator, indices: list[int], constant: FileTensor | None) -> list[Value]:
+    """Return the inputs that are computed, whose elements lie in the same order; in the map's beside constants."""
+    if not indices:
+        raise importer.fail(operator, "has two constants", "need an input that is computed")
+    values = [importer.elements(index, operator) for index in indices]
+    first, last = values[0], values[-1]
+    if _bare(first.shape) != _bare(last.shape):
+        raise importer.fail(operator, f"joins maps of {first.shape} and {last.shape}", "need equal shapes")
+    if constant is not None and math.prod(constant.shape) == 1:
+        return values
+    same = importer.shape(first) == importer.shape(last) and (
+        (first.places is None and last.places is None)
+        or (
+            first.places is not None
+            and last.places is not None
+            and np.array_equal(first.places.reshape(-1), last.places.reshape(-1))
         )
-
-    _function(importer, operator, codes)
-
-
-def quantize(importer: Importer, operator: Operator) -> None:
-    """QUANTIZE: of the float input on the host, of integers a rescaling."""
-    (index,) = importer.inputs(operator, 1, 1)
-    if importer.file.tensors[index].type == "FLOAT32":
-        if index != importer.input_index:
-            raise importer.fail(operator, "quantizes floats between layers", "need integers there")
-        importer.quantize_input(operator)
-    else:
-        rescaled(importer, operator)
-
-
-def relu(importer: Importer, operator: Operator) -> None:
-    """RELU, RELU_N1_TO_1 and RELU6 as operators of their own."""
-    from rowloom.model.formats.tflite.multipliers import activation_range
-
-    importer.inputs(operator, 1, 1)
-    target, scale = importer.encoding(importer.output(operator), operator)
-    number = {"RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}[operator.kind]
-    rescaled(
-        importer,
-        operator,
-        activation_range(number, scale, target.zero_point, target.code_min, target.code_max),
     )
+    if constant is not None or not same:
+        values = [importer.pixels(index, operator) for index in indices]
+    stored = [importer.shape(value) for value in values]
+    if len(set(stored)) > 1:
+        raise importer.fail(operator, f"joins maps that lie as {' and '.join(map(str, stored))}", "need the same order")
+    return values
+
+
+def _bare(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape without the leading axes of 1, which broadcasting puts there."""
+    kept = [axis for axis, size in enumerate(shape) if size != 1]
+    return shape[kept[0] :] if kept else ()
+
+
+def _per_channel(
+    importer: Importer, operator: Operator, value: Value, tensor: FileTensor, numbers: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return one of a constant's numbers for each channel of the map."""
+    channels = importer.shape(value)[2]
+    if numbers.size == 1:
+        return np.full(channels, int(numbers.reshape(-1)[0]), np.int64)
+    shape = numbers.shape
+    fits = all(size in (1, whole) for size, whole in zip(shape[::-1], value.shape[::-1], strict=False)) and all(
+        size == 1 for size in shape[: max(0, len(shape) - len(value.shape))]
+    )
+    if not fits or value.places is not None or value.shape[-1] != channels:
+        raise importer.fail(
+            operator,
+            f"joins {value.shape} and a constant {tensor.name} of {shape}",
+            "need one number, or one a channel",
+        )
+    rows = np.unique(numbers.reshape(-1, shape[-1]), axis=0)
+    if len(rows) > 1:
+        raise importer.fail(
+            operator, f"has a constant {tensor.name} that differs from pixel to pixel", "need one number a channel"
+        )
+    return np.broadcast_to(rows[0], channels).astype(np.int64)
+
+
+def mul(importer: Importer, operator: Operator) -> None:
+    """MUL by constants: products of values, rescaled by a product and quotient of float32 numbers."""
+    indices = importer.inputs(operator, 2, 2)
+    target, scale = importer.encoding(importer.output(operator), operator)
+    pairs = [importer.encoding(importer.tensor(index, operator, "input"), operator) for index in indices]
+    real = np.float32(pairs[0][1]) * np.float32(pairs[1][1]) / np.float32(scale)
+    known = [index for index in indices if index not in importer.values]
+    if len(known) != 1:
+        raise importer.fail(operator, "multiplies two maps" if not known else "has two constants", "need one constant")
+    place = indices.index(known[0])
+    tensor, (encoding, _) = importer.file.tensors[known[0]], pairs[place]
+    if tensor.data is None:
+        raise importer.fail(operator, f"its input {tensor.name} is not computed before")
+    (value,) = _alike(importer, operator, [indices[1 - place]], tensor)
+    factors = _per_channel(importer, operator, value, tensor, encoding.decode(tensor.data))
+    source = pairs[1 - place][0]
+    channels = importer.shape(value)[2]
+    ends = np.stack([factors * source.min, factors * source.max])
+    bounds = ends.min(axis=0).tolist(), ends.max(axis=0).tolist()
+    reals = np.full(channels, float(real))
+    post = post_for(importer, operator, target, reals, clamp(importer, operator, target, scale), bounds)
+    name = importer.layer_name("mul")
+    layer: Add | Conv2d
+    if (factors == factors[0]).all():
+        tables = (source.decode(every(source)) * int(factors[0]),)
+        layer = Add(name=name, inputs=(value.tensor,), output=name, tables=tables, post=post)
+    else:
+        narrow = Uniform(bits=8, signed=True)
+        if factors.min() < narrow.min or factors.max() > narrow.max:
+            narrow = encoding
+        layer = Conv2d(
+            name=name,
+            input=value.tensor,
+            output=name,
+            weights=narrow.encode(factors).reshape(-1, 1, 1, 1),
+            weight_encoding=narrow,
+            groups=channels,
+            post=post,
+        )
+    importer.builder.add(layer, target, scale)
+    importer.set(operator, _result(name, value, tensor), layer.op, name)

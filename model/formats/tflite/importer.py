@@ -2,57 +2,27 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rowloom.model.arith import round_half_away
 from rowloom.model.encodings import Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.formats.builder import Builder, Imported
 from rowloom.model.formats.floats import float_thresholds
 from rowloom.model.formats.tflite.constants import FOLDABLE, fold
+from rowloom.model.formats.tflite.dilations import dilated
+from rowloom.model.formats.tflite.moves import in_the_maps_order, moved
 from rowloom.model.formats.tflite.reader import File, FileTensor, Operator
+from rowloom.model.formats.tflite.values import NO_PADDING, Value, arrangement, map_shape, padded_shape, turned
 from rowloom.model.layers import Shape
-from rowloom.model.softmax import IntegerSoftmax
-from rowloom.model.views import Arrangement, InputView, OutputView
+from rowloom.model.views import InputView, OutputView
 
 _ENCODINGS = {"INT8": (8, True), "UINT8": (8, False), "INT4": (4, True)}
 
 INPUT = "input"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Value:
-    """What a tensor of the file is in the network.
-
-    Parameters
-    ----------
-    tensor : str
-        Of the network.
-    shape : tuple of int
-        In the file, with the batch.
-    padding : (int, int, int, int)
-        Zeros round it that no layer has put there yet.
-    softmax : IntegerSoftmax or None
-        Applied on the host.
-    real : bool
-        Whether the file turns it into floats.
-    """
-
-    tensor: str
-    shape: tuple[int, ...]
-    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
-    softmax: IntegerSoftmax | None = None
-    real: bool = False
-
-
-def map_shape(shape: tuple[int, ...]) -> Shape | None:
-    """Return H, W, C of a shape with a batch of one; None if it is no map."""
-    if not 1 <= len(shape) <= 4 or (len(shape) > 1 and shape[0] != 1) or min(shape, default=0) < 1:
-        return None
-    sizes = (1, 1, 1, *(shape[1:] if len(shape) > 1 else shape))
-    return sizes[-3], sizes[-2], sizes[-1]
 
 
 class Importer:
@@ -65,9 +35,11 @@ class Importer:
         self.values: dict[int, Value] = {}
         self.constants: dict[int, NDArray[np.int64]] = {}
         self.counts: dict[str, int] = {}
+        self.writers: dict[int, Operator] = {}
         self.thresholds: NDArray[np.float32] | None = None
-        self.input_file_shape: tuple[int, ...] = ()
         self.input_index = -1
+        self.input_shape: Shape | None = None
+        self.input_places: NDArray[np.int64] | None = None
 
     def fail(self, operator: Operator, problem: str, remedy: str | None = None) -> RowloomError:
         """Return the error that names the file and the operator."""
@@ -79,22 +51,25 @@ class Importer:
         from rowloom.model.formats.tflite.operators import OPERATORS
 
         self._begin()
-        known = {**OPERATORS, **dict.fromkeys(FOLDABLE, Importer._fold)}
-        for operator in self.file.operators:
+        known = {**dict.fromkeys(FOLDABLE, Importer.fold), **OPERATORS}
+        operators, joined = dilated(self.file)
+        for parts, operator in joined:
+            self.builder.note(map(str, parts), None, f"dilation of {operator}")
+        for operator in operators:
             if operator.kind not in known:
                 raise self.fail(operator, "is not supported", f"supported: {', '.join(sorted(known))}")
+            if not operator.inputs or not operator.outputs:
+                raise self.fail(operator, "has no input or no output", "need at least one of each")
             try:
-                known[operator.kind](self, operator)
+                (Importer.fold if self._is_of_sizes(operator) else known[operator.kind])(self, operator)
             except RowloomError as error:
                 if error.subject.startswith(self.subject):
                     raise
                 raise self.fail(operator, str(error)) from None
-        views = [self._output(index) for index in self.file.outputs]
+        views = self._outputs()
         return self.builder.finish(
             source=INPUT,
-            input_view=InputView(
-                arrangement=self._arrangement(self.input_file_shape, INPUT), thresholds=self.thresholds
-            ),
+            input_view=self._input(),
             output_views=views,
             about={"format": "TFLite"} | ({"description": self.file.description} if self.file.description else {}),
         )
@@ -120,29 +95,84 @@ class Importer:
             )
         return indices
 
-    def value(self, index: int, operator: Operator, *, padded: bool = False) -> Value:
-        """Return the value of a tensor that is computed, placing the network's input on first use."""
+    def computed(self, index: int, operator: Operator) -> Value:
+        """Return the value of a tensor that is computed, whatever its shape."""
         tensor = self.tensor(index, operator, "input")
         value = self.values.get(index)
         if value is None:
             what = "is a constant" if tensor.data is not None else "is not computed before"
-            raise self.fail(operator, f"its input {tensor.name} {what}")
+            raise self.fail(operator, f"its input {tensor.name} {what}", "need one that is computed")
         if value.softmax is not None or value.real:
             raise self.fail(operator, "comes after SOFTMAX or DEQUANTIZE", "need those at the end")
+        return value
+
+    def elements(self, index: int, operator: Operator) -> Value:
+        """Return the value of a tensor of which single elements are taken, with its padding put there."""
+        value = self._agreed(index, operator)
+        return self.filled(value, operator) if any(value.padding) else value
+
+    def pixels(self, index: int, operator: Operator) -> Value:
+        """Return the value of a tensor of which the last axis is taken: elements that lie in the map's order."""
+        value = self.elements(index, operator)
+        if value.places is not None:
+            value = self._replaced(value, in_the_maps_order(self, operator, value))
+        if value.places is not None:
+            name = self.file.tensors[index].name
+            raise self.fail(operator, f"takes {name}, which is rearranged", "need the axes of a map in their order")
+        return value
+
+    def value(self, index: int, operator: Operator, *, padded: bool = False) -> Value:
+        """Return the value of a tensor that is taken as a map; with its padding put there, unless ``padded``."""
+        value = self._agreed(index, operator)
+        if any(value.padding) and not padded:
+            value = self.filled(value, operator)
         shape = map_shape(value.shape)
         if shape is None:
-            raise self.fail(operator, f"its input {tensor.name} is {value.shape}", "need up to 4 axes and a batch of 1")
-        if value.tensor == INPUT and INPUT not in self.builder.tensors:
-            self._place_input(operator, shape)
-        if any(value.padding) and not padded:
-            raise self.fail(operator, "comes after PAD", "need a convolution or a pool there")
-        if shape != self.builder.tensors[value.tensor].shape and math.prod(shape) != shape[2]:
+            name = self.file.tensors[index].name
+            raise self.fail(operator, f"its input {name} is {value.shape}", "need up to 4 axes and a batch of 1")
+        if value.places is not None:
+            value = self._replaced(value, in_the_maps_order(self, operator, value))
+        stored = padded_shape(self.shape(value), value.padding)
+        if value.places is not None or (turned(shape, stored) is None and math.prod(shape) != shape[2]):
             raise self.fail(
                 operator,
-                f"takes {tensor.name} as {shape}, but it was computed as {self.builder.tensors[value.tensor].shape}",
+                f"takes {self.file.tensors[index].name} as {shape}, but it was computed as {stored}",
                 "data cannot be rearranged between layers",
             )
         return value
+
+    def _agreed(self, index: int, operator: Operator) -> Value:
+        """Return the value of a tensor whose codes mean what the file says of it."""
+        value = self.placed(self.computed(index, operator), operator)
+        tensor = self.file.tensors[index]
+        encoding, _ = self.encoding(tensor, operator)
+        if encoding != self.builder.tensors[value.tensor].encoding:
+            raise self.fail(
+                operator, f"takes {tensor.name} as {encoding}", f"need {self.builder.tensors[value.tensor].encoding}"
+            )
+        return value
+
+    def shape(self, value: Value) -> Shape:
+        """Return the shape of a value's map, without its padding."""
+        return self.builder.tensors[value.tensor].shape
+
+    def is_turned(self, value: Value) -> bool:
+        """Return whether the file's height is the map's width."""
+        stored = padded_shape(self.shape(value), value.padding)
+        return turned(map_shape(value.shape) or stored, stored) or False
+
+    def filled(self, value: Value, operator: Operator) -> Value:
+        """Return the value with its padding put there by a layer of its own."""
+        top, bottom, left, right = value.padding
+        tensor = moved(self, operator, value.tensor, rows=(top, bottom), columns=(left, right), fill=value.fill)
+        return self._replaced(value, replace(value, tensor=tensor, padding=NO_PADDING, fill=0))
+
+    def _replaced(self, old: Value, new: Value) -> Value:
+        """Return the new value, which from now on stands for the old one."""
+        for index, value in self.values.items():
+            if value is old:
+                self.values[index] = new
+        return new
 
     def encoding(self, tensor: FileTensor, operator: Operator) -> tuple[Uniform, float]:
         """Return encoding and scale of an activation."""
@@ -184,12 +214,22 @@ class Importer:
 
     def set(self, operator: Operator, value: Value, text: str, layer: str | None = None) -> None:
         """Say what an operator's output is; its shape must be what the file says."""
-        index = operator.outputs[0]
-        said = self.file.tensors[index].shape
-        if said and math.prod(said) != math.prod(value.shape):
-            raise self.fail(operator, f"gives {value.shape}, but the file says {said}", "shapes must agree")
-        self.values[index] = value
+        self.place(operator, operator.outputs[0], value)
         self.builder.note([str(operator)], layer, text)
+
+    def place(self, operator: Operator, index: int, value: Value) -> None:
+        """Say what one of an operator's outputs is."""
+        tensor = self.tensor(index, operator, "output")
+        said = tensor.shape
+        open_ = len(said) == len(tensor.open) == len(value.shape) and any(tensor.open)
+        if open_:
+            said = tuple(got if free else size for size, free, got in zip(said, tensor.open, value.shape, strict=True))
+        if said and math.prod(said) != math.prod(value.shape):
+            raise self.fail(operator, f"gives {value.shape}, but the file says {tensor.shape}", "shapes must agree")
+        if index in self.values:
+            raise self.fail(operator, f"writes {self.file.tensors[index].name} again", "need one writer a tensor")
+        self.values[index] = value
+        self.writers[index] = operator
 
     # Its own steps.
 
@@ -204,35 +244,49 @@ class Importer:
         if self.input_index == -1:
             raise RowloomError(self.subject, "has no input", "need one")
         tensor = self.file.tensors[self.input_index]
-        self.input_file_shape = tensor.shape
         if map_shape(tensor.shape) is None:
             raise RowloomError(
                 f"{self.subject}: input {tensor.name}", f"is {tensor.shape}", "need up to 4 axes and a batch of 1"
             )
         self.values[self.input_index] = Value(tensor=INPUT, shape=tensor.shape)
 
-    def _place_input(self, operator: Operator, shape: Shape) -> None:
-        tensor = self.file.tensors[self.input_index]
-        encoding, scale = self.encoding(tensor, operator)
-        self.builder.place(INPUT, shape, encoding, scale)
+    @property
+    def _file_shape(self) -> tuple[int, ...]:
+        return self.file.tensors[self.file.inputs[0]].shape
+
+    @property
+    def input_is_open(self) -> bool:
+        """Whether no layer has yet said in which order the network's input lies."""
+        return INPUT not in self.builder.tensors
+
+    def placed(self, value: Value, operator: Operator) -> Value:
+        """Return the value; if it is the network's input, that gets its shape on first use."""
+        if value.tensor == INPUT and self.input_is_open:
+            tensor = self.file.tensors[self.input_index]
+            shape = self.input_shape or map_shape(value.shape) or map_shape(self._file_shape)
+            assert shape is not None
+            self.builder.place(INPUT, shape, *self.encoding(tensor, operator))
+        return value
 
     def quantize_input(self, operator: Operator) -> None:
         """Let the operator, a QUANTIZE of floats, be the host's: its output is the network's input."""
-        tensor = self.output(operator)
-        encoding, scale = self.encoding(tensor, operator)
+        value = self.computed(operator.inputs[0], operator)
+        if value.tensor != INPUT or not self.input_is_open or self.thresholds is not None:
+            raise self.fail(operator, "quantizes floats between layers", "need integers there")
+        encoding, scale = self.encoding(self.output(operator), operator)
 
         def codes(x: NDArray[np.float32]) -> NDArray[np.int64]:
             with np.errstate(over="ignore"):
                 quotient = np.clip(x / np.float32(scale), -1e9, 1e9)
-            away = np.copysign(np.floor(np.abs(quotient) + np.float32(0.5)), quotient).astype(np.int64)
-            return np.clip(away + encoding.zero_point, encoding.code_min, encoding.code_max)
+            return np.clip(
+                round_half_away(quotient).astype(np.int64) + encoding.zero_point, encoding.code_min, encoding.code_max
+            )
 
         self.thresholds = float_thresholds(self.subject, codes, encoding, 1)
         self.input_index = operator.outputs[0]
-        self.values[self.input_index] = Value(tensor=INPUT, shape=self.values[operator.inputs[0]].shape)
-        self.builder.note([str(operator)], None, "on the host: floats to codes")
+        self.set(operator, value, "on the host: floats to codes")
 
-    def _fold(self, operator: Operator) -> None:
+    def fold(self, operator: Operator) -> None:
         """Compute what is constant: sizes."""
         known: list[NDArray[np.int64]] = []
         for index in operator.inputs:
@@ -246,38 +300,57 @@ class Importer:
         self.constants[operator.outputs[0]] = result
         self.builder.note([str(operator)], None, "computed beforehand")
 
+    def _is_of_sizes(self, operator: Operator) -> bool:
+        """Whether an operator computes sizes, of sizes that were computed and constants."""
+        return any(index in self.constants for index in operator.inputs) and not any(
+            index in self.values for index in operator.inputs
+        )
+
+    def _outputs(self) -> list[OutputView]:
+        views = [self._output(index) for index in self.file.outputs]
+        names = [view.name for view in views]
+        return [
+            view if names.count(view.name) == 1 else replace(view, name=f"{view.name}:{place}")
+            for place, view in enumerate(views)
+        ]
+
     def _output(self, index: int) -> OutputView:
         tensor = self.file.tensors[index]
         value = self.values.get(index)
         where = f"{self.subject}: output {tensor.name}"
         if value is None:
             raise RowloomError(where, "is computed by no operator")
-        if any(value.padding) or value.tensor not in self.builder.tensors:
+        if index not in self.writers or value.tensor not in self.builder.tensors:
             raise RowloomError(where, "comes from no layer", "need an operator that computes")
-        encoding = self.builder.tensors[value.tensor].encoding
-        scale = self.builder.tensors[value.tensor].scale
-        offset = 0.0
-        if value.softmax is not None:
-            scale, offset = 1 / 256, 0.5
-        elif scale is None and tensor.quantization is not None:
-            scale = float(tensor.quantization.scales[0])
-        del encoding
+        operator = self.writers[index]
+        if any(value.padding):
+            value = self.filled(value, operator)
+        shown = arrangement(value.shape, value.places, self.shape(value))
+        if shown is None:
+            value = in_the_maps_order(self, operator, value)
+            shown = arrangement(value.shape, value.places, self.shape(value))
+        if shown is None:
+            raise RowloomError(where, "is rearranged", "need the axes of a map in some order")
+        scale = value.scale
+        if scale is None:
+            scale = 1.0 if tensor.quantization is None else float(tensor.quantization.scales[0])
         return OutputView(
             name=tensor.name,
             tensor=value.tensor,
-            arrangement=self._arrangement(value.shape, value.tensor),
-            scale=np.array([1.0 if scale is None else scale]),
-            offset=np.array([offset]),
+            arrangement=shown,
+            scale=np.array([1 / 256 if value.softmax else scale]),
+            offset=np.array([-value.softmax.zero_point / 256 if value.softmax else 0.0]),
             softmax=value.softmax,
+            steps=value.steps,
         )
 
-    def _arrangement(self, shape: tuple[int, ...], tensor: str) -> Arrangement:
-        """Maps are stored in the file's order of axes, so that only their shapes may differ."""
-        if tensor not in self.builder.tensors:
+    def _input(self) -> InputView:
+        shown = None
+        if not self.input_is_open:
+            shown = arrangement(self._file_shape, self.input_places, self.builder.tensors[INPUT].shape)
+        if shown is None:
             raise RowloomError(self.subject, "its input feeds no layer", "need an operator that computes")
-        return replace(
-            Arrangement.maps(*self.builder.tensors[tensor].shape), shape=shape[1:] if len(shape) > 1 else shape
-        )
+        return InputView(arrangement=shown, thresholds=self.thresholds)
 
 
 Handler = Callable[[Importer, Operator], None]

@@ -5,6 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from rowloom.model.arith import round_half_away
+from rowloom.model.encodings import Uniform
 from rowloom.model.errors import RowloomError
 
 
@@ -33,13 +35,22 @@ def quantize_multipliers(reals: NDArray[np.float64], subject: str) -> tuple[NDAr
     return np.array([m for m, _ in pairs], np.int64), np.array([s for _, s in pairs], np.int64)
 
 
-def activation_range(activation: int, scale: float, zero_point: int, low: int, high: int) -> tuple[int, int] | None:
-    """Return the codes that a fused activation leaves of ``low`` to ``high``; None for one that is not known.
+FUSED: dict[int, tuple[float | None, float | None]] = {
+    0: (None, None),
+    1: (0.0, None),
+    2: (-1.0, 1.0),
+    3: (0.0, 6.0),
+}
+"""Least and greatest real number that a fused activation leaves, by its number: none, RELU, RELU_N1_TO_1, RELU6."""
 
-    Parameters
-    ----------
-    activation : int
-        0 none, 1 ReLU, 2 ReLU -1 to 1, 3 ReLU6.
+
+def codes_between(limits: tuple[float | None, float | None], scale: float, target: Uniform) -> tuple[int, int]:
+    """Return the codes that lie between real numbers.
+
+    Raises
+    ------
+    RowloomError
+        If the scale is so small that a number has no code of 32 bits.
 
     References
     ----------
@@ -47,15 +58,14 @@ def activation_range(activation: int, scale: float, zero_point: int, low: int, h
     """
 
     def code(real: float) -> int:
-        quotient = np.float32(real) / np.float32(scale)
-        return zero_point + int(np.copysign(np.floor(np.abs(quotient) + np.float32(0.5)), quotient))
+        with np.errstate(over="ignore"):
+            quotient = np.asarray(np.float32(real) / np.float32(scale))
+        if abs(quotient) >= 1 << 31:
+            raise RowloomError("activation", f"of {real:g} is too great for a scale of {scale:g}")
+        return target.zero_point + int(round_half_away(quotient))
 
-    if activation == 0:
-        return low, high
-    if activation == 1:
-        return max(low, code(0.0)), high
-    if activation == 2:
-        return max(low, code(-1.0)), min(high, code(1.0))
-    if activation == 3:
-        return max(low, code(0.0)), min(high, code(6.0))
-    return None
+    low, high = limits
+    return (
+        target.code_min if low is None else max(target.code_min, code(low)),
+        target.code_max if high is None else min(target.code_max, code(high)),
+    )

@@ -27,7 +27,7 @@ class Quantization:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FileTensor:
-    """A tensor of the file; ``data`` is None if the network computes it."""
+    """A tensor of the file; ``data`` is None if the network computes it; ``open`` are axes of any size."""
 
     index: int
     name: str
@@ -35,6 +35,7 @@ class FileTensor:
     shape: tuple[int, ...]
     data: NDArray[Any] | None
     quantization: Quantization | None
+    open: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,35 +63,34 @@ class File:
     outputs: tuple[int, ...]
 
 
-# The options that matter, by operator: their table's class and its fields.
+_WINDOW = ("Padding", "StrideH", "StrideW")
+_DILATED = (*_WINDOW, "DilationHFactor", "DilationWFactor", "FusedActivationFunction")
+_POOL = (*_WINDOW, "FilterHeight", "FilterWidth", "FusedActivationFunction")
+_REDUCER = ("ReducerOptions", ("KeepDims",))
+
+# The options that matter, by operator: their table's class and its fields; a list's name ends in AsNumpy.
 _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "CONV_2D": (
-        "Conv2DOptions",
-        ("Padding", "StrideH", "StrideW", "DilationHFactor", "DilationWFactor", "FusedActivationFunction"),
-    ),
-    "DEPTHWISE_CONV_2D": (
-        "DepthwiseConv2DOptions",
-        (
-            *("Padding", "StrideH", "StrideW", "DilationHFactor", "DilationWFactor", "FusedActivationFunction"),
-            "DepthMultiplier",
-        ),
-    ),
+    "CONV_2D": ("Conv2DOptions", _DILATED),
+    "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptions", (*_DILATED, "DepthMultiplier")),
     "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction", "WeightsFormat", "KeepNumDims")),
-    "ADD": ("AddOptions", ("FusedActivationFunction", "PotScaleInt16")),
-    "AVERAGE_POOL_2D": (
-        "Pool2DOptions",
-        ("Padding", "StrideH", "StrideW", "FilterHeight", "FilterWidth", "FusedActivationFunction"),
-    ),
-    "MAX_POOL_2D": (
-        "Pool2DOptions",
-        ("Padding", "StrideH", "StrideW", "FilterHeight", "FilterWidth", "FusedActivationFunction"),
-    ),
-    "MEAN": ("ReducerOptions", ("KeepDims",)),
+    "ADD": ("AddOptions", ("FusedActivationFunction",)),
+    "SUB": ("SubOptions", ("FusedActivationFunction",)),
+    "MUL": ("MulOptions", ("FusedActivationFunction",)),
+    "AVERAGE_POOL_2D": ("Pool2DOptions", _POOL),
+    "MAX_POOL_2D": ("Pool2DOptions", _POOL),
+    "MEAN": _REDUCER,
+    "REDUCE_MAX": _REDUCER,
     "CONCATENATION": ("ConcatenationOptions", ("Axis", "FusedActivationFunction")),
     "SOFTMAX": ("SoftmaxOptions", ("Beta",)),
     "PACK": ("PackOptions", ("Axis",)),
     "STRIDED_SLICE": ("StridedSliceOptions", ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask")),
     "LEAKY_RELU": ("LeakyReluOptions", ("Alpha",)),
+    "RESHAPE": ("ReshapeOptions", ("NewShapeAsNumpy",)),
+    "SQUEEZE": ("SqueezeOptions", ("SqueezeDimsAsNumpy",)),
+    "GATHER": ("GatherOptions", ("Axis", "BatchDims")),
+    "RESIZE_NEAREST_NEIGHBOR": ("ResizeNearestNeighborOptions", ("AlignCorners", "HalfPixelCenters")),
+    "DEPTH_TO_SPACE": ("DepthToSpaceOptions", ("BlockSize",)),
+    "SPACE_TO_DEPTH": ("SpaceToDepthOptions", ("BlockSize",)),
 }
 
 _TYPES: dict[str, np.dtype[Any]] = {
@@ -158,6 +158,7 @@ def _names(enumeration: type) -> dict[int, str]:
 
 _TYPE_NAMES = _names(tflite.TensorType)
 _OPERATOR_NAMES = _names(tflite.BuiltinOperator)
+_OPTION_NAMES = _names(tflite.BuiltinOptions)
 
 
 def _tensor(file: str, model: Any, record: Any, index: int) -> FileTensor:
@@ -166,6 +167,8 @@ def _tensor(file: str, model: Any, record: Any, index: int) -> FileTensor:
     if any(size < 0 for size in shape):
         raise RowloomError(file, f"tensor {name} has shape {shape}", "need sizes that are known")
     kind = _TYPE_NAMES.get(record.Type(), f"type {record.Type()}")
+    if record.IsVariable():
+        raise RowloomError(file, f"tensor {name} is a variable", "need a network without a state")
     if record.Sparsity() is not None:
         raise RowloomError(file, f"tensor {name} is stored sparsely", "need dense weights")
     data = None
@@ -181,6 +184,7 @@ def _tensor(file: str, model: Any, record: Any, index: int) -> FileTensor:
         shape=shape,
         data=data,
         quantization=_quantization(file, name, record.Quantization()),
+        open=tuple(int(size) < 0 for size in record.ShapeSignatureAsNumpy()) if record.ShapeSignatureLength() else (),
     )
 
 
@@ -214,12 +218,18 @@ def _quantization(file: str, name: str, record: Any) -> Quantization | None:
     )
 
 
+def _wide_code(code: Any) -> int:
+    """Return the newer field of an operator's code: the reader of the schema shows it from 127 on only."""
+    table = code._tab
+    place = table.Pos + table.Offset(10)
+    return int.from_bytes(table.Bytes[place : place + 4], "little", signed=True) if table.Offset(10) else 0
+
+
 def _operator(file: str, model: Any, record: Any, position: int) -> Operator:
     if not 0 <= record.OpcodeIndex() < model.OperatorCodesLength():
         raise RowloomError(file, f"operator {position} is of a kind that is not there", "need a whole TFLite file")
     code = model.OperatorCodes(record.OpcodeIndex())
-    # Codes from 127 on are in the newer, wider field only.
-    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    number = max(_wide_code(code), code.DeprecatedBuiltinCode())
     kind = _OPERATOR_NAMES.get(number, f"operator code {number}")
     if kind == "CUSTOM":
         kind = f"CUSTOM {(code.CustomCode() or b'').decode('utf-8', 'replace')}"
@@ -229,9 +239,11 @@ def _operator(file: str, model: Any, record: Any, position: int) -> Operator:
         options_class = getattr(tflite, table)
         reader = options_class()
         raw = record.BuiltinOptions()
-        if raw is not None:
+        if raw is not None and _OPTION_NAMES.get(record.BuiltinOptionsType()) == table:
             reader.Init(raw.Bytes, raw.Pos)
-            options = {name: getattr(reader, name)() for name in names}
+            for name in names:
+                found = getattr(reader, name)()
+                options[name.removesuffix("AsNumpy")] = _indices(found) if name.endswith("AsNumpy") else found
     return Operator(
         position=position,
         kind=kind,

@@ -1,121 +1,203 @@
-"""Operators that move codes or name them anew: RESHAPE, PAD, CONCATENATION; and what ends a network."""
+"""Operators that name codes anew or take some of them: RESHAPE, TRANSPOSE, PAD, SLICE, CONCATENATION and their like."""
 
 import math
 from dataclasses import replace
 
-from rowloom.model.encodings import Uniform
-from rowloom.model.formats.tflite.importer import INPUT, Importer, Value, map_shape
-from rowloom.model.formats.tflite.multipliers import quantize_multiplier
+import numpy as np
+from numpy.typing import NDArray
+
+from rowloom.model.formats.tflite.importer import INPUT, Importer
+from rowloom.model.formats.tflite.moves import moved
 from rowloom.model.formats.tflite.reader import Operator
-from rowloom.model.layers import ArgMax, Concat
-from rowloom.model.softmax import IntegerSoftmax
+from rowloom.model.formats.tflite.values import (
+    MOST_PLACES,
+    NO_PADDING,
+    Padding,
+    Value,
+    in_order,
+    map_shape,
+    padded_shape,
+)
+from rowloom.model.layers import Concat
 
 
 def reshape(importer: Importer, operator: Operator) -> None:
     """RESHAPE, SQUEEZE and EXPAND_DIMS: the order of the data stays."""
-    if not operator.inputs or len(operator.outputs) != 1:
-        raise importer.fail(operator, "has no input or no output")
+    if len(operator.outputs) != 1:
+        raise importer.fail(operator, f"has {len(operator.outputs)} outputs", "need one")
     value = importer.values.get(operator.inputs[0])
     if value is None:
         raise importer.fail(operator, "its input is not computed before")
-    if any(value.padding):
-        raise importer.fail(operator, "comes after PAD", "need a convolution or a pool there")
-    shape = importer.output(operator).shape
-    if operator.kind == "RESHAPE" and len(operator.inputs) > 1 and operator.inputs[1] in importer.constants:
-        wanted = [int(size) for size in importer.constants[operator.inputs[1]].reshape(-1)]
-        if wanted.count(-1) == 1 and 0 not in wanted:
-            wanted[wanted.index(-1)] = abs(math.prod(value.shape) // math.prod(wanted))
-        shape = tuple(wanted)
-    if math.prod(shape) != math.prod(value.shape) or not shape:
+    shape = _SHAPES[operator.kind](importer, operator, value.shape) or importer.output(operator).shape
+    if math.prod(shape) != math.prod(value.shape) or not shape or min(shape) < 1:
         raise importer.fail(operator, f"makes {shape} of {value.shape}", "sizes must agree")
-    importer.set(operator, replace(value, shape=shape), "another name for the same data")
+    if any(value.padding) and map_shape(shape) != padded_shape(importer.shape(value), value.padding):
+        value = importer.filled(value, operator)
+    places = None if value.places is None else value.places.reshape(shape)
+    importer.set(operator, replace(value, shape=shape, places=places), "another name for the same data")
+
+
+def _reshaped(importer: Importer, operator: Operator, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape that a RESHAPE is told: by a constant, else by its options."""
+    wanted: list[int] = []
+    if len(operator.inputs) > 1 and operator.inputs[1] != -1:
+        index = operator.inputs[1]
+        if index in importer.constants or importer.tensor(index, operator, "shape").data is not None:
+            wanted = importer.integers(index, operator, "shape").reshape(-1).tolist()
+    else:
+        wanted = list(operator.options.get("NewShape", ()))
+    if wanted.count(-1) == 1 and 0 not in wanted:
+        wanted[wanted.index(-1)] = abs(math.prod(shape) // math.prod(wanted))
+    return tuple(wanted)
+
+
+def _squeezed(importer: Importer, operator: Operator, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape without axes of one: those that are named, or all."""
+    named = [axis + len(shape) if axis < 0 else axis for axis in operator.options.get("SqueezeDims", ())]
+    if any(not 0 <= axis < len(shape) or shape[axis] != 1 for axis in named):
+        raise importer.fail(operator, f"squeezes axes {named} of {shape}", "need axes of 1")
+    dropped = named or [axis for axis, size in enumerate(shape) if size == 1]
+    return tuple(size for axis, size in enumerate(shape) if axis not in dropped)
+
+
+def _expanded(importer: Importer, operator: Operator, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape with an axis of one more."""
+    if len(operator.inputs) != 2:
+        raise importer.fail(operator, f"has {len(operator.inputs)} inputs", "need 2")
+    axes = importer.integers(operator.inputs[1], operator, "axis").reshape(-1).tolist()
+    if len(axes) != 1 or not -len(shape) - 1 <= axes[0] <= len(shape):
+        raise importer.fail(operator, f"expands {shape} at {axes}", "need one axis")
+    axis = axes[0] + len(shape) + 1 if axes[0] < 0 else axes[0]
+    return (*shape[:axis], 1, *shape[axis:])
+
+
+_SHAPES = {"RESHAPE": _reshaped, "SQUEEZE": _squeezed, "EXPAND_DIMS": _expanded}
+
+
+def places_of(importer: Importer, operator: Operator, value: Value) -> NDArray[np.int64]:
+    """Return where in its map each element of a value lies."""
+    if value.places is not None:
+        return value.places
+    if math.prod(value.shape) > MOST_PLACES:
+        raise importer.fail(operator, f"rearranges {value.shape}", f"need at most {MOST_PLACES:,} elements")
+    return np.arange(math.prod(value.shape)).reshape(value.shape)
+
+
+def transpose(importer: Importer, operator: Operator) -> None:
+    """TRANSPOSE: of the input it says how that lies; else it is remembered until something needs another order."""
+    index, axes_index = importer.inputs(operator, 2, 2)
+    order = importer.integers(axes_index, operator, "permutation").reshape(-1).tolist()
+    value = importer.computed(index, operator)
+    rank = len(value.shape)
+    order = [axis + rank if axis < 0 else axis for axis in order]
+    if sorted(order) != list(range(rank)):
+        raise importer.fail(operator, f"permutes {value.shape} by {order}", "need every axis once")
+    shape = tuple(value.shape[axis] for axis in order)
+    kept = [axis for axis in order if value.shape[axis] != 1]
+    # Channels that become the first axis will be flattened; any other order is that in which the input is stored.
+    reorders = value.tensor == INPUT and importer.input_is_open and rank <= 4 and order != [0, 3, 1, 2]
+    if not reorders:
+        value = importer.elements(index, operator)
+    if value.places is None and kept == sorted(kept):
+        importer.set(operator, replace(value, shape=shape), "another name for the same data")
+        return
+    places = places_of(importer, operator, value).transpose(order)
+    if not reorders:
+        value = replace(value, shape=shape, places=in_order(places, importer.shape(value)))
+    else:
+        moves = np.argsort(places.reshape(-1))
+        for each, other in importer.values.items():
+            importer.values[each] = replace(other, places=moves[places_of(importer, operator, other)])
+        importer.input_shape = map_shape(shape)
+        importer.input_places = importer.values[importer.file.inputs[0]].places
+        value = replace(value, shape=shape, places=None)
+    importer.set(operator, value, "another order of the same data")
 
 
 def pad(importer: Importer, operator: Operator) -> None:
-    """PAD and PADV2 with zeros: part of the next layer's padding."""
+    """PAD and PADV2: part of the next layer's padding, or a layer of its own."""
     indices = importer.inputs(operator, 2, 3)
+    tensor = importer.file.tensors[indices[0]]
+    encoding, scale = importer.encoding(tensor, operator)
+    if importer.encoding(importer.output(operator), operator) != (encoding, scale):
+        raise importer.fail(operator, "changes scale or zero point", "need the same in and out")
+    fill = 0
+    if len(indices) == 3:
+        code = importer.integers(indices[2], operator, "value").reshape(-1).tolist()
+        if len(code) != 1 or not encoding.code_min <= code[0] <= encoding.code_max:
+            raise importer.fail(operator, f"pads with {code}", "need one code")
+        fill = code[0] - encoding.zero_point
     value = importer.value(indices[0], operator, padded=True)
-    encoding, _ = importer.encoding(importer.file.tensors[indices[0]], operator)
-    if len(indices) == 3 and importer.integers(indices[2], operator, "value").reshape(-1).tolist() != [
-        encoding.zero_point
-    ]:
-        raise importer.fail(operator, "pads with a value other than 0", "need zeros")
     amounts = importer.integers(indices[1], operator, "amounts")
     if amounts.shape != (len(value.shape), 2) or amounts.min(initial=0) < 0 or amounts.max(initial=0) >= 1 << 16:
         raise importer.fail(operator, f"pads {amounts.tolist()} round {value.shape}", "need two amounts an axis")
-    rows = amounts.tolist()
-    if rows[0] != [0, 0] or rows[-1] != [0, 0] or len(rows) not in (3, 4):
-        raise importer.fail(operator, "pads the batch or the channels", "need height and width")
-    (top, bottom), (left, right) = rows[1:3] if len(rows) == 4 else ([0, 0], rows[1])
+    shape = tuple(size + sum(row) for size, row in zip(value.shape, amounts.tolist(), strict=True))
+    if not 2 <= len(shape) <= 4 or amounts[0].any() or map_shape(value.shape) is None:
+        raise importer.fail(operator, f"pads {amounts.tolist()} round {value.shape}", "need a map of batch 1")
+    axes = [(0, 0)] * (4 - len(shape)) + [(int(a), int(b)) for a, b in amounts[1:]]
+    down, across, channels = axes
+    if importer.is_turned(value):
+        down, across = across, down
+    if any(value.padding) and fill != value.fill:
+        value = importer.filled(value, operator)
     before = value.padding
-    padding = (before[0] + top, before[1] + bottom, before[2] + left, before[3] + right)
-    importer.values[operator.outputs[0]] = replace(value, padding=padding)
-    importer.builder.note([str(operator)], None, "part of the padding of the next layer")
+    padding: Padding = (before[0] + down[0], before[1] + down[1], before[2] + across[0], before[3] + across[1])
+    if not any(channels):
+        padded = replace(value, shape=shape, padding=padding, fill=fill if any(padding) else 0)
+        importer.set(operator, padded, "part of the padding of the next layer")
+        return
+    if fill:
+        raise importer.fail(operator, "pads channels with another value than 0", "need zeros")
+    if map_shape(value.shape) != padded_shape(importer.shape(value), before):
+        raise importer.fail(operator, f"pads {amounts.tolist()} round {value.shape}", "need a map")
+    count = importer.shape(value)[2]
+    taken = np.concatenate([np.full(channels[0], -1), np.arange(count), np.full(channels[1], -1)])
+    name = moved(importer, operator, value.tensor, rows=padding[:2], columns=padding[2:], channels=taken)
+    importer.place(operator, operator.outputs[0], Value(tensor=name, shape=shape, padding=NO_PADDING))
 
 
 def concatenation(importer: Importer, operator: Operator) -> None:
-    """CONCATENATION along the channels."""
-    if not operator.inputs or len(operator.outputs) != 1:
-        raise importer.fail(operator, "has no input or no output")
+    """CONCATENATION along the channels; along any axis where nothing but a dense layer follows."""
+    if len(operator.outputs) != 1:
+        raise importer.fail(operator, f"has {len(operator.outputs)} outputs", "need one")
     if operator.options.get("FusedActivationFunction", 0):
         raise importer.fail(operator, "has a fused activation", "need none")
-    values = [importer.value(index, operator) for index in operator.inputs]
     target, scale = importer.encoding(importer.output(operator), operator)
     for index in operator.inputs:
-        if importer.encoding(importer.file.tensors[index], operator) != (target, scale):
+        constant = importer.tensor(index, operator, "input")
+        if importer.encoding(constant, operator) != (target, scale):
             raise importer.fail(operator, "joins tensors of different scales", "need one scale and zero point")
+    values = [importer.elements(index, operator) for index in operator.inputs]
     rank = len(values[0].shape)
-    if operator.options.get("Axis", 0) % rank != rank - 1 or any(len(value.shape) != rank for value in values):
-        raise importer.fail(operator, f"joins along axis {operator.options.get('Axis')}", "need the channels")
+    axis = operator.options.get("Axis", 0)
+    axis = axis + rank if axis < 0 else axis
+    rests = {(*value.shape[:axis], *value.shape[axis + 1 :]) for value in values}
+    if not 0 <= axis < rank or any(len(value.shape) != rank for value in values) or len(rests) > 1:
+        shapes = " and ".join(str(value.shape) for value in values)
+        raise importer.fail(operator, f"joins {shapes} along axis {axis}", "need one axis that differs")
+    if len(values) == 1:
+        importer.set(operator, values[0], "of a single tensor")
+        return
+    stored = [importer.shape(value) for value in values]
+    if len({each[:2] for each in stored}) > 1:
+        raise importer.fail(
+            operator,
+            f"joins maps of {' and '.join(map(str, stored))} along axis {axis}",
+            "need the channels of maps of one height and width",
+        )
+    shape = (*values[0].shape[:axis], sum(value.shape[axis] for value in values), *values[0].shape[axis + 1 :])
+    places = None
+    by_channels = axis == rank - 1 and all(
+        value.places is None and value.shape[-1] == each[2] for value, each in zip(values, stored, strict=True)
+    )
+    if not by_channels:
+        count, start, parts = sum(each[2] for each in stored), 0, []
+        for value, each in zip(values, stored, strict=True):
+            pixels, channels = np.divmod(places_of(importer, operator, value), each[2])
+            parts.append(pixels * count + start + channels)
+            start += each[2]
+        places = in_order(np.concatenate(parts, axis=axis), (*stored[0][:2], count))
     name = importer.layer_name("concat")
     layer = Concat(name=name, inputs=tuple(value.tensor for value in values), output=name)
     importer.builder.add(layer, target, scale)
-    importer.set(operator, Value(tensor=name, shape=importer.output(operator).shape), layer.op, name)
-
-
-def softmax(importer: Importer, operator: Operator) -> None:
-    """SOFTMAX at the end: on the host, in the reference kernel's integers."""
-    (index,) = importer.inputs(operator, 1, 1)
-    value = importer.value(index, operator)
-    _, scale = importer.encoding(importer.file.tensors[index], operator)
-    target, target_scale = importer.encoding(importer.output(operator), operator)
-    if importer.builder.tensors[value.tensor].shape[2] != value.shape[-1]:
-        raise importer.fail(operator, f"runs along {value.shape[-1]} values", "need the channels")
-    if (target.bits, target.signed, target.zero_point, target_scale) != (8, True, -128, 1 / 256):
-        raise importer.fail(operator, "has an output that is not int8 of 1 / 256 from -128", "need that")
-    beta = float(operator.options.get("Beta", 0.0)) or 1.0
-    real = min(beta * scale * (1 << 26), float((1 << 31) - 1))
-    multiplier, shift = quantize_multiplier(real)
-    if not 0 <= shift <= 30 or multiplier < 1 << 30:
-        raise importer.fail(
-            operator, f"has beta {beta:g} and input scale {scale:g}", "need beta * scale of at least 2^-27"
-        )
-    least = -math.floor(31 * (1 << 26) / (1 << shift))
-    then = IntegerSoftmax(multiplier=multiplier, shift=shift, least=least)
-    if value.tensor == INPUT:
-        raise importer.fail(operator, "is all there is", "need layers before it")
-    importer.set(operator, replace(value, softmax=then), "on the host")
-
-
-def dequantize(importer: Importer, operator: Operator) -> None:
-    """DEQUANTIZE at the end: on the host."""
-    importer.inputs(operator, 1, 1)
-    value = importer.values.get(operator.inputs[0])
-    if value is None or any(value.padding):
-        raise importer.fail(operator, "its input is not computed by a layer", "need integers there")
-    importer.set(operator, replace(value, real=True), "on the host: codes to floats")
-
-
-def arg_max(importer: Importer, operator: Operator) -> None:
-    """ARG_MAX along the channels of a 1 x 1 map."""
-    index, axis_index = importer.inputs(operator, 2, 2)
-    value = importer.value(index, operator)
-    axis = importer.integers(axis_index, operator, "axis").reshape(-1).tolist()
-    shape = importer.builder.tensors[value.tensor].shape
-    rank = len(value.shape)
-    if len(axis) != 1 or axis[0] % rank != rank - 1 or map_shape(value.shape) != (1, 1, shape[2]):
-        raise importer.fail(operator, f"runs along axis {axis} of {value.shape}", "need the channels of a 1 x 1 map")
-    name = importer.layer_name("argmax")
-    layer = ArgMax(name=name, input=value.tensor, output=name)
-    importer.builder.add(layer, Uniform(bits=max(1, (shape[2] - 1).bit_length()), signed=False))
-    importer.set(operator, Value(tensor=name, shape=(1,)), layer.op, name)
+    importer.set(operator, Value(tensor=name, shape=shape, places=places), layer.op, name)

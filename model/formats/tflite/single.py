@@ -1,8 +1,8 @@
-"""Rescaling that rounds once, as FULLY_CONNECTED does, in the form that rounds twice.
+"""Rescaling in float64 that rounds once, as FULLY_CONNECTED does, in the form that rounds twice.
 
-FULLY_CONNECTED computes floor(sum * multiplier / 2^(31 - shift) + 1/2); ``Requantize`` rounds after 31 bits and again
-after the right shift. Without a right shift it rounds once. So another multiplier is looked for that needs none and
-gives the same code for every sum.
+FULLY_CONNECTED computes round(sum * real), ties away from zero; ``Requantize`` rounds after 31 bits and again after the
+right shift. Without a right shift it rounds once. So a multiplier is looked for that needs none and gives the same
+code for every sum.
 """
 
 from collections.abc import Sequence
@@ -10,40 +10,33 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from rowloom.model.arith import round_half_away
 from rowloom.model.encodings import Uniform
+from rowloom.model.errors import RowloomError
+from rowloom.model.formats.bisection import find_thresholds
+from rowloom.model.formats.tflite.multipliers import quantize_multiplier
 from rowloom.model.post import Post, Requantize, Thresholds
 
 
-def thresholds_of(multiplier: int, shift: int, offset: int, low: int, high: int, target: Uniform) -> list[int]:
-    """Return the least sum, in ``low`` to ``high`` + 1, of each code above the least one of ``target``.
+def without_right_shift(
+    real: float, wanted: Sequence[int], offset: int, low: int, high: int, target: Uniform
+) -> tuple[int, int] | None:
+    """Return a multiplier near to ``real`` and a shift to the left that have these thresholds; None if none has.
 
     Parameters
     ----------
-    multiplier, shift : int
-        Of a rescaling that rounds once, halves up.
+    wanted : sequence of int
+        The least sum, in ``low`` to ``high`` + 1, of each code above the least one of ``target``.
     offset : int
-        Added after it; then the code is clamped.
+        Added after the rescaling; then the code is clamped.
     """
-    if not multiplier:
-        return [low if code <= offset else high + 1 for code in range(target.code_min + 1, target.code_max + 1)]
-    # floor(s * m / 2^e + 1/2) >= n: 2 s m >= (2 n - 1) 2^e.
-    exponent = 31 - shift
-    twice = 2 * multiplier
-    result = []
-    for code in range(target.code_min + 1, target.code_max + 1):
-        numerator = (2 * (code - offset) - 1) << exponent
-        result.append(min(max(-(-numerator // twice), low), high + 1))
-    return result
-
-
-def without_right_shift(
-    multiplier: int, shift: int, wanted: Sequence[int], offset: int, low: int, high: int, target: Uniform
-) -> int | None:
-    """Return a multiplier that with a shift of 0 has the same thresholds; None if there is none."""
-    # A threshold t of n asks for t * m >= (n - 1/2) 2^31 and (t - 1) * m < (n - 1/2) 2^31.
+    shift = max(quantize_multiplier(real)[1], 0)
+    if shift > 30 or low << shift < -(1 << 31) or high << shift >= 1 << 31:
+        return None
+    # A threshold t of n asks for t * m >= (n - 1/2) 2^(31 - shift) and (t - 1) * m < (n - 1/2) 2^(31 - shift).
     least, beyond = 0, 1 << 31
     for code, t in zip(range(target.code_min + 1, target.code_max + 1), wanted, strict=True):
-        half = (2 * (code - offset) - 1) << 30
+        half = (2 * (code - offset) - 1) << (30 - shift)
         if t <= high:
             if t > 0:
                 least = max(least, -(-half // t))
@@ -62,35 +55,52 @@ def without_right_shift(
     if least >= beyond:
         return None
     # The one nearest to what it stands for.
-    ideal = round(multiplier * 2.0**shift)
-    return min(max(ideal, least), beyond - 1)
+    return min(max(round(real * 2.0 ** (31 - shift)), least), beyond - 1), shift
 
 
 def rounding_once(
-    multipliers: NDArray[np.int64],
-    shifts: NDArray[np.int64],
+    subject: str,
+    reals: NDArray[np.float64],
     target: Uniform,
     allowed: tuple[int, int],
     bounds: tuple[list[int], list[int]],
 ) -> Post:
-    """Return the post-operation for a rescaling that rounds once: a Requantize if there is one, else thresholds."""
+    """Return the post-operation for a rescaling that rounds once: a Requantize if there is one, else thresholds.
+
+    Parameters
+    ----------
+    subject : str
+        Who is to blame in errors.
+    reals : float64 [M]
+        By which each channel's sums are rescaled.
+    allowed : (int, int)
+        The least and the greatest code that are left.
+    bounds : (list of int, list of int)
+        The least and the greatest sum of each channel.
+    """
+    ends = np.array(bounds, np.float64)
+    if np.abs(ends).max() >= 1 << 31 or np.abs(ends * reals).max() >= 1 << 31:
+        raise RowloomError(subject, "its sums, or those rescaled, are wider than 32 bits", "need narrower ones")
     offset = target.zero_point
-    channels = list(zip(multipliers.tolist(), shifts.tolist(), *bounds, strict=True))
-    rows = [thresholds_of(m, s, offset, low, high, target) for m, s, low, high in channels]
+
+    def rescaled(sums: NDArray[np.int64]) -> NDArray[np.int64]:
+        codes = round_half_away(sums * reals).astype(np.int64) + offset
+        return np.clip(codes, target.code_min, target.code_max)
+
+    values = find_thresholds(subject, rescaled, target, *bounds).values
     if allowed == (target.code_min, target.code_max):
-        found: list[tuple[int, int]] = []
-        for (m, s, low, high), row in zip(channels, rows, strict=True):
-            other = (m, s) if s >= 0 else (without_right_shift(m, s, row, offset, low, high, target), 0)
-            if other[0] is None:
+        pairs = []
+        for real, row, low, high in zip(reals.tolist(), values.tolist(), *bounds, strict=True):
+            pair = without_right_shift(real, row, offset, low, high, target)
+            if pair is None:
                 break
-            found.append((other[0], other[1]))
-        if len(found) == len(channels):
+            pairs.append(pair)
+        if len(pairs) == len(reals):
             return Requantize(
-                multiplier=np.array([m for m, _ in found]),
-                shift=np.array([s for _, s in found]),
+                multiplier=np.array([multiplier for multiplier, _ in pairs]),
+                shift=np.array([shift for _, shift in pairs]),
                 output_zero_point=offset,
             )
-    values = np.array(rows, np.int64)
     lows, highs = np.array(bounds[0])[:, None], np.array(bounds[1])[:, None]
     codes = np.arange(target.code_min + 1, target.code_max + 1)
     values = np.where(codes <= allowed[0], lows, np.where(codes > allowed[1], highs + 1, values))

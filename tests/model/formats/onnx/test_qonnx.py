@@ -480,6 +480,47 @@ def shuffle_of_sums():
 
 
 @case
+def shuffle_before_a_layer():
+    """Scales that differ by channel, of sums and of codes, move with their channels into the next layer's weights."""
+    g, x = start(bits=4)
+    y = shuffle(g, norm(g, conv(g, x, 8, 3, k=1, pad=0), 8), 8, 2, 8)
+    z = g.quant(conv(g, x, 8, 3, k=1, pad=0), 2.0 ** -np.arange(8).reshape(1, 8, 1, 1) / 2, bits=4)
+    z = shuffle(g, norm(g, z, 8), 8, 4, 8)
+    return g.model(*(g.quant(conv(g, each, 2, 8, k=1, pad=0), 0.25, bits=6) for each in (y, z)))
+
+
+@case
+def activations_that_differ_by_channel_before_a_layer():
+    g, x = start()
+    x = g.add("PRelu", g.quant(conv(g, x, 4, 3), 0.25, bits=5), np.array([0.5, 1, 0, 0.25]).reshape(4, 1, 1))
+    x = g.add("Relu", norm(g, g.add("Mul", x, np.array([1, -1, 2, 0.5]).reshape(4, 1, 1)), 4))
+    return g.model(g.quant(conv(g, x, 2, 4), 0.25, bits=6), x)
+
+
+@case
+def gemm_with_factors():
+    g, x = start((1, 12))
+    w = g.quant(random_weights(np.random.default_rng(5), (6, 12)), 0.25, bits=4)
+    x = g.add("Gemm", x, w, np.arange(6) / 4.0, transB=1, alpha=-0.5, beta=2.0)
+    return g.model(g.quant(x, 0.25, bits=6))
+
+
+@case
+def falling_input():
+    g = Graph(SHAPE)
+    x = g.quant(g.add("Sub", 0.5, "x"), 2.0**-5, 3, 7, signed=0)
+    return g.model(g.quant(conv(g, x, 2, 3), 0.25, bits=6), g.add("MaxPool", x, kernel_shape=[2, 2]))
+
+
+@case
+def padding_as_wide_as_the_kernel():
+    g, x = start()
+    w = g.bipolar(random_weights(np.random.default_rng(6), (2, 3, 1, 2)), 0.5)
+    x = g.add("Conv", x, w, pads=[1, 3, 2, 0], strides=[1, 2])
+    return g.model(g.quant(x, 0.25, bits=6))
+
+
+@case
 def channels_taken_apart_and_back():
     g, x = start((1, 6, 4, 4))
     x = g.add("Reshape", x, g.constant([1, 3, 2, 4, 4], np.int64))

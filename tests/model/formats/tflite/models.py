@@ -4,7 +4,14 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-TYPES = {np.dtype("i1"): 9, np.dtype("u1"): 3, np.dtype("i4"): 2, np.dtype("f4"): 0, np.dtype("i8"): 4}
+TYPES = {
+    np.dtype("i1"): 9,
+    np.dtype("u1"): 3,
+    np.dtype("i2"): 7,
+    np.dtype("i4"): 2,
+    np.dtype("f4"): 0,
+    np.dtype("i8"): 4,
+}
 
 
 class Model:
@@ -58,21 +65,29 @@ class Model:
     def content(self, source, *outputs):
         self.graph.inputs, self.graph.outputs = [source], list(outputs)
         self.model.subgraphs = [self.graph]
+        return self.packed()
+
+    def packed(self):
         builder = flatbuffers.Builder(1024)
         builder.Finish(self.model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
 
 
-def reference(content, x):
-    """Return what the reference kernels give for every image."""
+def outputs_of(content, x):
+    """Return what the reference kernels give for every image, for each output."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     interpreter = Interpreter(model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
     interpreter.allocate_tensors()
-    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    source, targets = interpreter.get_input_details()[0], interpreter.get_output_details()
     results = []
     for image in x:
         interpreter.set_tensor(source["index"], image.reshape(source["shape"]))
         interpreter.invoke()
-        results.append(interpreter.get_tensor(target["index"]).copy())
-    return np.stack(results)
+        results.append([interpreter.get_tensor(target["index"]).copy() for target in targets])
+    return [np.stack(each) for each in zip(*results, strict=True)]
+
+
+def reference(content, x):
+    """Return what the reference kernels give for every image, for the first output."""
+    return outputs_of(content, x)[0]

@@ -147,14 +147,15 @@ def padding():
     return m.content(x, m.add("CONV_2D", [p, w, bias(m, 4)], y, "Conv2DOptions", **window))
 
 
-@case((0.0031,), (0.17,), (2.0,))
-def softmax(scale):
+@case((0.0031,), (0.17,), (2.0,), (0.17, np.uint8))
+def softmax(scale, dtype=np.int8):
     m = Model()
     x = m.tensor((1, 20), 0.02, 5)
     y = m.tensor((1, 9), scale, -3)
     m.add("FULLY_CONNECTED", [x, weights(m, (9, 20), scale / 3)], y, "FullyConnectedOptions")
     z = m.tensor((1, 9), 1 / 256, -128)
-    return m.content(x, m.add("SOFTMAX", [y], z, "SoftmaxOptions", beta=1.0))
+    m.add("SOFTMAX", [y], z, "SoftmaxOptions", beta=1.0)
+    return m.content(x, z if dtype is np.int8 else m.add("QUANTIZE", [z], m.tensor((1, 9), 1 / 256, 0, dtype)))
 
 
 @case(("RELU",), ("RELU6",))
