@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -84,9 +85,13 @@ class Carrier:
     def start(self, integers: NDArray[np.int64], dtype: DTypeLike) -> NDArray[Any]:
         """Return what integers [K, M] stand for, rounded once."""
         wide: Any = np.longdouble if dtype is np.longdouble else np.float64
-        unit = np.array([float(each) for each in self.unit], wide)
-        offset = np.array([float(each) for each in self.offset], wide)
+        unit, offset = (each.astype(wide) for each in self._doubles)
         return (integers * unit + offset).astype(dtype)
+
+    @cached_property
+    def _doubles(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Unit and offset as floats: a fraction takes its time to become one."""
+        return np.array([float(each) for each in self.unit]), np.array([float(each) for each in self.offset])
 
     def exact(self, integer: int, channel: int) -> Fraction:
         """Return what an integer of a channel stands for."""
