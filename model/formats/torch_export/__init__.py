@@ -4,6 +4,7 @@ torch itself is not imported: an exported program brings all that is asked of it
 read as what it is, a zip archive of JSON and raw numbers. torch's own ``load`` would unpickle what the file holds.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -11,7 +12,7 @@ from rowloom.model.encodings import Encoding
 from rowloom.model.formats.builder import Imported
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.torch_export.archive import read_archive
-from rowloom.model.formats.torch_export.program import read_program
+from rowloom.model.formats.torch_export.program import Program, read_program
 from rowloom.model.formats.torch_export.writer import graph_of
 
 __all__ = ["from_bytes", "from_exported"]
@@ -39,8 +40,7 @@ def from_exported(
     RowloomError
         If it is no such program, or holds what is not supported.
     """
-    graph = graph_of(name, read_program(name, program))
-    return Importer(name, name, graph, input_scale=input_scale, input_encoding=input_encoding).run()
+    return _imported(name, name, read_program(name, program), input_scale, input_encoding)
 
 
 def from_bytes(
@@ -52,5 +52,13 @@ def from_bytes(
     input_encoding: Encoding | None = None,
 ) -> Imported:
     """Import a file's content; errors name ``subject``, the network is called ``name``."""
-    graph = graph_of(subject, read_archive(subject, content))
-    return Importer(subject, name, graph, input_scale=input_scale, input_encoding=input_encoding).run()
+    return _imported(subject, name, read_archive(subject, content), input_scale, input_encoding)
+
+
+def _imported(
+    subject: str, name: str, program: Program, input_scale: Fraction | None, input_encoding: Encoding | None
+) -> Imported:
+    graph = graph_of(subject, program)
+    imported = Importer(subject, name, graph, input_scale=input_scale, input_encoding=input_encoding).run()
+    about = {"format": "torch.export", "producer": program.producer}
+    return replace(imported, network=replace(imported.network, about=about))
