@@ -112,7 +112,7 @@ class Builder:
 
     def note(self, nodes: Iterable[str], layer: str | None, text: str) -> None:
         """Tell what became of nodes; once."""
-        note = Note(nodes=tuple(nodes), layer=layer, text=text)
+        note = Note(nodes=tuple(dict.fromkeys(nodes)), layer=layer, text=text)
         if note not in self.notes:
             self.notes.append(note)
 

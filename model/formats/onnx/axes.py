@@ -86,7 +86,7 @@ class Axes:
     Parameters
     ----------
     axes : tuple of tuple of str
-        Atoms of every axis; the first axis is the batch.
+        Atoms of every axis; the first axis begins with the batch.
     sizes : mapping of str to int
         Of every atom but the batch.
     """

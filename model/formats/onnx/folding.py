@@ -180,7 +180,6 @@ _OTHERS: dict[str, Compute] = {
     "Concat": lambda node, x: np.concatenate(x, axis=node.attributes["axis"]),
     "Constant": _constant,
     "ConstantOfShape": _filled,
-    "Expand": _expand,
     "Gather": lambda node, x: np.take(x[0], x[1], axis=node.attributes.get("axis", 0)),
     "Shape": lambda node, x: x[0][node.attributes.get("start", 0) : node.attributes.get("end")],
     "Size": lambda node, x: np.array(math.prod(x[0].tolist()), np.int64),
@@ -189,6 +188,7 @@ _OTHERS: dict[str, Compute] = {
 }
 
 _MOVES: dict[str, Compute] = {
+    "Expand": _expand,
     "Flatten": _flatten,
     "Identity": lambda node, x: x[0],
     "Reshape": _reshape,

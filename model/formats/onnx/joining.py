@@ -31,7 +31,8 @@ def concat_node(importer: Importer, node: Node) -> None:
             signals.extend(value.parts)
             continue
         signal = importer.signal(node, place)
-        importer.quantized(signal)
+        if signal.carrier is None:
+            raise Misfit("joins the graph's input as floats, where a quantizer is needed before")
         importer.map_shape(signal)
         signals.append(importer.refreshed(signal))
     _check_axes(signals, axis)

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
+
 from rowloom.model.encodings import MAX_BITS, Binary, Ternary
 from rowloom.model.formats.onnx.adding import recoded
 from rowloom.model.formats.onnx.axes import ROLES, Axes, Misfit
@@ -75,7 +77,14 @@ def _greatest(
     padding: tuple[int, int, int, int],
     axes: str | Axes,
 ) -> None:
-    towards = directions(importer, signal)
+    try:
+        towards = directions(importer, signal)
+    except Misfit:
+        # Neither rises nor falls: codes can wait for the table that a quantizer makes.
+        if importer.quantized(signal).layer is not None:
+            raise
+        towards = np.ones(1, np.int64)
+        signal = as_sums(importer, signal)
     if (towards < 0).all() and importer.quantized(signal).layer is None:
         signal = _negated(importer, signal)
     elif (towards < 0).any():

@@ -121,7 +121,7 @@ def matmul_node(importer: Importer, node: Node) -> None:
     constant = _weights(importer, node)
     if constant.data.ndim > max(2, importer.signal(node).axes.rank):
         raise Misfit(f"has weights of shape {list(constant.data.shape)}, more axes than its input has")
-    while constant.data.ndim > 2 and constant.data.shape[0] == 1:
+    while constant.data.ndim > 2 and len(constant.data) and (constant.data == constant.data[:1]).all():
         grid = constant.grid
         constant = Constant(
             constant.data[0],
