@@ -175,6 +175,52 @@ class Transpose(Ending):
         return real.transpose(0, *self.order), codes.transpose(0, *self.order)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantize(Ending):
+    """clip(round(x / scale) + zero point), ties to even, in float32; with ``reciprocal`` x * (1 / scale), as torch."""
+
+    op = "quantize"
+
+    scale: float
+    zero_point: int
+    low: int
+    high: int
+    reciprocal: bool = False
+
+    def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the same shape."""
+        if not 0 < self.scale < float("inf") or not self.low < self.high or abs(self.zero_point) >= 1 << 31:
+            raise RowloomError(self.op, f"has a scale of {self.scale} and integers from {self.low} to {self.high}")
+        return shape
+
+    def apply(self, real: NDArray[Any], codes: NDArray[Any]) -> Both:
+        """Return the codes, for both."""
+        x = real.astype(np.float32)
+        y = x * np.float32(1 / self.scale) if self.reciprocal else x / np.float32(self.scale)
+        result = np.clip(np.round(y) + self.zero_point, self.low, self.high).astype(np.int64)
+        return result, result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dequantize(Ending):
+    """(code - zero point) * scale, in float32; codes stay as they are."""
+
+    op = "dequantize"
+
+    scale: float
+    zero_point: int
+
+    def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the same shape."""
+        if not 0 < self.scale < float("inf") or abs(self.zero_point) >= 1 << 31:
+            raise RowloomError(self.op, f"has a scale of {self.scale} and a zero point of {self.zero_point}")
+        return shape
+
+    def apply(self, real: NDArray[Any], codes: NDArray[Any]) -> Both:
+        """Return the real numbers."""
+        return (real - self.zero_point).astype(np.float32) * np.float32(self.scale), codes
+
+
 def _check_axis(op: str, axis: int, shape: tuple[int, ...]) -> None:
     if type(axis) is not int or not 1 <= axis <= len(shape):
         raise RowloomError(op, f"runs along axis {axis!r} of {len(shape) + 1}")

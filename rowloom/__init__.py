@@ -166,7 +166,13 @@ def from_qonnx(
     return import_file(path, kind="qonnx", input_scale=input_scale, input_encoding=input_encoding).network
 
 
-def from_torch_export(program: Any, name: str | None = None) -> "Network":
+def from_torch_export(
+    program: Any,
+    name: str | None = None,
+    *,
+    input_scale: "str | float | Fraction | None" = None,
+    input_encoding: "str | Encoding | None" = None,
+) -> "Network":
     """Import what ``torch.export`` gives of a module that ``convert_pt2e`` has quantized.
 
     Parameters
@@ -175,6 +181,8 @@ def from_torch_export(program: Any, name: str | None = None) -> "Network":
         Of a file nothing is run or unpickled, and torch is not needed to read it.
     name : str, optional
         Of the network; that of the file, or "network".
+    input_scale, input_encoding : optional
+        Such as "1/255" and "uint8", for a program that does not quantize its input.
 
     Raises
     ------
@@ -184,10 +192,15 @@ def from_torch_export(program: Any, name: str | None = None) -> "Network":
     if isinstance(program, str | PathLike):
         from rowloom.model.formats.source import import_file
 
-        return import_file(program, kind="torch_export", name=name).network
+        return import_file(
+            program, kind="torch_export", name=name, input_scale=input_scale, input_encoding=input_encoding
+        ).network
+    from rowloom.model.formats.source import parse_encoding, parse_scale
     from rowloom.model.formats.torch_export import from_exported
 
-    return from_exported(program, name or "network").network
+    scale = None if input_scale is None else parse_scale(input_scale)
+    encoding = parse_encoding(input_encoding) if isinstance(input_encoding, str) else input_encoding
+    return from_exported(program, name or "network", input_scale=scale, input_encoding=encoding).network
 
 
 def from_onnx(

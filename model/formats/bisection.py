@@ -13,6 +13,9 @@ from rowloom.model.post import Thresholds
 CHECKED = 1 << 13
 """Sums per channel on which thresholds are compared with the function: all, or this many."""
 
+_AT_ONCE = 1 << 20
+"""Sums, in all channels, that are compared at a time."""
+
 MOST = 1 << 22
 """Thresholds of a layer, in all channels, that are still worth storing."""
 
@@ -59,8 +62,9 @@ def find_thresholds(
         below = np.where(open_ & ~reached, middle, below)
     thresholds = Thresholds(values=above.T, direction=direction)
     points = min(int((high - low).max()) + 1, CHECKED)
-    for start in range(0, points, 256):
-        part = np.arange(start, min(start + 256, points))[:, None]
+    rows = max(256, _AT_ONCE // len(lows))
+    for start in range(0, points, rows):
+        part = np.arange(start, min(start + rows, points))[:, None]
         sums = low + (high - low) * part // max(points - 1, 1)
         counted = count_thresholds(thresholds.direction * sums, thresholds.values)
         if np.any(codes(sums) != encoding.code_min + counted.astype(np.int64)):

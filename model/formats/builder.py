@@ -112,7 +112,7 @@ class Builder:
 
     def note(self, nodes: Iterable[str], layer: str | None, text: str) -> None:
         """Tell what became of nodes; once."""
-        note = Note(nodes=tuple(nodes), layer=layer, text=text)
+        note = Note(nodes=tuple(dict.fromkeys(nodes)), layer=layer, text=text)
         if note not in self.notes:
             self.notes.append(note)
 
@@ -145,4 +145,6 @@ class Builder:
             input_view=input_view,
             output_views=views,
         )
-        return Imported(network=network, notes=tuple(self.notes), float_ties=self.float_ties)
+        kept = {None, *(layer.name for layer in network.layers)}
+        notes = tuple(note for note in self.notes if note.layer in kept)
+        return Imported(network=network, notes=notes, float_ties=self.float_ties)

@@ -69,14 +69,10 @@ def import_file(
     if is_archive(content):
         if kind not in (None, "torch_export"):
             raise RowloomError(subject, "is a zip archive", "use from_torch_export for a file of torch.export.save")
-        if scale is not None or encoding is not None:
-            raise RowloomError(
-                subject, "has an input that it quantizes by itself", "leave --input-scale and --input-encoding out"
-            )
         from rowloom.model.formats import torch_export
 
         with _about(subject):
-            return torch_export.from_bytes(subject, name, content)
+            return torch_export.from_bytes(subject, name, content, input_scale=scale, input_encoding=encoding)
     if kind == "torch_export":
         raise RowloomError(subject, "is no zip archive", "need a file of torch.export.save")
     if content[:1] in (b"{", b"<", b"%", b"\x89") or not content:

@@ -17,6 +17,9 @@ from rowloom.model.rewrites.multiples import multipliers
 #: Widest codes that are counted.
 MOST_BITS = 8
 
+#: Most parts of what a function rises by in all, or falls by.
+MOST_PARTS = 4
+
 Integers = NDArray[np.int64]
 
 
@@ -82,25 +85,30 @@ def _of_table(layer: Add, network: Network, tensors: dict[str, Tensor]) -> list[
     if (rises | falls).all():
         return [replace(identity, post=_crossed(values, codes, target.encoding, falls & ~rises))]
 
-    # c(v) = c(least v) + what it has risen by - what it has fallen by
+    # c(v) = c(least v) + what it has risen by - what it has fallen by, each in parts that a code holds
     parts: list[Layer] = []
-    for way, part in (("rises", np.maximum(steps, 0)), ("falls", np.maximum(-steps, 0))):
+    signs: list[int] = []
+    most = (1 << MOST_BITS) - 1
+    for sign, way, part in ((1, "rises", np.maximum(steps, 0)), (-1, "falls", np.maximum(-steps, 0))):
         counts = np.concatenate([np.zeros_like(part[:1]), np.cumsum(part, axis=0)])
-        bits = int(counts.max()).bit_length()
-        if bits > MOST_BITS:
-            problem = f"is a function of codes that {way} by {counts.max()} codes in all"
-            raise RowloomError(layer.name, problem, f"must be at most {(1 << MOST_BITS) - 1}")
-        encoding = Uniform(bits=max(1, bits), signed=False)
-        name = f"{layer.name} {way}"
-        tensors[name] = Tensor(name=name, shape=target.shape, encoding=encoding)
-        post = _crossed(values, counts, encoding, np.zeros(counts.shape[1], bool))
-        parts.append(replace(identity, name=name, output=name, post=post))
+        total = int(counts.max())
+        if total > MOST_PARTS * most:
+            problem = f"is a function of codes that {way} by {total} codes in all"
+            raise RowloomError(layer.name, problem, f"must be at most {MOST_PARTS * most}")
+        for start in range(0, total, most):
+            own = np.clip(counts - start, 0, most)
+            encoding = Uniform(bits=max(1, int(own.max()).bit_length()), signed=False)
+            name = f"{layer.name} {way}" + (f" from {start}" if start else "")
+            tensors[name] = Tensor(name=name, shape=target.shape, encoding=encoding)
+            post = _crossed(values, own, encoding, np.zeros(own.shape[1], bool))
+            parts.append(replace(identity, name=name, output=name, post=post))
+            signs.append(sign)
     difference = Add.scaled(
         name=layer.name,
         inputs=tuple(part.output for part in parts),
         output=layer.output,
         encodings=[tensors[part.output].encoding for part in parts],
-        multipliers=[1, -1],
+        multipliers=signs,
         bias=codes[0],
         post=Thresholds.ranks(target.encoding.every_code, target.shape[2]),
     )

@@ -5,6 +5,7 @@ from fractions import Fraction
 from rowloom.model.encodings import Encoding
 from rowloom.model.formats.builder import Imported
 from rowloom.model.formats.onnx.importer import Importer
+from rowloom.model.formats.onnx.qoperators import expanded
 from rowloom.model.formats.onnx.reader import read
 
 __all__ = ["from_bytes"]
@@ -19,5 +20,5 @@ def from_bytes(
     input_encoding: Encoding | None = None,
 ) -> Imported:
     """Import a file's content; errors name ``subject``, the network is called ``name``."""
-    graph = read(subject, content)
+    graph = expanded(subject, read(subject, content))
     return Importer(subject, name, graph, input_scale=input_scale, input_encoding=input_encoding).run()

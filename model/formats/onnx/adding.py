@@ -39,7 +39,7 @@ def added(importer: "Importer", operands: list[Operand], signs: list[int]) -> Ca
     units, multipliers = [], []
     for m in range(max(len(own) for _, own, _ in operands)):
         both = [own[m % len(own)] for _, own, _ in operands]
-        units.append(common_unit(both))
+        units.append(common_unit(both) or Fraction(1))
         multipliers.append([int(each / units[-1]) * sign for each, sign in zip(both, signs, strict=True)])
     encodings = [importer.encoding(tensor) for tensor, _, _ in operands]
     for own in multipliers:

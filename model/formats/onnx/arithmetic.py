@@ -17,6 +17,7 @@ from rowloom.model.formats.onnx.operands import operand
 from rowloom.model.formats.onnx.pointwise import Clip, Divide, Leaky, Norm, Pointwise, Scale, Shift
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Signal
+from rowloom.model.formats.onnx.twins import twins
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST
 
 
@@ -41,9 +42,9 @@ def add_node(importer: Importer, node: Node) -> None:
 
 
 def multiply_node(importer: Importer, node: Node) -> None:
-    """Mul and Div by a constant."""
+    """Mul and Div by a constant, or of two functions of the same codes."""
     constants = [isinstance(importer.values.get(name), Constant) for name in node.inputs]
-    if len(constants) == 2 and not any(constants) and node.kind == "Mul":
+    if len(constants) == 2 and not any(constants):
         _product(importer, node)
         return
     if len(constants) != 2 or not any(constants):
@@ -51,11 +52,11 @@ def multiply_node(importer: Importer, node: Node) -> None:
     place = constants.index(True)
     signal = importer.signal(node, 1 - place)
     values = _numbers(importer, node, place)
-    if (values == 0).any():
-        raise Misfit("multiplies or divides by 0")
     if node.kind == "Div":
         if place == 0:
             raise Misfit("divides by a tensor that is computed, where a constant is needed")
+        if (values == 0).any():
+            raise Misfit("divides by 0")
         function: Pointwise = Divide(_parameter(signal, values))
     else:
         function = Scale(_parameter(signal, values))
@@ -143,14 +144,14 @@ def identity_node(importer: Importer, node: Node) -> None:
 
 def apply(importer: Importer, node: Node, signal: Signal, *functions: Pointwise) -> None:
     """Say that a node's output is a signal after functions."""
-    if any(signal.padding):
-        raise Misfit("comes after Pad, where a convolution is needed")
-    chain = (*signal.chain, *functions)
-    importer.set(node, replace(signal, chain=chain, nodes=(*signal.nodes, str(node))))
+    nodes = (*signal.nodes, str(node))
+    for function in functions:
+        signal = signal.then(function, str(node))
+    importer.set(node, replace(signal, nodes=nodes))
 
 
 def _product(importer: Importer, node: Node) -> None:
-    """The product of two functions of the same integers, such as x * sigmoid(x)."""
+    """The product, or the quotient, of two functions of the same integers, such as x * sigmoid(x)."""
     one, other = (importer.signal(node, place) for place in range(2))
     same = (
         one.carrier is not None
@@ -158,8 +159,13 @@ def _product(importer: Importer, node: Node) -> None:
         and (one.carrier.tensor, one.carrier.layer, one.carrier.deferred, one.axes.axes)
         == (other.carrier.tensor, other.carrier.layer, other.carrier.deferred, other.axes.axes)
     )
-    if not same:
-        raise Misfit("multiplies two tensors that are computed, where a constant is needed")
+    if not same or node.kind == "Div":
+        join, verb = (np.multiply, "multiplies") if node.kind == "Mul" else (np.divide, "divides")
+        both_codes = twins(importer, one, other, join, str(node))
+        if both_codes is None:
+            raise Misfit(f"{verb} two tensors that are computed, where a constant is needed")
+        importer.set(node, both_codes)
+        return
     both = zip(one.chain, other.chain, strict=False)
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] is pair[1], both))
     nodes = tuple(dict.fromkeys((*one.nodes, *other.nodes)))

@@ -86,7 +86,7 @@ class Axes:
     Parameters
     ----------
     axes : tuple of tuple of str
-        Atoms of every axis; the first axis is the batch.
+        Atoms of every axis; the first axis begins with the batch.
     sizes : mapping of str to int
         Of every atom but the batch.
     """
@@ -249,7 +249,10 @@ class Binding:
             return
         if axes.axes[0] != (BATCH,):
             raise Misfit("has its batch elsewhere than in front")
-        self._members = {role: axes.axes[order.index(role)] if role in order else () for role in ROLES}
+        members = {role: axes.axes[order.index(role)] if role in order else () for role in ROLES}
+        if any(BATCH in atoms for atoms in members.values()):
+            raise Misfit("mixes the batch with other axes")
+        self._members = members
         self._names = {atom: role for role, atoms in self._members.items() for atom in atoms}
         self._sizes = dict(axes.sizes)
 

@@ -1,6 +1,7 @@
 """Ending a chain of functions in a quantizer: sums become codes by thresholds, codes become codes by tables."""
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +11,7 @@ from rowloom.model.encodings import Binary, Encoding, PowerOfTwo, Ternary, Unifo
 from rowloom.model.formats.bisection import find_thresholds
 from rowloom.model.formats.floats import float_thresholds
 from rowloom.model.formats.onnx.axes import Misfit
-from rowloom.model.formats.onnx.curves import Product
-from rowloom.model.formats.onnx.deferred import append_deferred, every_code, mirrored, mirrored_first
+from rowloom.model.formats.onnx.deferred import append_deferred, append_sums, every_code, mirrored, mirrored_first
 from rowloom.model.formats.onnx.quantizers import Quantizer
 from rowloom.model.formats.onnx.signal import Carrier, InputSpec, Signal
 from rowloom.model.formats.onnx.ties import count_table_ties, find_ties
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def quantize(importer: "Importer", signal: Signal, quantizer: Quantizer, node: str) -> Signal:
     """Return the signal after a quantizer, appending the layers that it takes."""
     if any(signal.padding):
-        raise Misfit("comes after Pad, where a convolution is needed")
+        signal = replace(signal, padded_with=_quantized_number(signal.padded_with, quantizer))
     carrier = signal.carrier
     if carrier is None:
         return _quantize_input(importer, signal, quantizer, node)
@@ -35,6 +35,15 @@ def quantize(importer: "Importer", signal: Signal, quantizer: Quantizer, node: s
     stored = importer.stored(tensor, quantizer.unit, (quantizer.offset,))
     low, high = quantizer.range
     return replace(signal, carrier=replace(stored, lows=(low,), highs=(high,)), chain=(), nodes=())
+
+
+def _quantized_number(number: Fraction, quantizer: Quantizer) -> Fraction:
+    """Return what a quantizer makes of a number that Pad put round a map."""
+    if len(quantizer.unit) > 1 or any(parameter.atoms for parameter in quantizer.parameters):
+        raise Misfit("comes after Pad, whose numbers it makes differ by channel")
+    columns = tuple(p.values.reshape(1).astype(np.float32) for p in quantizer.parameters)
+    code = quantizer.codes(np.array([[float(number)]], np.float32), columns)
+    return quantizer.unit[0] * int(quantizer.encoding.decode(code)[0, 0]) + quantizer.offset
 
 
 def _codes(
@@ -124,8 +133,11 @@ def _finish_sums(importer: "Importer", signal: Signal, quantizer: Quantizer, nod
     carrier = signal.carrier
     assert carrier is not None
     assert carrier.layer is not None
-    if any(isinstance(function, Product) for function in signal.chain):
-        raise Misfit("comes after a function that rises and falls, where a quantizer is needed before it")
+    if _rises_and_falls(importer, signal):
+        tabled = _tabled(importer, signal, quantizer)
+        tensor = importer.builder.add_shared(tabled, quantizer.encoding, importer.scale_of(quantizer.unit))
+        importer.builder.note((*signal.nodes, node), tensor, "a table of codes")
+        return append_sums(importer, carrier, quantizer.encoding, importer.scale_of(quantizer.unit), tensor)
     lows = list(carrier.lows)
     highs = list(carrier.highs)
     encoding = quantizer.encoding
@@ -146,3 +158,34 @@ def _finish_sums(importer: "Importer", signal: Signal, quantizer: Quantizer, nod
         text += f", {ties} of them where float32 rounds"
     importer.builder.note((*signal.nodes, node), tensor, text)
     return append_deferred(importer, signal, encoding, scale, tensor)
+
+
+def _rises_and_falls(importer: "Importer", signal: Signal) -> bool:
+    """Whether some function of a chain does both."""
+    try:
+        for function in signal.chain:
+            function.direction(signal.columns(function.parameters, importer.names))
+    except Misfit:
+        return True
+    return False
+
+
+def _tabled(importer: "Importer", signal: Signal, quantizer: Quantizer) -> Add:
+    """Return the layer that gives codes for codes, where the carrier's layer only passes codes on.
+
+    Raises
+    ------
+    Misfit
+        If it does more than that.
+    """
+    carrier = signal.carrier
+    assert carrier is not None
+    layer = carrier.layer
+    parameters = [p for function in signal.chain for p in function.parameters] + list(quantizer.parameters)
+    alike = not any(parameter.atoms for parameter in parameters) and len(carrier.unit) == len(carrier.offset) == 1
+    if not isinstance(layer, Add) or len(layer.inputs) != 1 or layer.bias is not None or not alike:
+        raise Misfit("comes after a function that rises and falls, where a quantizer is needed before it")
+    values = np.asarray(layer.tables[0])[:, None]
+    codes = _codes(importer, signal, quantizer, values)
+    importer.builder.float_ties += count_table_ties(signal, quantizer, values, importer.names)
+    return replace(layer, tables=(quantizer.encoding.decode(codes[:, 0]),))

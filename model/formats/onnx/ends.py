@@ -7,18 +7,21 @@ from fractions import Fraction
 import numpy as np
 
 from rowloom.model.encodings import MAX_BITS, Uniform
-from rowloom.model.endings import Ending, Greatest, Reshape, Softmax, TopK, Transpose
+from rowloom.model.endings import Dequantize, Ending, Greatest, Quantize, Reshape, Softmax, TopK, Transpose
 from rowloom.model.errors import RowloomError
 from rowloom.model.formats.onnx.axes import Axes, Misfit, resolved_shape
 from rowloom.model.formats.onnx.curves import Curve
 from rowloom.model.formats.onnx.deferred import rising_sums
+from rowloom.model.formats.onnx.filling import filled
 from rowloom.model.formats.onnx.folding import Constant, moved_constant
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.joining import whole
+from rowloom.model.formats.onnx.linear_quant import linear_range
 from rowloom.model.formats.onnx.operands import operand
 from rowloom.model.formats.onnx.pointwise import Clip, Pointwise
 from rowloom.model.formats.onnx.reader import Node, Port
 from rowloom.model.formats.onnx.signal import Ended, Joined, Numbers, Signal, Windows
+from rowloom.model.formats.onnx.stated import check_scale, integer_of, needed
 from rowloom.model.formats.onnx.sums import lifted, stored_sums
 from rowloom.model.layers import ArgMax
 from rowloom.model.views import OutputView
@@ -51,7 +54,7 @@ def topk_node(importer: Importer, node: Node) -> None:
     count = node.attributes.get("k")
     if count is None:
         array = importer.array(node, 1)
-        count = None if array is None or array.size != 1 else int(array.reshape(-1)[0])
+        count = None if array is None or array.size != 1 else integer_of(array, "count")
     if count is None or not 1 <= int(count) <= importer.shape_of(node)[axis]:
         raise Misfit(f"takes the {count} greatest of {importer.shape_of(node)[axis]}")
     least = not node.attributes.get("largest", 1)
@@ -90,9 +93,29 @@ def host_node(importer: Importer, node: Node) -> None:
         if not wanted or wanted[0] != 1:
             raise Misfit("moves the batch")
         _end(importer, node, Reshape(sizes=tuple(wanted[1:])))
+    elif node.kind in ("Quantize", "QuantizeLinear", "DequantizeLinear"):
+        _end(importer, node, _quantizer(importer, node))
     else:
         problem = f"comes after {value.endings[0].op}, which the host computes"
         raise importer.fail(node, problem, "need that at the end")
+
+
+def _quantizer(importer: Importer, node: Node) -> Ending:
+    """Return the step that a quantizer of all numbers alike, or its inverse, is."""
+    if node.kind == "Quantize":
+        low, high, point = (int(node.attributes[name]) for name in ("low", "high", "zero_point"))
+        scale = float(node.attributes["scale"])
+        return Quantize(scale=scale, zero_point=point, low=low, high=high, reciprocal=True)
+    scales, points = needed(importer, node, 1), importer.array(node, 2)
+    check_scale(scales)
+    if scales.size != 1:
+        raise Misfit("has scales that differ within what the host computes")
+    scale = float(np.float32(scales.reshape(-1)[0]))
+    point = 0 if points is None else integer_of(points, "zero point")
+    if node.kind == "DequantizeLinear":
+        return Dequantize(scale=scale, zero_point=point)
+    low, high, _, _ = linear_range(node, importer.constant(node, 2))
+    return Quantize(scale=scale, zero_point=point, low=low, high=high)
 
 
 def _end(importer: Importer, node: Node, ending: Ending, place: int = 0) -> None:
@@ -169,8 +192,7 @@ def output_view(importer: Importer, port: Port) -> OutputView:
     importer.quantized(signal)
     importer.map_shape(signal)
     signal = importer.refreshed(signal)
-    if any(signal.padding):
-        raise Misfit("comes after Pad, where a convolution is needed")
+    signal = filled(importer, signal)
     chain, steps = list(signal.chain), []
     if chain and isinstance(chain[-1], Curve) and chain[-1].kind == "Sigmoid":
         chain.pop()

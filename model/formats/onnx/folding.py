@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -128,6 +128,12 @@ def _expand(node: Node, inputs: list[NDArray[Any]]) -> NDArray[Any]:
     return np.array(np.broadcast_to(inputs[0], np.broadcast_shapes(inputs[0].shape, tuple(wanted))))
 
 
+def _tile(node: Node, inputs: list[NDArray[Any]]) -> NDArray[Any]:
+    times = [int(each) for each in inputs[1].reshape(-1)]
+    _check_size([size * n for size, n in zip(inputs[0].shape, times, strict=True)])
+    return np.tile(inputs[0], times)
+
+
 def _check_size(shape: Sequence[int]) -> None:
     if any(size < 0 for size in shape) or math.prod(shape) > MOST_ELEMENTS:
         raise Misfit(f"makes a constant of shape {list(shape)}, where {MOST_ELEMENTS} elements is the most")
@@ -174,14 +180,15 @@ _OTHERS: dict[str, Compute] = {
     "Concat": lambda node, x: np.concatenate(x, axis=node.attributes["axis"]),
     "Constant": _constant,
     "ConstantOfShape": _filled,
-    "Expand": _expand,
     "Gather": lambda node, x: np.take(x[0], x[1], axis=node.attributes.get("axis", 0)),
     "Shape": lambda node, x: x[0][node.attributes.get("start", 0) : node.attributes.get("end")],
     "Size": lambda node, x: np.array(math.prod(x[0].tolist()), np.int64),
     "Slice": _slice,
+    "Tile": _tile,
 }
 
 _MOVES: dict[str, Compute] = {
+    "Expand": _expand,
     "Flatten": _flatten,
     "Identity": lambda node, x: x[0],
     "Reshape": _reshape,
@@ -211,6 +218,8 @@ def fold(importer: "Importer", node: Node, inputs: list[Constant | None]) -> lis
     from rowloom.model.formats.onnx.operators import constant_quantizer
 
     arrays = [value.data for value in inputs if value is not None]
+    if not arrays and node.kind != "Constant":
+        raise Misfit("has no input")
     if node.kind == "Shape" and isinstance(inputs[0], Constant) and node.inputs[0] in importer.values:
         value = importer.values[node.inputs[0]]
         if isinstance(value, Constant):
@@ -230,7 +239,8 @@ def fold(importer: "Importer", node: Node, inputs: list[Constant | None]) -> lis
                 raise Misfit("is not supported on constants")
             if node.kind in _ELEMENTWISE and len(arrays) > 1:
                 _check_size(np.broadcast_shapes(*(a.shape for a in arrays)))
-            return [Constant.of(np.asarray(compute(node, arrays)))]
+            result = Constant.of(np.asarray(compute(node, arrays)))
+            return [replace(result, grid=_scaled(node, inputs, result.data))]
     except (ValueError, IndexError, TypeError, KeyError, ZeroDivisionError, OverflowError) as error:
         if isinstance(error, Misfit):
             raise
@@ -246,3 +256,24 @@ def _moved(node: Node, inputs: list[Constant | None], arrays: list[NDArray[Any]]
         return Grid(values, grid.scale.reshape(()), grid.encoding)
     full = np.broadcast_to(grid.scale, grid.values.shape)
     return Grid(values, _MOVES[node.kind](node, [full, *arrays[1:]]), grid.encoding)
+
+
+def _scaled(node: Node, inputs: list[Constant | None], data: NDArray[Any]) -> Grid | None:
+    """Return the integers behind numbers that a factor was taken out of, as ExtractQuantScaleZeroPt of qonnx does."""
+    if node.kind not in ("Mul", "Div") or len(inputs) != 2 or data.dtype != np.float32:
+        return None
+    first, second = inputs
+    if first is None or second is None:
+        return None
+    if first.grid is None and node.kind == "Mul":
+        first, second = second, first
+    grid = first.grid
+    if grid is None or second.grid is not None or data.shape != grid.values.shape:
+        return None
+    factor = second.data.astype(np.float32)
+    scale = np.asarray(grid.scale * factor if node.kind == "Mul" else grid.scale / factor, np.float32)
+    values = grid.values * np.where(scale < 0, -1, 1)
+    scale = np.abs(scale)
+    if not scale.all() or not np.allclose(values * scale.astype(np.float64), data, rtol=2.0**-22, atol=0):
+        return None
+    return Grid(values, scale, grid.encoding if np.array_equal(values, grid.values) else None)

@@ -13,6 +13,7 @@ from rowloom.model.errors import RowloomError
 from rowloom.model.formats.builder import Builder, Imported
 from rowloom.model.formats.onnx.axes import Axes, Binding, Misfit, Parameter
 from rowloom.model.formats.onnx.folding import Constant, fold
+from rowloom.model.formats.onnx.patterns import joined
 from rowloom.model.formats.onnx.quantizers import uniform_between
 from rowloom.model.formats.onnx.reader import Graph, Node, Port
 from rowloom.model.formats.onnx.signal import Carrier, Ended, InputSpec, Joined, Numbers, Signal, Windows
@@ -46,7 +47,7 @@ class Importer:
         input_encoding: Encoding | None = None,
     ) -> None:
         self.subject = subject
-        self.graph = graph
+        self.graph = joined(graph)
         self.builder = Builder(name=name)
         self.values: dict[str, Value] = {}
         self.counts: dict[str, int] = {}
@@ -348,8 +349,10 @@ class Importer:
     def _fold(self, node: Node) -> bool:
         """Compute a node beforehand if it depends on constants, or on a shape, only."""
         known: list[Constant | None] = []
-        for name in node.inputs:
+        for place, name in enumerate(node.inputs):
             value = self.values.get(name) if name else None
+            if isinstance(value, Signal | Joined | Windows | Ended) and (node.kind, place) == ("CastLike", 1):
+                value = Constant(np.zeros((), np.float32))
             if isinstance(value, Signal | Joined | Windows | Ended):
                 if node.kind not in ("Shape", "Size") or isinstance(value, Windows):
                     return False

@@ -31,7 +31,8 @@ def concat_node(importer: Importer, node: Node) -> None:
             signals.extend(value.parts)
             continue
         signal = importer.signal(node, place)
-        importer.quantized(signal)
+        if signal.carrier is None:
+            raise Misfit("joins the graph's input as floats, where a quantizer is needed before")
         importer.map_shape(signal)
         signals.append(importer.refreshed(signal))
     _check_axes(signals, axis)
@@ -106,7 +107,7 @@ def _alike(operands: list[Operand], encodings: list[Encoding]) -> tuple[list[int
     """Return multipliers, unit and offset by which all are of one scale; None if each had better keep its own."""
     if any(len(numbers) > 1 for _, *both in operands for numbers in both) or len({o for _, _, o in operands}) > 1:
         return None
-    unit = common_unit(units[0] for _, units, _ in operands)
+    unit = common_unit(units[0] for _, units, _ in operands) or Fraction(1)
     multipliers = [int(units[0] / unit) for _, units, _ in operands]
     ends = [value * m for e, m in zip(encodings, multipliers, strict=True) for value in (e.min, e.max)]
     widest = max(encoding.bits for encoding in encodings)

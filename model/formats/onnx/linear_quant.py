@@ -158,8 +158,10 @@ def constant_dequantize(importer: Importer, node: Node, inputs: list[Constant | 
         raise Misfit("has no scale")
     data = arrays[0].astype(np.int64)
     scale, point = linear_parameters(node, data.shape, arrays[1], arrays[2] if len(arrays) > 2 else None)
-    values = data - point
     kind = arrays[0].dtype
+    if kind == np.int32 and point.any():
+        raise Misfit("has a zero point of 32-bit integers that is not 0")
+    values = data - point
     bits = inputs[0].bits if inputs[0] is not None and inputs[0].bits else {1: 8, 2: 16}.get(kind.itemsize)
     same = len(set(point.reshape(-1).tolist())) == 1
     encoding = (

@@ -14,6 +14,7 @@ from rowloom.model.formats.onnx.arithmetic import (
 )
 from rowloom.model.formats.onnx.constant_quant import constant_bipolar, constant_float_quant, constant_quant
 from rowloom.model.formats.onnx.ends import argmax_node, host_node, softmax_node, topk_node
+from rowloom.model.formats.onnx.filling import fill_inputs
 from rowloom.model.formats.onnx.finn import (
     max_pool_last_node,
     quant_average_node,
@@ -108,6 +109,7 @@ STANDARD: dict[str, Handler] = {
     "PRelu": leaky_node,
     "Pad": pad_node,
     "QuantizeLinear": quantize_linear_node,
+    "ReduceMax": reduce_node,
     "ReduceMean": reduce_node,
     "ReduceSum": reduce_node,
     "Relu": clip_node,
@@ -169,6 +171,7 @@ def handler(importer: Importer, node: Node) -> Handler:
         return host_node
     if node.kind == "MatMul" and isinstance(importer.values.get(node.inputs[0]), Windows):
         return windows_matmul_node
+    fill_inputs(importer, node)
     each = by_parts(importer, node)
     if each is not None:
         return each

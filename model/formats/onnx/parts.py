@@ -23,7 +23,21 @@ LISTED = ("BatchNormalization", "MultiThreshold", "QuantizeLinear", "DequantizeL
 PLAIN = (
     *("Neg", "Relu", "Clip", "LeakyRelu", "Identity", "Dropout", "Cast", "Sign", "MaxPool", "AveragePool"),
     *("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceSum", "Pad", "Resize", "Upsample", "Transpose"),
-    *("Abs", "Celu", "Ceil", "Elu", "Erf", "Floor", "Gelu", "HardSigmoid", "HardSwish", "Mish", "Round", "Selu"),
+    *(
+        "Quantize",
+        "Abs",
+        "Celu",
+        "Ceil",
+        "Elu",
+        "Erf",
+        "Floor",
+        "Gelu",
+        "HardSigmoid",
+        "HardSwish",
+        "Mish",
+        "Round",
+        "Selu",
+    ),
     *("Sigmoid", "Softplus", "Softsign", "Swish", "Tanh", "ThresholdedRelu"),
 )
 """Nodes that do the same to every channel."""

@@ -3,9 +3,11 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
+
 from rowloom.model.encodings import MAX_BITS, Binary, Ternary
 from rowloom.model.formats.onnx.adding import recoded
-from rowloom.model.formats.onnx.axes import Axes, Misfit
+from rowloom.model.formats.onnx.axes import ROLES, Axes, Misfit
 from rowloom.model.formats.onnx.deferred import directions, every_code
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.operands import operand
@@ -14,7 +16,7 @@ from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Deferred, Signal
 from rowloom.model.formats.onnx.weighted import CHANNELS_LAST
 from rowloom.model.formats.onnx.windows import window
-from rowloom.model.layers import Add, AveragePool2d, Layer, MaxPool2d
+from rowloom.model.layers import Add, AveragePool2d, Layer, MaxPool2d, Shape
 
 
 def as_sums(importer: Importer, signal: Signal) -> Signal:
@@ -73,9 +75,16 @@ def _greatest(
     kernel: tuple[int, int],
     stride: tuple[int, int],
     padding: tuple[int, int, int, int],
-    order: str,
+    axes: str | Axes,
 ) -> None:
-    towards = directions(importer, signal)
+    try:
+        towards = directions(importer, signal)
+    except Misfit:
+        # Neither rises nor falls: codes can wait for the table that a quantizer makes.
+        if importer.quantized(signal).layer is not None:
+            raise
+        towards = np.ones(1, np.int64)
+        signal = as_sums(importer, signal)
     if (towards < 0).all() and importer.quantized(signal).layer is None:
         signal = _negated(importer, signal)
     elif (towards < 0).any():
@@ -84,7 +93,12 @@ def _greatest(
     layer = MaxPool2d(name=name, input="?", output=name, kernel=kernel, stride=stride, padding=padding)
     result = moved(importer, signal, layer)
     importer.builder.note((str(node),), name, "max_pool2d")
-    importer.set(node, replace(result, axes=Axes.of_map(importer.map_shape(result), order)))
+    importer.set(node, replace(result, axes=_axes(importer.map_shape(result), axes)))
+
+
+def _axes(shape: Shape, axes: str | Axes) -> Axes:
+    """Return the axes of a map: in an order, or those given."""
+    return Axes.of_map(shape, axes) if isinstance(axes, str) else Axes(axes.axes, dict(zip(ROLES, shape, strict=True)))
 
 
 def _negated(importer: Importer, signal: Signal) -> Signal:
@@ -178,7 +192,7 @@ def global_average_node(importer: Importer, node: Node) -> None:
 
 
 def reduce_node(importer: Importer, node: Node) -> None:
-    """ReduceMean and ReduceSum over height and width."""
+    """ReduceMean, ReduceSum and ReduceMax over height and width."""
     signal = importer.signal(node)
     importer.quantized(signal)
     if any(signal.padding):
@@ -208,6 +222,9 @@ def reduce_node(importer: Importer, node: Node) -> None:
         tuple(() if i in axes else axis for i, axis in enumerate(signal.axes.axes) if kept or i not in axes),
         signal.axes.sizes,
     )
+    if node.kind == "ReduceMax":
+        _greatest(importer, node, signal, (height, width), (1, 1), (0, 0, 0, 0), result)
+        return
     count = height * width if node.kind == "ReduceSum" else 1
     _averaged(importer, node, signal, (height, width), (1, 1), (0, 0, 0, 0), False, result, times=count)
 
@@ -239,10 +256,5 @@ def _averaged(
     )
     scale = Fraction(layer.scale(shape), times)
     carrier = importer.summed(layer, tuple(unit / scale for unit in units), tuple(each * times for each in offsets))
-    output = layer.output_shape(shape)
-    if isinstance(axes, str):
-        axes = Axes.of_map(output, axes)
-    else:
-        sizes = dict(zip(("H", "W", "C"), output, strict=True))
-        axes = Axes(axes.axes, sizes)
-    importer.set(node, Signal(axes=axes, carrier=carrier, nodes=(str(node),)))
+    result = _axes(layer.output_shape(shape), axes)
+    importer.set(node, Signal(axes=result, carrier=carrier, nodes=(str(node),)))

@@ -75,6 +75,9 @@ KINDS = {
 }
 """Kinds of attributes by name, where all operators agree."""
 
+FLAGS = ("ceil_mode", "count_include_pad", "keepdims", "largest", "select_last_index", "sorted", "transA", "transB")
+"""Attributes that are 0 or 1."""
+
 
 def read(name: str, content: bytes) -> Graph:
     """Read a file.
@@ -96,7 +99,11 @@ def read(name: str, content: bytes) -> Graph:
     graph = model.graph
     if graph.sparse_initializer:
         raise RowloomError(name, "stores weights sparsely", "need dense weights")
-    constants = {tensor.name: _array(f"{name}: {tensor.name}", tensor) for tensor in graph.initializer}
+    constants: dict[str, NDArray[Any]] = {}
+    for tensor in graph.initializer:
+        if tensor.name in constants:
+            raise RowloomError(f"{name}: {tensor.name}", "is stored twice", "need names of its own")
+        constants[tensor.name] = _array(f"{name}: {tensor.name}", tensor)
     nodes = []
     for position, node in enumerate(graph.node):
         record = Node(
@@ -145,7 +152,15 @@ def _inlined(name: str, model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _sorted(name: str, nodes: list[Node], ready: set[str]) -> Iterator[Node]:
-    """Yield nodes so that each comes after those that it reads."""
+    """Yield nodes so that each comes after those that it reads; no tensor is written twice."""
+    writers: dict[str, Node | None] = dict.fromkeys(ready)
+    for node in nodes:
+        for output in filter(None, node.outputs):
+            if output in writers:
+                other = writers[output]
+                before = "is stored in the file" if other is None else f"{other} writes"
+                raise RowloomError(f"{name}: {node}", f"writes {output!r}, which {before}", "need names of its own")
+            writers[output] = node
     ready = {"", *ready}
     waiting = nodes
     while waiting:
@@ -195,6 +210,8 @@ def _attribute(subject: str, attribute: onnx.AttributeProto) -> Any:
     if kind not in KINDS.get(attribute.name, (kind,)):
         wanted = onnx.AttributeProto.AttributeType.Name(KINDS[attribute.name][0])
         raise RowloomError(subject, f"attribute {attribute.name} is of another kind", f"need {wanted}")
+    if attribute.name in FLAGS and attribute.i not in (0, 1):
+        raise RowloomError(subject, f"attribute {attribute.name} is {attribute.i}", "need 0 or 1")
     if kind == onnx.AttributeProto.TENSOR:
         return _array(subject, attribute.t)
     if kind == onnx.AttributeProto.STRING:

@@ -1,5 +1,6 @@
 """Nodes that name axes anew, and nodes that move pixels or channels."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -18,7 +19,6 @@ from rowloom.model.layers import ChannelShuffle, DepthToSpace, Layer, Upsample
 def reshape_node(importer: Importer, node: Node) -> None:
     """Reshape and Flatten."""
     signal = importer.signal(node)
-    _not_padded(signal.padding)
     if node.kind == "Flatten":
         axis = int(node.attributes.get("axis", 1))
         if axis not in (1, 1 - signal.axes.rank):
@@ -29,8 +29,20 @@ def reshape_node(importer: Importer, node: Node) -> None:
         wanted = node.attributes.get("shape", []) if array is None else whole_list(array, "shape")
         if node.attributes.get("allowzero", 0) and 0 in wanted:
             raise Misfit("makes an empty tensor")
-    signal = signal.with_axes(signal.axes.reshaped(wanted), str(node))
+    axes = signal.axes.reshaped(wanted) if not any(signal.padding) else _padded_reshaped(signal, wanted)
+    signal = signal.with_axes(axes, str(node))
     importer.set(node, _shuffled(importer, signal, node) if signal.axes.shuffled else signal)
+
+
+def _padded_reshaped(signal: Signal, wanted: Sequence[int]) -> Axes:
+    """Return the axes of a padded map after a reshape that only adds or drops axes of 1."""
+    sizes = dict(signal.axes.sizes)
+    top, bottom, left, right = signal.padding
+    grown = {**sizes, "H": sizes["H"] + top + bottom, "W": sizes["W"] + left + right}
+    result = Axes(signal.axes.axes, grown).reshaped(wanted)
+    if [axis for axis in result.axes if axis] != [axis for axis in signal.axes.axes if axis]:
+        raise Misfit("comes after Pad, where a convolution is needed")
+    return Axes(result.axes, sizes)
 
 
 def _shuffled(importer: Importer, signal: Signal, node: Node) -> Signal:

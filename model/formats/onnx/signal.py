@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -84,9 +85,13 @@ class Carrier:
     def start(self, integers: NDArray[np.int64], dtype: DTypeLike) -> NDArray[Any]:
         """Return what integers [K, M] stand for, rounded once."""
         wide: Any = np.longdouble if dtype is np.longdouble else np.float64
-        unit = np.array([float(each) for each in self.unit], wide)
-        offset = np.array([float(each) for each in self.offset], wide)
+        unit, offset = (each.astype(wide) for each in self._doubles)
         return (integers * unit + offset).astype(dtype)
+
+    @cached_property
+    def _doubles(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Unit and offset as floats: a fraction takes its time to become one."""
+        return np.array([float(each) for each in self.unit]), np.array([float(each) for each in self.offset])
 
     def exact(self, integer: int, channel: int) -> Fraction:
         """Return what an integer of a channel stands for."""
@@ -120,8 +125,15 @@ class Signal:
     padded_with: Fraction = Fraction(0)
 
     def then(self, function: Pointwise, node: str) -> "Signal":
-        """Return the signal after a function."""
-        return replace(self, chain=(*self.chain, function), nodes=(*self.nodes, node))
+        """Return the signal after a function; Misfit if numbers round it would differ by channel."""
+        number = self.padded_with
+        if any(self.padding):
+            x = np.array([float(number)], np.float32)
+            results = function.compute(x, tuple(p.values.reshape(-1).astype(np.float32) for p in function.parameters))
+            if np.any(results != results[0]):
+                raise Misfit("comes after Pad, whose numbers it makes differ by channel")
+            number = Fraction(float(results[0]))
+        return replace(self, chain=(*self.chain, function), nodes=(*self.nodes, node), padded_with=number)
 
     def with_axes(self, axes: Axes, node: str) -> "Signal":
         """Return the signal with other axes over the same data."""

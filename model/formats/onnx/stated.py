@@ -16,6 +16,9 @@ from rowloom.model.formats.onnx.signal import Numbers
 #: Most bits of an integer.
 MOST_BITS = 16
 
+#: Least scale; the greatest is its reciprocal.
+LEAST_SCALE = 2.0**-60
+
 
 def needed(importer: Importer, node: Node, place: int) -> NDArray[Any]:
     """Return a constant input; Misfit if there is none."""
@@ -34,9 +37,11 @@ def four_of(inputs: list[Constant | None]) -> tuple[NDArray[Any], NDArray[Any], 
 
 
 def check_scale(scale: NDArray[Any]) -> None:
-    """Raise Misfit unless every scale is a positive number."""
+    """Raise Misfit unless every scale is a positive number whose products float32 still holds."""
     if not scale.size or not np.isfinite(scale).all() or not (scale > 0).all():
         raise Misfit("has a scale that is not positive")
+    if not ((scale > LEAST_SCALE) & (scale < 1 / LEAST_SCALE)).all():
+        raise Misfit(f"has a scale of {float(scale.max()):g}, where {LEAST_SCALE:g} to {1 / LEAST_SCALE:g} is needed")
 
 
 def scale_of(importer: Importer, node: Node, axes: Axes, scale: NDArray[Any]) -> Parameter:

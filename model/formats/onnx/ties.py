@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from rowloom.model.formats.onnx.quantizers import MultiThreshold, Quantizer
 from rowloom.model.formats.onnx.signal import Carrier, Signal
+from rowloom.model.layers import AveragePool2d
 from rowloom.model.post import Thresholds
 
 _NOISE = 2.0**-21
 """Relative distance from where a code changes within which float32 may go either way."""
 
-_SUMMED = 2.0**-24
+_SUMMED = 2.0**-26
 """Relative to the greatest sum: how far a float32 sum may lie from the true one, by the order of its terms."""
 
 _NEAR = 1e-11
@@ -43,6 +44,8 @@ def find_ties(
     doubles = tuple(p.astype(np.float64) for p in signal.columns(quantizer.parameters, names))
     plain = isinstance(quantizer, MultiThreshold) or all((np.frexp(np.abs(p))[0] == 0.5).all() for p in doubles)
     swayed = _sway(carrier)
+    parameters = [column for columns_of in (*columns, own) for column in columns_of]
+    varied = any(len(numbers) > 1 for numbers in (carrier.unit, carrier.offset, *parameters))
     for back in (0, 1):
         integers = (thresholds.values - back) * direction[:, None]
         inside = (integers >= low[:, None]) & (integers <= high[:, None])
@@ -64,10 +67,14 @@ def find_ties(
         reached_high = np.where(unrounded, at, above) >= wanted
         sure = reached_low == reached_high
         wrong |= inside & sure & (reached_low != (back == 0))
-        for m, n in np.argwhere(inside & ~sure):
-            exact = signal.exact(carrier.exact(int(integers[m, n]), int(m)), int(m), columns)
-            code = quantizer.exact(exact, tuple(p[int(m) % len(p)] for p in own))
-            wrong[m, n] |= (code >= int(codes[n + 1])) != (back == 0)
+        known: dict[tuple[int, int, int], bool] = {}
+        for m, n in np.argwhere(inside & ~sure).tolist():
+            key = (int(integers[m, n]), n, m if varied else 0)
+            if key not in known:
+                exact = signal.exact(carrier.exact(key[0], m), m, columns)
+                code = quantizer.exact(exact, tuple(p[m % len(p)] for p in own))
+                known[key] = (code >= int(codes[n + 1])) != (back == 0)
+            wrong[m, n] |= known[key]
     return wrong
 
 
@@ -110,15 +117,19 @@ def _sway(carrier: Carrier) -> NDArray[np.float64]:
         unit, offset = carrier.unit[m % len(carrier.unit)], carrier.offset[m % len(carrier.offset)]
         most = max(abs(carrier.lows[m % len(carrier.lows)]), abs(carrier.highs[m % len(carrier.highs)]))
         reach = most * abs(unit) + abs(offset)
-        result.append(0.0 if _held(unit, offset, reach) else float(reach) * _SUMMED)
+        held = _held(unit, offset, reach, isinstance(carrier.layer, AveragePool2d))
+        result.append(0.0 if held else float(reach) * _SUMMED)
     return np.array(result)
 
 
-def _held(unit: Fraction, offset: Fraction, reach: Fraction) -> bool:
+def _held(unit: Fraction, offset: Fraction, reach: Fraction, averaged: bool) -> bool:
     """Whether float32 holds all multiples of a unit, with an offset, up to a reach.
 
-    What an average is divided by does not count: that is one rounding, of which the chain knows.
+    What an average is divided by does not count: that is one rounding, of which the chain knows. Sums of averages are
+    sums of what was rounded.
     """
+    if not averaged and any(each.denominator & (each.denominator - 1) for each in (unit, offset)):
+        return False
     parts = [each for each in (unit, offset) if each]
     divisor = unit.denominator // (unit.denominator & -unit.denominator)
     step = min(Fraction(each.numerator & -each.numerator, each.denominator & -each.denominator) for each in parts)

@@ -119,7 +119,9 @@ def matmul_node(importer: Importer, node: Node) -> None:
     if len(node.inputs) == 2 and isinstance(importer.values.get(node.inputs[0]), Constant):
         raise Misfit("has its weights on the left, where they are needed on the right")
     constant = _weights(importer, node)
-    while constant.data.ndim > 2 and constant.data.shape[0] == 1:
+    if constant.data.ndim > max(2, importer.signal(node).axes.rank):
+        raise Misfit(f"has weights of shape {list(constant.data.shape)}, more axes than its input has")
+    while constant.data.ndim > 2 and len(constant.data) and (constant.data == constant.data[:1]).all():
         grid = constant.grid
         constant = Constant(
             constant.data[0],
@@ -144,6 +146,8 @@ def _dense(
         raise Misfit(f"has weights of shape {list(constant.data.shape)}, where 2 axes are needed")
     if any(signal.padding):
         raise Misfit("comes after Pad, where a convolution is needed")
+    if signal.axes.axes[0][:1] != (BATCH,):
+        raise Misfit("takes its batch elsewhere than in front")
     if not importer.binding.bound and importer._of_input(signal):
         _bind_last(importer, signal.axes)
         signal = importer.refreshed(signal)
@@ -218,7 +222,7 @@ def _with_units(
         return Weights(values, weights.units, weights.encoding), [
             units[int(group)] * each for group, each in zip(groups, weights.units, strict=True)
         ]
-    unit = common_unit(units)
+    unit = common_unit(units) or Fraction(1)
     factors = [int(each / unit) for each in units]
     if max(map(abs, factors)) >= 1 << FACTOR_BITS:
         raise Misfit("takes channels of different scales that share no unit, where one scale for all is needed")
@@ -250,7 +254,10 @@ def _offsets(
     pad_value = None
     if padded:
         pairs = max(len(units), len(offsets))
-        values = {(number - offsets[c % len(offsets)]) / units[c % len(units)] for c in range(pairs)}
+        both = {(offsets[c % len(offsets)], units[c % len(units)]) for c in range(pairs)}
+        if any(not unit and offset != number for offset, unit in both):
+            raise Misfit("pads channels that are all the same number with another")
+        values = {(number - offset) / unit for offset, unit in both if unit} or {Fraction(0)}
         if len(values) > 1:
             raise Misfit("pads channels of different offsets")
         (value,) = values

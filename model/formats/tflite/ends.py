@@ -72,7 +72,12 @@ def dequantize(importer: Importer, operator: Operator) -> None:
     """DEQUANTIZE at the end: on the host."""
     (index,) = importer.inputs(operator, 1, 1)
     value = importer.values.get(index)
-    if value is None or value.real or (value.tensor == INPUT and importer.input_is_open):
+    if value is None:
+        tensor = importer.tensor(index, operator, "input")
+        raise importer.fail(
+            operator, f"makes floats of {tensor.name}, a constant of {tensor.type}", "need layers of int8 weights"
+        )
+    if value.real or (value.tensor == INPUT and importer.input_is_open):
         raise importer.fail(operator, "its input is not computed by a layer", "need integers there")
     if value.softmax is None:
         value = importer.elements(index, operator)

@@ -27,7 +27,17 @@ _NUMBERS = frozenset(
     ("as_int", "as_ints", "as_float", "as_floats", "as_bool", "as_bools", "as_string", "as_strings", "as_scalar_type")
 )
 
-_SENSELESS = (KeyError, TypeError, ValueError, IndexError, AttributeError, EOFError, NotImplementedError, OSError)
+_SENSELESS = (
+    KeyError,
+    TypeError,
+    ValueError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    EOFError,
+    NotImplementedError,
+    OSError,
+)
 """What reading raises where an archive is not what it should be."""
 
 
@@ -42,6 +52,8 @@ def read_archive(subject: str, content: bytes) -> Program:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return _Archive(subject, archive, len(content)).program()
+    except RowloomError:
+        raise
     except zipfile.BadZipFile:
         raise RowloomError(subject, "is a zip archive that is truncated or damaged", _ADVICE) from None
     except _SENSELESS as error:
@@ -83,7 +95,7 @@ class _Archive:
         outputs = []
         for spec in module["signature"]["output_specs"]:
             if "user_output" not in spec:
-                raise RowloomError(self.subject, f"has a {next(iter(spec))} among its outputs", "need tensors only")
+                raise RowloomError(self.subject, f"has a {_only(spec)[0]} among its outputs", "need tensors only")
             outputs.append(str(spec["user_output"]["arg"]["as_tensor"]["name"]))
         return Program(
             producer=f"torch.export {model.get('torch_version', '')}".strip(),
@@ -97,8 +109,8 @@ class _Archive:
     def kind(self) -> str:
         """Return what else an archive may be."""
         marks = {
-            "data.pkl": "torch.save's, whose pickle is not read",
             "constants.pkl": "TorchScript's",
+            "data.pkl": "torch.save's, whose pickle is not read",
             "config.json": "Keras's",
         }
         names = {info.filename.rpartition("/")[2] for info in self.archive.infolist()}
@@ -120,7 +132,7 @@ class _Archive:
         inputs: dict[str, Shape] = {}
         fields = {"parameter": "parameter_name", "buffer": "buffer_name", "tensor_constant": "tensor_constant_name"}
         for spec in signature["input_specs"]:
-            kind, value = next(iter(spec.items()))
+            kind, value = _only(spec)
             if kind == "user_input":
                 argument = str(value["arg"]["as_tensor"]["name"])
                 inputs[argument] = shapes[argument]
@@ -157,7 +169,10 @@ class _Archive:
 
 
 def _shape(meta: Mapping[str, Any]) -> Shape:
-    return tuple(each.get("as_int") for each in meta["sizes"])
+    sizes = tuple(each.get("as_int") for each in meta["sizes"])
+    if any(size is not None and type(size) is not int for size in sizes):
+        raise ValueError(f"sizes {sizes}")
+    return sizes
 
 
 def _call(node: Mapping[str, Any]) -> Call:
@@ -183,8 +198,14 @@ def _call(node: Mapping[str, Any]) -> Call:
     )
 
 
+def _only(union: Mapping[str, Any]) -> tuple[str, Any]:
+    """Return the one name and value of a record that stands for one of several kinds."""
+    ((name, value),) = union.items()
+    return name, value
+
+
 def _argument(argument: Mapping[str, Any]) -> Any:
-    kind, value = next(iter(argument.items()))
+    kind, value = _only(argument)
     if kind in _NUMBERS:
         return value
     if kind == "as_tensor":

@@ -41,7 +41,7 @@ def graph_of(subject: str, program: Program) -> Graph:
             write(writer, call)
         except Misfit as misfit:
             raise RowloomError(f"{subject}: {call}", str(misfit)) from None
-        except (TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
             problem = f"has arguments that make no sense: {' '.join(str(error).split())}"
             raise RowloomError(f"{subject}: {call}", problem) from None
     return Graph(

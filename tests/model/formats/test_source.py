@@ -1,5 +1,6 @@
 """Files that are not what they should be: one line that names the file and, where there is one, the node."""
 
+import copy
 import re
 import struct
 
@@ -146,6 +147,19 @@ def test_two_layers_without_a_quantizer_between(tmp_path):
     refused(
         model, tmp_path / "m.onnx", r"\(Conv\): takes sums of 19 bits that no quantizer has ended, where 16 bits or"
     )
+
+
+def test_names_that_stand_for_two_things(tmp_path):
+    g, x = start()
+    model = g.model(conv(g, conv(g, x, 2, 3), 2, 2))
+    twice = copy.deepcopy(model)
+    twice.graph.node[2].output[0] = twice.graph.node[1].output[0]
+    refused(twice, tmp_path / "m.onnx", r"node Conv_3 \(Conv\): writes 't1', which node Quant_2 \(Quant\) writes, need")
+    twice = copy.deepcopy(model)
+    twice.graph.node[2].output[0] = "constant1"
+    refused(twice, tmp_path / "m.onnx", r"\(Conv\): writes 'constant1', which is stored in the file, need")
+    model.graph.initializer.append(model.graph.initializer[0])
+    refused(model, tmp_path / "m.onnx", r"constant0: is stored twice, need names of its own$")
 
 
 def test_shapes_that_are_not_fixed(tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import rowloom
+from rowloom.model.formats.source import import_file
 from rowloom.model.host import host_run
 from tests.hw.exact import assert_exact
 from tests.model.formats.graphs import Graph, qonnx_outputs, random_weights, written
@@ -76,6 +77,12 @@ def compared(model, tmp_path):
 @pytest.mark.parametrize("case", CASES)
 def test_one_layer_is_left(case, tmp_path):
     assert len(compared(case(), tmp_path).layers) == 1
+
+
+def test_what_is_told_of_an_average(tmp_path):
+    imported = import_file(written(global_average_and_dense(), tmp_path / "m.onnx"))
+    told = {note.text: note.layer for note in imported.notes if any("AveragePool" in node for node in note.nodes)}
+    assert told == {"averages, as weights of every pixel": "dense1"}
 
 
 def test_where_the_next_layer_pads_averages_stay_sums(tmp_path):

@@ -128,14 +128,21 @@ def test_a_batch_of_any_size(dynamo, tmp_path):
 def test_after_transformations_of_qonnx(name, tmp_path):
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.transformation.channels_last import ConvertToChannelsLastAndClean
+    from qonnx.transformation.extract_quant_scale_zeropt import ExtractQuantScaleZeroPt
     from qonnx.util.cleanup import cleanup_model
 
     model = cleanup_model(ModelWrapper(str(exported(name, tmp_path / "m.onnx"))))
     model.save(str(tmp_path / "clean.onnx"))
     check(tmp_path / "clean.onnx", images(name))
-    last = model.transform(ConvertToChannelsLastAndClean(make_input_channels_last=False))
-    last.save(str(tmp_path / "last.onnx"))
-    check(tmp_path / "last.onnx", images(name))
+    for step in (ConvertToChannelsLastAndClean(make_input_channels_last=False), ExtractQuantScaleZeroPt()):
+        model.transform(step).save(str(tmp_path / "step.onnx"))
+        check(tmp_path / "step.onnx", images(name))
+
+
+def test_an_export_that_torch_did_not_optimize(tmp_path):
+    path = exported("negative_gammas", tmp_path / "m.onnx", dynamo=True, optimize=False)
+    assert "CastLike" in {node.op_type for node in onnx.load(path).graph.node}
+    check(path, images("negative_gammas"))
 
 
 def test_encodings_of_weights(tmp_path):

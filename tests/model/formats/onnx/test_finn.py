@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from onnx import helper
 
 import rowloom
 from rowloom.model.formats.source import import_file
 from rowloom.model.host import host_run
 from tests.model.formats.graphs import Graph, qonnx_outputs, random_weights, written
+from tests.model.formats.onnx.walks import Walk
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -45,13 +47,22 @@ def small(kind="plain"):
     return g.model(g.add("Conv", x, RNG.integers(-3, 4, (3, len(w), 1, 1)), kernel_shape=[1, 1], **options))
 
 
-def transformed(model, *names):
+def transformed(model, *names, clean=False):
     from qonnx.core.modelwrapper import ModelWrapper
-    from qonnx.transformation import channels_last, infer_datatypes, infer_shapes, lower_convs_to_matmul
+    from qonnx.transformation import (
+        channels_last,
+        extract_conv_bias,
+        infer_datatypes,
+        infer_shapes,
+        lower_convs_to_matmul,
+    )
+    from qonnx.util.cleanup import cleanup_model
 
-    wrapper = ModelWrapper(model).transform(infer_shapes.InferShapes()).transform(infer_datatypes.InferDataTypes())
+    wrapper = ModelWrapper(model).transform(infer_shapes.InferShapes())
+    wrapper = (cleanup_model(wrapper) if clean else wrapper).transform(infer_datatypes.InferDataTypes())
+    modules = (channels_last, extract_conv_bias, lower_convs_to_matmul)
     for name in names:
-        module = next(each for each in (channels_last, lower_convs_to_matmul) if hasattr(each, name))
+        module = next(each for each in modules if hasattr(each, name))
         wrapper = wrapper.transform(getattr(module, name)())
     return wrapper.transform(infer_shapes.InferShapes()).model
 
@@ -120,3 +131,38 @@ def test_windows_of_nothing(tmp_path):
         rowloom.RowloomError, match=r"node Relu_\d \(Relu\): comes after node Im2Col_\d \(Im2Col\), need"
     ):
         import_file(written(g.model(x), tmp_path / "m.onnx"))
+
+
+def stated(model):
+    """Give every window the attributes that qonnx's transformations need; None if one says them in another way."""
+    for node in model.graph.node:
+        if node.op_type not in ("Conv", "MaxPool"):
+            continue
+        given = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+        if "auto_pad" in given or "kernel_shape" not in given:
+            return None
+        rank = len(given["kernel_shape"])
+        wanted = {"strides": [1] * rank, "dilations": [1] * rank, "pads": [0] * 2 * rank}
+        wanted |= {"group": 1} if node.op_type == "Conv" else {"ceil_mode": 0}
+        node.attribute.extend(helper.make_attribute(n, v) for n, v in wanted.items() if n not in given)
+    return model
+
+
+@pytest.mark.parametrize("names", [("ConvertToChannelsLastAndClean",), ("ExtractBiasFromConv", "LowerConvsToMatMul")])
+def test_random_graphs_transformed(names, tmp_path):
+    compared = 0
+    for seed in range(60_000, 60_040):
+        walk = Walk(seed)
+        model, x = walk.model(), walk.images()
+        if not walk.exact or stated(model) is None or "Softmax" in str(model.graph.node):
+            continue
+        try:
+            changed = transformed(model, *names, clean=True)
+            want = qonnx_outputs(changed, x)
+        except Exception:
+            continue  # qonnx itself does not take all of them
+        got = host_run(import_file(written(changed, tmp_path / "m.onnx")).network, x, dequantize=True)
+        got = got if isinstance(got, dict) else {next(iter(want)): got}
+        assert all(np.array_equal(got[name], array) for name, array in want.items()), seed
+        compared += 1
+    assert compared >= 5

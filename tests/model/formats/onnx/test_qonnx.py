@@ -111,6 +111,25 @@ def falling_channels_before_a_pool():
 
 
 @case
+def greatest_of_a_map():
+    """ReduceMax, with falling channels before it, and GlobalMaxPool."""
+    g, x = start((1, 3, 7, 9))
+    y = g.add("ReduceMax", norm(g, conv(g, x, 5, 3), 5), axes=[2, 3], keepdims=0)
+    z = g.add("Flatten", g.add("GlobalMaxPool", g.add("Neg", x)))
+    return g.model(g.quant(y, 0.25, bits=6), g.quant(z, 0.25, bits=6))
+
+
+@case
+def padded_in_one_dimension():
+    """As tf2onnx writes a causal convolution of one channel: Pad, Unsqueeze, Reshape."""
+    g, x = start((1, 14, 1))
+    x = g.add("Pad", x, g.constant([0, 3, 0, 0, 1, 0], np.int64))
+    x = g.add("Reshape", g.add("Unsqueeze", x, g.constant([-3], np.int64)), g.constant([-1, 1, 1, 18], np.int64))
+    w = g.quant(random_weights(np.random.default_rng(4), (4, 1, 1, 4)), 0.25, bits=4)
+    return g.model(g.quant(g.add("Squeeze", g.add("Conv", x, w), g.constant([2], np.int64)), 0.25, bits=6))
+
+
+@case
 def pool_of_signs():
     g, x = start()
     x = g.bipolar(norm(g, conv(g, x, 6, 3), 6))
@@ -495,6 +514,18 @@ def activations_that_differ_by_channel_before_a_layer():
     x = g.add("PRelu", g.quant(conv(g, x, 4, 3), 0.25, bits=5), np.array([0.5, 1, 0, 0.25]).reshape(4, 1, 1))
     x = g.add("Relu", norm(g, g.add("Mul", x, np.array([1, -1, 2, 0.5]).reshape(4, 1, 1)), 4))
     return g.model(g.quant(conv(g, x, 2, 4), 0.25, bits=6), x)
+
+
+@case
+def channels_of_zero():
+    """As a batch norm with a gamma of 0 leaves them, and what qonnx makes of it: before layers, sums and joins."""
+    g, x = start()
+    zeros = np.array([0, 1, 0.5, 0]).reshape(4, 1, 1)
+    a, b = (g.add("Mul", g.quant(conv(g, x, 4, 3), 0.25, bits=bits), zeros) for bits in (4, 6))
+    c = g.add("Mul", g.quant(conv(g, x, 1, 3), 0.25, bits=4), 0.0)
+    both = g.quant(g.add("Add", a, b), 0.5, bits=5)
+    y = g.add("Concat", a, c, both, axis=1)
+    return g.model(*(g.quant(conv(g, each, 2, m), 0.25, bits=6) for each, m in ((a, 4), (y, 9))), both)
 
 
 @case

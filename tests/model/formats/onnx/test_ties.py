@@ -46,3 +46,19 @@ def test_a_sign_of_sums_that_cancel(tmp_path):
     assert rounded(0.29, "ROUND", tmp_path, bits=1)[1].float_ties == 4
     assert rounded(0.25, "ROUND", tmp_path, bits=1)[1].float_ties == 0
     assert rounded(0.29, "ROUND", tmp_path, bits=1, offset=0.0123)[1].float_ties == 0
+
+
+def test_a_sum_of_averages_that_were_rounded(tmp_path):
+    """Twelfths are no float32 numbers, so that their sums may miss a half that they are."""
+    g = Graph((1, 2, 3, 4))
+    x = g.add("Flatten", g.add("GlobalAveragePool", g.quant("x", 0.5, bits=4, signed=0)))
+    w = g.quant(random_weights(np.random.default_rng(0), (2, 8), 0.5), 0.5, bits=4)
+    model = g.model(g.quant(g.add("MatMul", x, w), 0.25, bits=8))
+    imported = import_file(written(model, tmp_path / "m.onnx"))
+    assert imported.float_ties > 8
+    x = np.random.default_rng(1).integers(0, 16, (200, 2, 3, 4)).astype(np.float32) / 2
+    (want,) = qonnx_outputs(model, x).values()
+    got = host_run(imported.network, x, dequantize=True)
+    differs = got != want
+    assert 0 < differs.mean() < 0.05
+    assert np.abs(got - want).max() == 0.25

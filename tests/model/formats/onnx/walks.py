@@ -211,6 +211,8 @@ class Walk:
         else:
             signs = [1, 1, 1, -1] if self.x != "x" or not by else [1]
             values = [self.scale(1.0) * self.pick(signs) for _ in range(count)]
+            if by and kind == "Mul" and self.odds(0.2):
+                values[0] = 0.0  # as a batch norm leaves it whose gamma is 0
         value = self.constant(self.like_channels(values) if by else np.array(values[0]).reshape([1] * self.int(0, 1)))
         swap = kind in ("Add", "Sub", "Mul") and self.odds(0.4)
         self.x = self.g.add(kind, *((value, self.x) if swap else (self.x, value)))

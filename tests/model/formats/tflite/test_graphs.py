@@ -262,6 +262,15 @@ def test_activations_of_other_types(dtype):
     assert re.search(told, refusal(m.content(x, m.add("RELU", [x], y))))
 
 
+def test_weights_that_become_floats():
+    """As a file of float16 weights has them, or one whose training did not quantize a layer."""
+    m = Model()
+    x = m.tensor((1, 5, 4, 3), *CODES)
+    y = m.add("DEQUANTIZE", [m.constant([1, 2], 0.5)], m.tensor((2,), dtype=np.float32))
+    told = "operator 0 (DEQUANTIZE): makes floats of t1, a constant of INT8, need layers of int8 weights"
+    assert told in refusal(m.content(x, y))
+
+
 def test_a_custom_operator():
     m = Model()
     x = m.tensor((1, 5, 4, 3), *CODES)
