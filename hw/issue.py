@@ -327,7 +327,7 @@ class IssueNest(wiring.Component):
         # Cycle 3: the weights' address.
         weight_next = Signal.like(self.weight_address)
         if planes:
-            self._rewind_weights(m, pair, flags, later, weight_next)
+            self._rewind_weights(m, pair, flags, later, weight_next, sparse)
         else:
             m.d.comb += weight_next.eq(Mux(at_address["pixel"], program["w_first"], self.weight_address + 1))
         with m.If(at_address["active"]):
@@ -406,8 +406,11 @@ class IssueNest(wiring.Component):
         ]
         return read.data
 
-    def _rewind_weights(self, m, pair, flags, later, weight_next):
-        """Weights of a block lie word by word, all planes of a word side by side: a pair goes back to the start."""
+    def _rewind_weights(self, m, pair, flags, later, weight_next, sparse):
+        """Weights of a block lie word by word, all planes of a word side by side: a pair goes back to the start.
+
+        Blocks of ``sparse`` layers, which have no planes, are of any length and lie one behind the other.
+        """
         program = self.program
         names = ("active", "first", "pixel")
         active, first, pixel = (later(flags[name], 1, f"{name}_weights", init=0) for name in names)
@@ -417,7 +420,8 @@ class IssueNest(wiring.Component):
         start = Signal.like(self.weight_address, name="w_start", reset_less=True)
         with m.If(opens):
             m.d.sync += start.eq(Mux(pixel, program["w_first"], start + Mux(first, program["w_block"], step)))
-        m.d.comb += weight_next.eq(Mux(later(opens, 1, "opens_now"), start, self.weight_address + program["w_word"]))
+        rewinds = later(opens & (pixel | ~sparse) if self.hardware.skips else opens, 1, "opens_now")
+        m.d.comb += weight_next.eq(Mux(rewinds, start, self.weight_address + program["w_word"]))
 
 
 def _saturate(value, limit):

@@ -7,7 +7,7 @@ import pytest
 
 import rowloom
 from rowloom.hw import ArrayConfig
-from rowloom.model.encodings import Codebook, PowerOfTwo, Quinary, Ternary, Uniform
+from rowloom.model.encodings import Binary, Codebook, PowerOfTwo, Quinary, Ternary, Uniform
 from rowloom.model.layers import Conv2d
 from rowloom.model.network import Network, Tensor
 from tests.hw.exact import assert_exact
@@ -93,3 +93,19 @@ def test_layers_that_save_little_keep_their_loops():
     design = rowloom.compile(pruned(Ternary(), density=0.98), ARRAYS["4x2x4"])
     assert design.hardware.skips is None
     assert not design.images.skips
+
+
+@pytest.mark.cocotb
+@pytest.mark.parametrize("load_bits", [0, 32])
+def test_beside_layers_on_bit_planes(load_bits):
+    """Blocks that are left out in part are of any length, where planes go back to the start of theirs."""
+    moved = Uniform(bits=2, signed=False, zero_point=1)  # is not taken apart
+    g = Graph((8, 8, 2), moved, weights=Binary(), seed=3)
+    a = g.conv("input", 5, (1, 4), padding=(0, 0, 1, 3), weights=Ternary(), density=0.4, codes=NARROW)
+    g.dense(g.conv(g.pool(a, (1, 2)), 4, (2, 1)), 3, raw=True)
+    array = ArrayConfig(rows=3, cols=2, lanes=4, planes="always", load_bits=load_bits)
+    design = rowloom.compile(g.network(), array)
+    assert [layer.skipped > 0 for layer in design.layers] == [True, False, False, False]
+    assert [layer.planes for layer in design.layers] == [1, 1, 2, 1]
+    codes = np.random.default_rng(5).integers(0, 4, (3, 8, 8, 2))
+    assert_exact(design, codes)
