@@ -13,8 +13,8 @@ from rowloom.model.errors import RowloomError
 from rowloom.model.formats.builder import Builder, Imported
 from rowloom.model.formats.onnx.axes import Axes, Binding, Misfit, Parameter
 from rowloom.model.formats.onnx.folding import Constant, fold
+from rowloom.model.formats.onnx.numbers.quantizers import uniform_between
 from rowloom.model.formats.onnx.patterns import joined
-from rowloom.model.formats.onnx.quantizers import uniform_between
 from rowloom.model.formats.onnx.reader import Graph, Node, Port
 from rowloom.model.formats.onnx.signal import Carrier, Ended, InputSpec, Joined, Numbers, Signal, Windows
 from rowloom.model.layers import Shape, SummingLayer
@@ -59,7 +59,7 @@ class Importer:
 
     def run(self) -> Imported:
         """Import the whole graph."""
-        from rowloom.model.formats.onnx.ends import output_view
+        from rowloom.model.formats.onnx.nodes.ends import output_view
         from rowloom.model.formats.onnx.operators import handler
 
         for node in self.graph.nodes:
@@ -116,7 +116,7 @@ class Importer:
         if isinstance(value, Constant):
             raise self.fail(node, f"its input {node.inputs[place]} is a constant", "need one that is computed")
         if isinstance(value, Joined):
-            from rowloom.model.formats.onnx.joining import whole
+            from rowloom.model.formats.onnx.nodes.joining import whole
 
             value = self.values[node.inputs[place]] = whole(self, value)
         if isinstance(value, Windows):

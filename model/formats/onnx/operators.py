@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
-from rowloom.model.formats.onnx.activations import curve_node, function_node, hard_sigmoid_node, swish_node
-from rowloom.model.formats.onnx.arithmetic import (
+from rowloom.model.formats.onnx.folding import Constant
+from rowloom.model.formats.onnx.importer import Handler, Importer
+from rowloom.model.formats.onnx.nodes.activations import curve_node, function_node, hard_sigmoid_node, swish_node
+from rowloom.model.formats.onnx.nodes.arithmetic import (
     add_node,
     clip_node,
     identity_node,
@@ -12,20 +14,18 @@ from rowloom.model.formats.onnx.arithmetic import (
     negate_node,
     norm_node,
 )
-from rowloom.model.formats.onnx.constant_quant import constant_bipolar, constant_float_quant, constant_quant
-from rowloom.model.formats.onnx.ends import argmax_node, host_node, softmax_node, topk_node
-from rowloom.model.formats.onnx.filling import fill_inputs
-from rowloom.model.formats.onnx.finn import (
+from rowloom.model.formats.onnx.nodes.constant_quant import constant_bipolar, constant_float_quant, constant_quant
+from rowloom.model.formats.onnx.nodes.ends import argmax_node, host_node, softmax_node, topk_node
+from rowloom.model.formats.onnx.nodes.filling import fill_inputs
+from rowloom.model.formats.onnx.nodes.finn import (
     max_pool_last_node,
     quant_average_node,
     windows_matmul_node,
     windows_node,
     xnor_node,
 )
-from rowloom.model.formats.onnx.folding import Constant
-from rowloom.model.formats.onnx.importer import Handler, Importer
-from rowloom.model.formats.onnx.joining import concat_node
-from rowloom.model.formats.onnx.linear_quant import (
+from rowloom.model.formats.onnx.nodes.joining import concat_node
+from rowloom.model.formats.onnx.nodes.linear_quant import (
     DECOMPOSED,
     LINEAR,
     MICROSOFT,
@@ -36,23 +36,22 @@ from rowloom.model.formats.onnx.linear_quant import (
     dequantize_linear_node,
     quantize_linear_node,
 )
-from rowloom.model.formats.onnx.parts import by_parts
-from rowloom.model.formats.onnx.pools import (
+from rowloom.model.formats.onnx.nodes.parts import by_parts
+from rowloom.model.formats.onnx.nodes.pools import (
     average_pool_node,
     global_average_node,
     global_max_node,
     max_pool_node,
     reduce_node,
 )
-from rowloom.model.formats.onnx.quant_nodes import (
+from rowloom.model.formats.onnx.nodes.quant_nodes import (
     bipolar_node,
     float_quant_node,
     multi_threshold_node,
     quant_node,
     sign_node,
 )
-from rowloom.model.formats.onnx.reader import Node
-from rowloom.model.formats.onnx.shapes import (
+from rowloom.model.formats.onnx.nodes.shapes import (
     depth_to_space_node,
     pad_node,
     reshape_node,
@@ -60,10 +59,11 @@ from rowloom.model.formats.onnx.shapes import (
     squeeze_node,
     transpose_node,
 )
+from rowloom.model.formats.onnx.nodes.transposed import conv_transpose_node
+from rowloom.model.formats.onnx.nodes.truncation import trunc_node
+from rowloom.model.formats.onnx.nodes.weighted import CHANNELS_LAST, conv_node, gemm_node, matmul_node
+from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Ended, Windows
-from rowloom.model.formats.onnx.transposed import conv_transpose_node
-from rowloom.model.formats.onnx.truncation import trunc_node
-from rowloom.model.formats.onnx.weighted import CHANNELS_LAST, conv_node, gemm_node, matmul_node
 
 QUANTIZERS = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.general", "qonnx.custom_op.general.v1")
 """Domains of QONNX's own nodes."""

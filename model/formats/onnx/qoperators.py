@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rowloom.model.errors import RowloomError
 from rowloom.model.formats.onnx.axes import Misfit
-from rowloom.model.formats.onnx.linear_quant import MICROSOFT
+from rowloom.model.formats.onnx.nodes.linear_quant import MICROSOFT
 from rowloom.model.formats.onnx.reader import Graph, Node
 
 _ADVICE = "quantize with QuantFormat.QDQ and fixed scales"

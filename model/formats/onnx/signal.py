@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from rowloom.model.encodings import Encoding
 from rowloom.model.endings import Ending
 from rowloom.model.formats.onnx.axes import Axes, Misfit, Parameter
-from rowloom.model.formats.onnx.pointwise import Pointwise
+from rowloom.model.formats.onnx.numbers.pointwise import Pointwise
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.layers import Layer, SummingLayer
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from rowloom.model.formats.onnx.axes import Misfit
-from rowloom.model.formats.onnx.linear_quant import DECOMPOSED
+from rowloom.model.formats.onnx.nodes.linear_quant import DECOMPOSED
 from rowloom.model.formats.torch_export import moves, windowed
 from rowloom.model.formats.torch_export.program import Call
 from rowloom.model.formats.torch_export.writer import Writer

@@ -1,0 +1,1 @@
+"""Functions of single numbers between layers: in the executor's floats and exactly."""
