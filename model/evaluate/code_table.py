@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rowloom.model.bisection import first_reached
+
 #: Most entries of the tables of all channels of a layer: what a core's cache holds.
 MOST_ENTRIES = 1 << 21
 
@@ -42,8 +44,9 @@ class CodeTable:
             At most :data:`MOST_ENTRIES`.
         """
         least, greatest = (code(np.full((1, channels), end))[0] for end in (-bound, bound))
-        low = _first(lambda sums: code(sums[None])[0] > least, channels, bound) - 1
-        high = np.maximum(_first(lambda sums: code(sums[None])[0] == greatest, channels, bound), low)
+        ends = np.full(channels, -bound), np.full(channels, bound)
+        low = first_reached(lambda sums: code(sums[None])[0] > least, *ends) - 1
+        high = np.maximum(first_reached(lambda sums: code(sums[None])[0] == greatest, *ends), low)
         sizes = high - low + 1
         widest = int(sizes.max())
         if sizes.sum() > min(most, MOST_ENTRIES) or widest * channels > 4 * MOST_ENTRIES:
@@ -60,13 +63,3 @@ class CodeTable:
         places += self.start.astype(places.dtype)
         codes: NDArray[Any] = self.entries[places]
         return codes
-
-
-def _first(holds: Callable[[NDArray[np.int64]], NDArray[np.bool_]], channels: int, bound: int) -> NDArray[np.int64]:
-    """Least sum of each channel from -bound to bound from which on a condition holds; bound + 1 if none."""
-    low, high = np.full(channels, -bound), np.full(channels, bound + 1)
-    while np.any(low < high):
-        middle = (low + high) >> 1
-        yes = holds(np.minimum(middle, bound)) & (middle <= bound)
-        low, high = np.where(yes, low, np.minimum(middle + 1, high)), np.where(yes, middle, high)
-    return high

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from rowloom.model.bisection import first_reached
 from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 
@@ -33,16 +34,11 @@ def float_thresholds(
     RowloomError
         If the function does not rise.
     """
-    wanted = np.arange(encoding.code_min + 1, encoding.code_max + 1)[:, None]
-    below = np.full((len(wanted), channels), -_GREATEST - 1, np.int64)
-    above = np.full((len(wanted), channels), _GREATEST + 1, np.int64)
+    wanted = encoding.every_code[1:, None]
     ends = codes(float_at(np.array([[-_GREATEST], [_GREATEST]])) * np.ones((1, channels), np.float32))
     if np.any(ends[1] < ends[0]):
         raise RowloomError(subject, "quantizes the input so that codes fall where it rises", "need a rising quantizer")
-    while np.any(above - below > 1):
-        middle = (below + above) >> 1
-        reached = codes(float_at(middle)) >= wanted
-        above = np.where(reached, middle, above)
-        below = np.where(reached, below, middle)
+    lowest, highest = np.full((len(wanted), channels), -_GREATEST), np.full((len(wanted), channels), _GREATEST)
+    places = first_reached(lambda place: codes(float_at(place)) >= wanted, lowest, highest)
     # What the least number already reaches, the infinite one does too.
-    return float_at(np.where(above == -_GREATEST, -_GREATEST - 1, above)).T
+    return float_at(np.where(places == -_GREATEST, -_GREATEST - 1, places)).T

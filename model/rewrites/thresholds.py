@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowloom.model.arith import requantize
+from rowloom.model.bisection import first_reached
 from rowloom.model.encodings import Encoding
 from rowloom.model.post import Requantize, Thresholds
 
@@ -29,20 +30,18 @@ def thresholds_of(layer: Any, bounds: Bounds, target: Encoding) -> tuple[Integer
         return np.asarray(post.values, np.int64), np.asarray(post.direction)
     assert isinstance(post, Requantize)
     lows, highs = (np.array(ends, np.int64)[:, None] for ends in bounds)
-    codes = np.arange(target.code_min + 1, target.code_max + 1, dtype=np.int64)
-    shape = (len(lows), len(codes))
-    low, high = np.broadcast_to(lows, shape).copy(), np.broadcast_to(highs + 1, shape).copy()
-    while (low < high).any():
-        middle = (low + high) >> 1
+    codes = target.every_code[1:]
+
+    def reached(sums: Integers) -> NDArray[np.bool_]:
         given = requantize(
-            np.minimum(middle, highs).T,
+            sums.T,
             multiplier=post.multiplier,
             shift=post.shift,
             zero_point=post.output_zero_point,
             code_min=target.code_min,
             code_max=target.code_max,
-        ).T
-        reached = (given >= codes) | (low == high)
-        high = np.where(reached, middle, high)
-        low = np.where(reached, low, middle + 1)
-    return low, np.ones(len(lows), np.int8)
+        )
+        return np.asarray(codes <= given.T)
+
+    first = np.broadcast_to(lows, (len(lows), len(codes)))
+    return first_reached(reached, first, highs), np.ones(len(lows), np.int8)

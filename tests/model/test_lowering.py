@@ -388,7 +388,7 @@ def sequential(*layers):
         (
             lambda: sequential(conv(1, 2, 3, activation=Bump(4))),
             (1, 1, 5, 5),
-            r"^layer 1: its activation is neither rising nor falling with the sum$",
+            r"^layer 1: neither rises nor falls with its sum, need a monotone activation$",
         ),
         (
             lambda: torch.nn.Sequential(nn.Input(Uniform(bits=24, signed=False), scale=1.0), conv(1, 2, 3)),

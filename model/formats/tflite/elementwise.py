@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowloom.model.arith import multiply_by_quantized_multiplier, requantize
+from rowloom.model.bisection import find_thresholds
 from rowloom.model.encodings import Uniform
 from rowloom.model.evaluate.add import TableSums
-from rowloom.model.formats.bisection import find_thresholds
 from rowloom.model.formats.tflite.functions import every, of_codes, remember
 from rowloom.model.formats.tflite.importer import Importer
 from rowloom.model.formats.tflite.multipliers import quantize_multiplier

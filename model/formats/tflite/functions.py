@@ -13,8 +13,8 @@ from rowloom.model.arith import (
     round_half_away,
     rounding_divide_by_power_of_two,
 )
+from rowloom.model.bisection import find_thresholds
 from rowloom.model.encodings import Uniform
-from rowloom.model.formats.bisection import find_thresholds
 from rowloom.model.formats.tflite.ends import is_real, on_floats
 from rowloom.model.formats.tflite.importer import Importer
 from rowloom.model.formats.tflite.moves import unchanged

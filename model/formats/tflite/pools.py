@@ -5,9 +5,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from rowloom.model.bisection import find_thresholds
 from rowloom.model.bounds import pool_bounds
 from rowloom.model.encodings import Uniform
-from rowloom.model.formats.bisection import find_thresholds
 from rowloom.model.formats.tflite.functions import clamped
 from rowloom.model.formats.tflite.importer import Importer
 from rowloom.model.formats.tflite.multipliers import quantize_multiplier

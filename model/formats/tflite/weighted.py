@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowloom.model.arith import requantize
+from rowloom.model.bisection import find_thresholds
 from rowloom.model.bounds import channel_bounds
 from rowloom.model.encodings import Uniform
-from rowloom.model.formats.bisection import find_thresholds
 from rowloom.model.formats.tflite.importer import Importer
 from rowloom.model.formats.tflite.multipliers import FUSED, codes_between, quantize_multipliers
 from rowloom.model.formats.tflite.reader import FileTensor, Operator

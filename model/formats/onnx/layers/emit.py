@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rowloom.model.bisection import find_thresholds
 from rowloom.model.encodings import Binary, Encoding, PowerOfTwo, Ternary, Uniform
-from rowloom.model.formats.bisection import find_thresholds
 from rowloom.model.formats.floats import float_thresholds
 from rowloom.model.formats.onnx.axes import Misfit
 from rowloom.model.formats.onnx.layers.deferred import (

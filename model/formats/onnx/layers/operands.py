@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from rowloom.model.bisection import MOST
 from rowloom.model.encodings import Encoding
-from rowloom.model.formats.bisection import MOST
 from rowloom.model.formats.onnx.axes import Misfit
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.layers.deferred import every_code

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from rowloom.model.arith import round_half_away
+from rowloom.model.bisection import find_thresholds
 from rowloom.model.encodings import Uniform
-from rowloom.model.formats.bisection import find_thresholds
 from rowloom.model.formats.tflite.single import thresholds_of
 
 

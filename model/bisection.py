@@ -1,4 +1,4 @@
-"""Thresholds of a function of integers, found on the function itself."""
+"""Where a function of integers changes, found on the function itself."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from rowloom.model.encodings import Encoding
 from rowloom.model.errors import RowloomError
 from rowloom.model.post import Thresholds
 
-CHECKED = 1 << 13
+CHECKED = 1 << 14
 """Sums per channel on which thresholds are compared with the function: all, or this many."""
 
 _AT_ONCE = 1 << 20
@@ -18,6 +18,27 @@ _AT_ONCE = 1 << 20
 
 MOST = 1 << 22
 """Thresholds of a layer, in all channels, that are still worth storing."""
+
+
+def first_reached(
+    reached: Callable[[NDArray[np.int64]], NDArray[np.bool_]], low: NDArray[np.int64], high: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the least integers at which a condition holds, ``high + 1`` where it never does.
+
+    Parameters
+    ----------
+    reached : function
+        Takes integers of the shape that is returned, each from ``low`` to ``high``; what holds for one holds for all
+        greater ones.
+    low, high : int64
+        The first and last integers that are tried, of shapes that broadcast to one.
+    """
+    first, beyond = (each.copy() for each in np.broadcast_arrays(low, high + 1))
+    while np.any(first < beyond):
+        middle = (first + beyond) >> 1
+        yes = reached(np.minimum(middle, high)) & (middle <= high)
+        first, beyond = np.where(yes, first, np.minimum(middle + 1, beyond)), np.where(yes, middle, beyond)
+    return first
 
 
 def find_thresholds(
@@ -50,17 +71,10 @@ def find_thresholds(
     ends = codes(np.stack([low, high]))
     direction = np.where(ends[1] >= ends[0], 1, -1)
     first, last = np.where(direction > 0, low, -high), np.where(direction > 0, high, -low)
-    wanted = np.arange(encoding.code_min + 1, encoding.code_max + 1)[:, None]
-    # A threshold, in direction * sum, is in below + 1 to above; last + 1 stands for never.
-    below = np.broadcast_to(first - 1, (len(wanted), len(low))).copy()
-    above = np.broadcast_to(last + 1, below.shape).copy()
-    while np.any(above - below > 1):
-        middle = np.clip((below + above) >> 1, first, last)
-        reached = codes(direction * middle) >= wanted
-        open_ = above - below > 1
-        above = np.where(open_ & reached, middle, above)
-        below = np.where(open_ & ~reached, middle, below)
-    thresholds = Thresholds(values=above.T, direction=direction)
+    wanted = encoding.every_code[1:, None]
+    every = np.broadcast_to(first, (levels, len(first)))
+    values = first_reached(lambda sums: codes(direction * sums) >= wanted, every, last)
+    thresholds = Thresholds(values=values.T, direction=direction)
     points = min(int((high - low).max()) + 1, CHECKED)
     rows = max(256, _AT_ONCE // len(lows))
     for start in range(0, points, rows):
