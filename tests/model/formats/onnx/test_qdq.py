@@ -167,7 +167,7 @@ def test_types_by_attribute(tmp_path):
     check(g.model(pair(g, g.add("Conv", x, weights(g, (4, 3, 3, 3), 2.0**-6)), 2.0**-3)), tmp_path, images(3, 6, 6))
 
 
-def test_blocks_of_activations_are_refused(tmp_path):
+def test_blocks_of_activations(tmp_path):
     g = Graph((1, 8), opset=21)
     scales, points = g.constant([[0.5, 0.25]]), g.constant([[0, 0]], np.int8)
     q = g.add("QuantizeLinear", "x", scales, points, axis=1, block_size=4)
