@@ -75,6 +75,9 @@ def unit_of(
         encodings = {network.tensor(name).encoding for name in layer.inputs}
         if len({bare(encoding) for encoding in encodings}) > 1:
             raise RowloomError(layer.name, f"adds {' and '.join(map(str, encodings))}", "must be codes of one width")
+        number = layer.pad_value if isinstance(layer, Conv2d) and is_padded(layer) else 0
+        if number and not (isinstance(source, Uniform) and source.min <= number <= source.max):
+            raise RowloomError(layer.name, f"pads with {number}", f"must be 0 or a value of {source}")
         return None
     assert isinstance(layer, Conv2d | Linear)
     zero = int(source.decode(0))

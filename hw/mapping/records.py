@@ -149,9 +149,9 @@ def _layer_record(config: ArrayConfig, hardware: Hardware, step: Step, layouts: 
 
 
 def _padding(hardware: Hardware, step: Step) -> int:
-    """The code that means 0, over and over."""
+    """The code that padding holds, over and over."""
     bits = step.source.bits
-    return sum((step.zero & ((1 << bits) - 1)) << at for at in range(0, hardware.pad_bits, bits))
+    return sum((step.pad & ((1 << bits) - 1)) << at for at in range(0, hardware.pad_bits, bits))
 
 
 def _word_emissions(config: ArrayConfig, step: Step) -> int:

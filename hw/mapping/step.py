@@ -34,7 +34,9 @@ class Step:
         Of its input and output. A source whose value is code - zero_point is the bare code; what follows from
         that is known when the network is compiled.
     zero : int
-        Code of the source that means 0, and that padding holds.
+        Code of the source that means 0.
+    pad : int
+        Code of the source that padding holds.
     layouts : tuple of Layout
         Of its inputs.
     places : int64 [M]
@@ -78,6 +80,7 @@ class Step:
     source: Encoding
     target: Encoding
     zero: int
+    pad: int
     layouts: tuple[Layout, ...]
     places: np.ndarray
     window: Window
@@ -127,7 +130,7 @@ class Step:
     @property
     def pads(self) -> bool:
         """Whether padded taps hold another code than 0."""
-        return bool(self.zero) and self.path != "pool" and not getattr(self.array, "live_padding", False)
+        return bool(self.pad) and self.path != "pool" and not getattr(self.array, "live_padding", False)
 
     @property
     def mergeable(self) -> bool:

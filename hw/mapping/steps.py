@@ -34,7 +34,7 @@ from rowloom.hw.parameters import Hardware
 from rowloom.hw.units import SPECS
 from rowloom.model.encodings import Encoding, Uniform
 from rowloom.model.errors import RowloomError
-from rowloom.model.layers import Layer, SummingLayer
+from rowloom.model.layers import Conv2d, Layer, SummingLayer
 from rowloom.model.network import Network, Tensor
 
 __all__ = ["steps_of"]
@@ -120,6 +120,7 @@ def steps_of(
                 source=source,
                 target=target.encoding,
                 zero=_zero(encoding) if is_linear(layer) else 0,
+                pad=_pad(layer, encoding) if is_linear(layer) else 0,
                 layouts=tuple(layouts[name] for name in layer.inputs),
                 places=places,
                 window=window,
@@ -143,6 +144,13 @@ def steps_of(
 def _zero(encoding: Encoding) -> int:
     """Code that means 0, where a value is code - zero_point."""
     return encoding.zero_point if isinstance(encoding, Uniform) else 0
+
+
+def _pad(layer: Layer, encoding: Encoding) -> int:
+    """Code that padding holds: of another value than 0 only on the vector path, elsewhere that is code 0."""
+    if path_of(layer) == "vector" and isinstance(layer, Conv2d) and layer.pad_value:
+        return int(encoding.encode(layer.pad_value))
+    return _zero(encoding)
 
 
 def _plain(tensor: Tensor, lanes: int, banks: int, maps: Maps) -> Layout:

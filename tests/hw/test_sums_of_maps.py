@@ -98,6 +98,16 @@ def average_that_leaves():
     return g.network()
 
 
+def padding_with_values():
+    """Each channel by itself, with a margin of the least value, of code 0's, of another, and of 0."""
+    g = graph((5, 6, 5), SIGNED, Uniform(bits=3, signed=True))
+    a = g.depthwise("input", padding=SAME, pad_value=-5)
+    b = g.depthwise(a, padding=(2, 0, 1, 1), pad_value=3)
+    c = g.depthwise(b, padding=SAME, stride=(2, 1), pad_value=7)
+    g.dense(g.depthwise(c, (2, 2), padding=(1, 0, 0, 1)), 5, raw=True)
+    return g.network()
+
+
 def tables_of_codes():
     """Tables that rise, fall and do both, in the middle and at the end, and a sum that becomes codes as it is."""
     g = graph((5, 6, 5), SIGNED, Uniform(bits=3, signed=True))
@@ -111,7 +121,7 @@ def tables_of_codes():
 
 CASES = {case.__name__: case for case in (
     many_maps, many_maps_that_leave, unlike_codes, unlike_codes_on_lines, powers_and_integers, averages_of_fewer_taps,
-    averages_of_signed_codes_on_lines, average_that_leaves, tables_of_codes,
+    averages_of_signed_codes_on_lines, average_that_leaves, tables_of_codes, padding_with_values,
 )}  # fmt: skip
 
 
@@ -145,4 +155,12 @@ def test_codes_that_no_code_of_eight_bits_holds_are_refused():
     a = g.conv("input", 4, padding=SAME, codes=Uniform(bits=8, signed=True))
     g.add("input", a, multipliers=(1, 1), raw=True)
     with pytest.raises(RowloomError, match=r"^add1: adds Uniform.* and Uniform.*, must be codes of one width$"):
+        compile_network(g.network(), CONFIGS["6x2x4"])
+
+
+@pytest.mark.parametrize(("encoding", "number"), [(SIGNED, 11), (Binary(), 1)])
+def test_padding_with_what_no_code_means_is_refused(encoding, number):
+    g = graph((4, 4, 4), encoding, encoding)
+    g.depthwise("input", padding=SAME, pad_value=number, raw=True)
+    with pytest.raises(RowloomError, match=rf"^conv2d0: pads with {number}, must be 0 or a value of "):
         compile_network(g.network(), CONFIGS["6x2x4"])
