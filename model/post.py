@@ -47,6 +47,21 @@ class Thresholds:
         """Return those that turn each of ascending values into the code of its rank, alike in all channels."""
         return cls(values=np.tile(values[1:], (channels, 1)), direction=np.ones(channels, np.int8))
 
+    @classmethod
+    def of_codes(cls, values: NDArray[np.int64], codes: NDArray[np.int64], encoding: Encoding) -> "Thresholds":
+        """Return those that turn each of ascending values [K] into its code [M, K] of ``encoding``.
+
+        Codes must rise, or fall, with the value in every channel.
+        """
+        falling = codes[:, 0] > codes[:, -1]
+        ends = {False: np.append(values, values[-1] + 1), True: np.append(-values[::-1], 1 - values[0])}
+        wanted = encoding.every_code[1:]
+        places = [
+            np.searchsorted(row[::-1] if falls else row, wanted) for row, falls in zip(codes, falling, strict=True)
+        ]
+        found = [ends[bool(falls)][place] for place, falls in zip(places, falling, strict=True)]
+        return cls(values=np.array(found), direction=np.where(falling, -1, 1).astype(np.int8))
+
     def check(self, subject: str, encoding: Encoding, lows: list[int], highs: list[int]) -> None:
         """Raise RowloomError unless this serves sums in lows[m] to highs[m] and ``encoding``."""
         _check_channels(subject, "thresholds", len(self.values), len(lows))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.model.encodings import Encoding, Uniform
+from rowloom.model.encodings import Uniform
 from rowloom.model.errors import RowloomError
 from rowloom.model.evaluate.add import TableSums
 from rowloom.model.layers import Add, Layer, SummingLayer
@@ -83,7 +83,7 @@ def _of_table(layer: Add, network: Network, tensors: dict[str, Tensor]) -> list[
         name=layer.name, inputs=layer.inputs, output=layer.output, encodings=[source.encoding], multipliers=[1]
     )
     if (rises | falls).all():
-        return [replace(identity, post=_crossed(values, codes, target.encoding, falls & ~rises))]
+        return [replace(identity, post=Thresholds.of_codes(values, codes.T, target.encoding))]
 
     # c(v) = c(least v) + what it has risen by - what it has fallen by, each in parts that a code holds
     parts: list[Layer] = []
@@ -100,7 +100,7 @@ def _of_table(layer: Add, network: Network, tensors: dict[str, Tensor]) -> list[
             encoding = Uniform(bits=max(1, int(own.max()).bit_length()), signed=False)
             name = f"{layer.name} {way}" + (f" from {start}" if start else "")
             tensors[name] = Tensor(name=name, shape=target.shape, encoding=encoding)
-            post = _crossed(values, own, encoding, np.zeros(own.shape[1], bool))
+            post = Thresholds.of_codes(values, own.T, encoding)
             parts.append(replace(identity, name=name, output=name, post=post))
             signs.append(sign)
     difference = Add.scaled(
@@ -113,15 +113,3 @@ def _of_table(layer: Add, network: Network, tensors: dict[str, Tensor]) -> list[
         post=Thresholds.ranks(target.encoding.every_code, target.shape[2]),
     )
     return [*parts, difference]
-
-
-def _crossed(values: Integers, codes: Integers, target: Encoding, falls: NDArray[np.bool_]) -> Thresholds:
-    """Thresholds of functions that rise, or fall, with the value: codes [value, channel] of ascending values."""
-    wanted = target.every_code[1:]
-    points = np.concatenate([values, [values[-1] + 1]])
-    fallen = np.concatenate([-values[::-1], [1 - values[0]]])
-    found = [
-        fallen[np.searchsorted(column[::-1], wanted)] if fall else points[np.searchsorted(column, wanted)]
-        for column, fall in zip(codes.T, falls, strict=True)
-    ]
-    return Thresholds(values=np.array(found), direction=np.where(falls, -1, 1))

@@ -14,7 +14,7 @@ from rowloom.model.endings import Ending
 from rowloom.model.formats.onnx.axes import Axes, Misfit, Parameter
 from rowloom.model.formats.onnx.numbers.pointwise import Pointwise
 from rowloom.model.formats.onnx.reader import Node
-from rowloom.model.layers import Layer, SummingLayer
+from rowloom.model.layers import SummingLayer, UnaryLayer
 
 CARRIER = ("carrier",)
 """Atoms of a parameter that has a number for each of the carrier's channels."""
@@ -38,14 +38,14 @@ class Deferred:
 
     Parameters
     ----------
-    layer : Layer
+    layer : UnaryLayer
     done : int
         How many functions of the chain come before it.
     lift : int64 [channels] or None
         To which channel, after it, a channel of the carrier has gone; None for the same.
     """
 
-    layer: Layer
+    layer: UnaryLayer
     done: int
     lift: NDArray[np.int64] | None
 

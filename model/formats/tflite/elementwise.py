@@ -9,7 +9,7 @@ from rowloom.model.arith import multiply_by_quantized_multiplier, requantize
 from rowloom.model.bisection import find_thresholds
 from rowloom.model.encodings import Uniform
 from rowloom.model.evaluate.add import TableSums
-from rowloom.model.formats.tflite.functions import every, of_codes, remember
+from rowloom.model.formats.tflite.functions import of_codes, remember
 from rowloom.model.formats.tflite.importer import Importer
 from rowloom.model.formats.tflite.multipliers import quantize_multiplier
 from rowloom.model.formats.tflite.reader import FileTensor, Operator
@@ -30,9 +30,7 @@ def add(importer: Importer, operator: Operator) -> None:
     tables = []
     for encoding, input_scale in pairs:
         multiplier, shift = quantize_multiplier(input_scale / twice)
-        tables.append(
-            multiply_by_quantized_multiplier(encoding.decode(every(encoding)) << _LEFT_SHIFT, multiplier, shift)
-        )
+        tables.append(multiply_by_quantized_multiplier(encoding.every_value << _LEFT_SHIFT, multiplier, shift))
     if operator.kind == "SUB":
         tables[1] = -tables[1]
     known: list[int] = []
@@ -160,7 +158,7 @@ def mul(importer: Importer, operator: Operator) -> None:
     name = importer.layer_name("mul")
     layer: Add | Conv2d
     if (factors == factors[0]).all():
-        tables = (source.decode(every(source)) * int(factors[0]),)
+        tables = (source.every_value * int(factors[0]),)
         layer = Add(name=name, inputs=(value.tensor,), output=name, tables=tables, post=post)
     else:
         narrow = Uniform(bits=8, signed=True)
@@ -187,7 +185,7 @@ def _remember(importer: Importer, layer: Add) -> None:
         return
     source, target = importer.builder.tensors[layer.inputs[0]], importer.builder.tensors[layer.output]
     assert isinstance(source.encoding, Uniform)
-    codes = np.repeat(every(source.encoding)[:, None, None, None], source.shape[2], axis=3)
+    codes = np.repeat(source.encoding.every_code[:, None, None, None], source.shape[2], axis=3)
     results = TableSums.of(layer, [source.encoding], target.encoding).codes(codes)
     if (results == results[..., :1]).all():
         remember(importer, layer.output, source.name, results[:, 0, 0, 0].astype(np.int64))
@@ -200,7 +198,7 @@ def _product(importer: Importer, operator: Operator, indices: tuple[int, ...], r
     for value in (first, last):
         record = importer.builder.tensors[value.tensor]
         assert isinstance(record.encoding, Uniform)
-        source, codes = importer.functions.get(value.tensor, (value.tensor, every(record.encoding)))
+        source, codes = importer.functions.get(value.tensor, (value.tensor, record.encoding.every_code))
         tables.append((source, record.encoding.decode(codes)))
     same = first.places is last.places or (
         first.places is not None and last.places is not None and np.array_equal(first.places, last.places)
@@ -252,7 +250,7 @@ def prelu(importer: Importer, operator: Operator) -> None:
     bounds = [source.min] * channels, [source.max] * channels
     post = find_thresholds(f"{importer.subject}: {operator}", codes, target, *bounds)
     name = importer.layer_name("prelu")
-    tables = (source.decode(every(source)),)
+    tables = (source.every_value,)
     layer = Add(name=name, inputs=(value.tensor,), output=name, tables=tables, post=post)
     importer.builder.add(layer, target, scale)
     importer.set(operator, _result(name, value, tensor), layer.op, name)

@@ -13,61 +13,24 @@ from rowloom.model.arith import (
     round_half_away,
     rounding_divide_by_power_of_two,
 )
-from rowloom.model.bisection import find_thresholds
 from rowloom.model.encodings import Uniform
 from rowloom.model.formats.tflite.ends import is_real, on_floats
 from rowloom.model.formats.tflite.importer import Importer
-from rowloom.model.formats.tflite.moves import unchanged
 from rowloom.model.formats.tflite.multipliers import codes_between, quantize_multiplier
 from rowloom.model.formats.tflite.reader import Operator
 from rowloom.model.formats.tflite.values import Value
 from rowloom.model.layers import Add
-from rowloom.model.post import Post, Requantize, Thresholds
+from rowloom.model.post import Post, Requantize
 
 Codes = NDArray[np.int64]
-
-_BYTE = Uniform(bits=8, signed=False)
-
-
-def every(encoding: Uniform) -> Codes:
-    """Return all codes, ascending."""
-    return np.arange(encoding.code_min, encoding.code_max + 1, dtype=np.int64)
 
 
 def of_codes(
     importer: Importer, operator: Operator, tensor: str, codes: Codes, target: Uniform, scale: float | None, stem: str
 ) -> str:
-    """Append what looks codes up, and return its output.
-
-    One layer with thresholds if the codes only rise, or only fall; else the difference of two that rise, or a table
-    if these rise by more than 255 codes.
-    """
-    record = importer.builder.tensors[tensor]
-    source = record.encoding
-    assert isinstance(source, Uniform)
-    channels = record.shape[2]
+    """Append a table of codes, and return its output; engines without tables have ``model/rewrites/tables.py``."""
     name = importer.layer_name(stem)
-    steps = np.diff(codes)
-    inputs: tuple[str, ...] = (tensor,)
-    tables: tuple[Codes, ...] = (source.decode(every(source)),)
-    bias = None
-    post: Post
-    if (steps >= 0).all() or (steps <= 0).all():
-        post = _thresholds(importer, operator, codes, source, target, channels)
-    else:
-        parts = [np.cumsum(np.concatenate([[0], np.maximum(sign * steps, 0)])) for sign in (1, -1)]
-        if max(int(part[-1]) for part in parts) > _BYTE.code_max:
-            layer = Add(name=name, inputs=inputs, output=name, tables=(target.decode(codes),))
-            importer.builder.add(layer, target, scale)
-            return name
-        inputs = tuple(
-            of_codes(importer, operator, tensor, part, _BYTE, None, f"{name}_{way}")
-            for part, way in zip(parts, ("up", "down"), strict=True)
-        )
-        tables = (every(_BYTE), -every(_BYTE))
-        bias = np.full(channels, int(codes[0]) - target.zero_point)
-        post = unchanged(channels, target.zero_point)
-    layer = Add(name=name, inputs=inputs, output=name, tables=tables, bias=bias, post=post)
+    layer = Add(name=name, inputs=(tensor,), output=name, tables=(target.decode(codes),))
     importer.builder.add(layer, target, scale)
     return name
 
@@ -79,16 +42,6 @@ def remember(importer: Importer, tensor: str, source: str, codes: Codes) -> None
     importer.functions[tensor] = first, codes if of_first is None else codes[of_first - encoding.code_min]
 
 
-def _thresholds(
-    importer: Importer, operator: Operator, codes: Codes, source: Uniform, target: Uniform, channels: int
-) -> Thresholds:
-    def of(sums: Codes) -> Codes:
-        return codes[sums - source.min]
-
-    found = find_thresholds(f"{importer.subject}: {operator}", of, target, [source.min], [source.max])
-    return Thresholds(values=np.tile(found.values, (channels, 1)), direction=np.tile(found.direction, channels))
-
-
 def clamped(importer: Importer, operator: Operator, tensor: str, allowed: tuple[int, int]) -> str:
     """Return the tensor, or one whose codes are clamped, if ``allowed`` leaves any out."""
     record = importer.builder.tensors[tensor]
@@ -96,7 +49,7 @@ def clamped(importer: Importer, operator: Operator, tensor: str, allowed: tuple[
     assert isinstance(encoding, Uniform)
     if allowed == (encoding.code_min, encoding.code_max):
         return tensor
-    return of_codes(importer, operator, tensor, np.clip(every(encoding), *allowed), encoding, record.scale, "clamp")
+    return of_codes(importer, operator, tensor, np.clip(encoding.every_code, *allowed), encoding, record.scale, "clamp")
 
 
 def _function(
@@ -119,13 +72,13 @@ def _function(
     source, input_scale = importer.encoding(importer.file.tensors[index], operator)
     target, scale = importer.encoding(importer.output(operator), operator)
     result = codes(source, input_scale, target, scale)
-    if source == target and np.array_equal(result, every(source)):
+    if source == target and np.array_equal(result, source.every_code):
         importer.set(operator, value, "keeps every value")
         return
     stem = operator.kind.lower()
     if post is not None:
         name = importer.layer_name(stem)
-        tables = (source.decode(every(source)),)
+        tables = (source.every_value,)
         channels = importer.shape(value)[2]
         layer = Add(name=name, inputs=(value.tensor,), output=name, tables=tables, post=post(channels))
         importer.builder.add(layer, target, scale)
@@ -175,7 +128,7 @@ def quantize(importer: Importer, operator: Operator) -> None:
 
 def _rescaled(source: Uniform, multiplier: int, shift: int, target: Uniform, allowed: tuple[int, int]) -> Codes:
     return requantize(
-        source.decode(every(source)),
+        source.every_value,
         multiplier=multiplier,
         shift=shift,
         zero_point=target.zero_point,
@@ -202,7 +155,7 @@ def leaky_relu(importer: Importer, operator: Operator) -> None:
 
     def codes(source: Uniform, input_scale: float, target: Uniform, scale: float) -> Codes:
         one, other = np.float32(input_scale), np.float32(scale)
-        values = source.decode(every(source))
+        values = source.every_value
         slopes = [float(one / other), float(one * alpha / other)]
         above, below = (
             np.sign(slope) * multiply_by_quantized_multiplier(values, *quantize_multiplier(abs(slope)))
@@ -247,7 +200,7 @@ def _evaluated(
 
     def codes(source: Uniform, input_scale: float, target: Uniform, scale: float) -> Codes:
         with np.errstate(over="ignore", under="ignore"):
-            real = function(np.float32(input_scale) * source.decode(every(source)).astype(np.float32))
+            real = function(np.float32(input_scale) * source.every_value.astype(np.float32))
             rounded = round_half_away(real * (np.float32(1) / np.float32(scale)))
         wanted = np.clip(rounded.astype(np.float64) + target.zero_point, target.code_min, target.code_max)
         return wanted.astype(np.int64)
@@ -269,7 +222,7 @@ def hard_swish(importer: Importer, operator: Operator) -> None:
         relu_like, relu_shift = _narrow(quantize_multiplier(float(fine / np.float32(3 / 32768))))
         if output_shift > 0:
             raise importer.fail(operator, "has an output scale below 1 / 128 of its input's", "need more")
-        high = source.decode(every(source)) << 7
+        high = source.every_value << 7
         scaled = _high_mul(high, output)
         part = high
         if relu_shift > 0:
@@ -319,7 +272,7 @@ def limit(importer: Importer, operator: Operator) -> None:
     if len(code) != 1 or encodings != [target, target]:
         raise importer.fail(operator, f"compares with {len(code)} codes", "need one, of the same zero point")
     function = {"MINIMUM": np.minimum, "MAXIMUM": np.maximum}[operator.kind]
-    codes = function(every(target), code[0])
+    codes = function(target.every_code, code[0])
     name = of_codes(importer, operator, value.tensor, codes, target, scale, operator.kind.lower())
     remember(importer, name, value.tensor, codes)
     shape = (1,) * (len(importer.file.tensors[known[0]].shape) - len(value.shape)) + value.shape

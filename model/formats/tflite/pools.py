@@ -1,6 +1,7 @@
 """AVERAGE_POOL_2D, MAX_POOL_2D, MEAN and REDUCE_MAX."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ def average_pool(importer: Importer, operator: Operator) -> None:
             f"has windows of so many counts of taps that sums are {unit} times averages",
             "need sums of at most 48 bits",
         )
-    object.__setattr__(layer, "post", find_thresholds(subject, codes, target, *bounds))
+    layer = replace(layer, post=find_thresholds(subject, codes, target, *bounds))
     output = importer.builder.add(layer, target, scale)
     importer.set(operator, Value(tensor=name, shape=slide.shape(output.shape)), layer.op, name)
 

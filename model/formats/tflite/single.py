@@ -21,7 +21,7 @@ def thresholds_of(
     reals: NDArray[np.float64], target: Uniform, bounds: tuple[list[int], list[int]]
 ) -> NDArray[np.int64]:
     """Return the least sum [M, N], in the least to the greatest + 1, of each code above the least one of ``target``."""
-    codes = np.arange(target.code_min + 1, target.code_max + 1) - target.zero_point
+    codes = target.every_code[1:] - target.zero_point
     low, high = (np.array(each, np.int64)[:, None] for each in bounds)
     with np.errstate(divide="ignore", over="ignore"):
         guess = np.floor((codes - 0.5) / reals[:, None])
@@ -110,6 +110,6 @@ def rounding_once(
                 output_zero_point=offset,
             )
     lows, highs = np.array(bounds[0])[:, None], np.array(bounds[1])[:, None]
-    codes = np.arange(target.code_min + 1, target.code_max + 1)
+    codes = target.every_code[1:]
     values = np.where(codes <= allowed[0], lows, np.where(codes > allowed[1], highs + 1, values))
     return Thresholds(values=values, direction=np.ones(len(values), np.int8))

@@ -220,7 +220,7 @@ def _convolution(
         bias=_bias(importer, operator, indices, len(codes)),
     )
     post, target, scale = _post(importer, operator, layer, weights, axis)
-    object.__setattr__(layer, "post", post)
+    layer = replace(layer, post=post)
     output = importer.builder.add(layer, target, scale)
     folded = " with PAD" if any(padding) else ""
     shape = operator.options.get("Shape") or slide.shape(output.shape)
@@ -264,7 +264,7 @@ def fully_connected(importer: Importer, operator: Operator) -> None:
         raise importer.fail(operator, f"keeps the axes of {value.shape}", f"need {taps} along the last")
     result = (*value.shape[:-1], filters) if keeps else (rows, filters)
     post, target, scale = _dense_post(importer, operator, layer, weights)
-    object.__setattr__(layer, "post", post)
+    layer = replace(layer, post=post)
     importer.builder.add(layer, target, scale)
     importer.set(operator, Value(tensor=name, shape=result), layer.op, name)
 

@@ -21,7 +21,7 @@ _TYPES = {1: "u1", 2: "i1", 3: "<i2", 4: "<i4", 5: "<i8", 6: "<f2", 7: "<f4", 8:
 _BFLOAT16 = 13
 _KEYWORD = 2
 
-_ADVICE = "need a file that torch.export.save of torch 2.9 or newer has written"
+_ADVICE = "need a file that torch.export.save has written, in the layout of torch 2.13"
 
 _NUMBERS = frozenset(
     ("as_int", "as_ints", "as_float", "as_floats", "as_bool", "as_bools", "as_string", "as_strings", "as_scalar_type")

@@ -28,10 +28,10 @@ MOST_TABLE_BITS = 18
 
 
 def every_code(encoding: Encoding) -> NDArray[np.int64]:
-    """Return all codes in ascending order."""
+    """Return all codes in ascending order; Misfit if they are too many for a table."""
     if encoding.bits > MOST_TABLE_BITS:
         raise Misfit(f"needs a table of {encoding.bits}-bit codes, where {MOST_TABLE_BITS} bits is the most")
-    return np.arange(encoding.code_min, encoding.code_max + 1, dtype=np.int64)
+    return encoding.every_code
 
 
 def directions(importer: "Importer", signal: Signal) -> NDArray[np.int64]:
@@ -68,7 +68,7 @@ def append_deferred(importer: "Importer", signal: Signal, encoding: Encoding, sc
             wanted = next(masks)
             tensor = _mirror(importer, tensor, _moved(wanted ^ current, before), encoding, scale)
             current = wanted
-        layer = replace(each.layer, input=tensor)  # type: ignore[call-arg]
+        layer = replace(each.layer, input=tensor)
         tensor = importer.builder.add_shared(layer, encoding, scale)
         before = each.lift
     return _mirror(importer, tensor, _moved(current, before), encoding, scale)
@@ -77,7 +77,7 @@ def append_deferred(importer: "Importer", signal: Signal, encoding: Encoding, sc
 def append_sums(importer: "Importer", carrier: Carrier, encoding: Encoding, scale: float | None, tensor: str) -> str:
     """Append what was deferred, of sums as they are, in ``tensor``; return the last tensor."""
     for each in carrier.deferred:
-        layer = replace(each.layer, input=tensor)  # type: ignore[call-arg]
+        layer = replace(each.layer, input=tensor)
         tensor = importer.builder.add_shared(layer, encoding, scale)
     return tensor
 
@@ -145,11 +145,9 @@ def _mirror(importer: "Importer", tensor: str, mask: Mask, encoding: Encoding, s
     """Append the layer that mirrors the codes of some channels, if there are any."""
     if not mask.any():
         return tensor
-    values = encoding.decode(every_code(encoding))
-    post = Thresholds(
-        values=np.where(mask[:, None], -values[:-1][::-1], values[1:]),
-        direction=np.where(mask, -1, 1).astype(np.int8),
-    )
+    codes = every_code(encoding)
+    values = encoding.decode(codes)
+    post = Thresholds.of_codes(values, np.where(mask[:, None], codes[::-1], codes), encoding)
     name = importer.layer_name("mirror")
     layer: Layer = Add(name=name, inputs=(tensor,), output=name, tables=(values,), post=post)
     importer.builder.add(layer, encoding, scale)

@@ -3,10 +3,8 @@
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rowloom.model.bisection import MOST
-from rowloom.model.encodings import Encoding
 from rowloom.model.formats.onnx.axes import Misfit
 from rowloom.model.formats.onnx.importer import Importer
 from rowloom.model.formats.onnx.layers.deferred import every_code
@@ -75,7 +73,10 @@ def _tabled(importer: Importer, signal: Signal, tensor: str) -> tuple[str, Numbe
         steps = np.diff(np.where(falling[:, None], -results, results), axis=1)
         if (steps < 0).any():
             raise Misfit("takes codes after an activation that neither rises nor falls")
-        post = _stairs(ascending, results, falling, target)
+        levels = target.code_max - target.code_min
+        if levels * len(rows) > MOST:
+            raise Misfit(f"needs {levels} thresholds for each of {len(rows)} channels, where {MOST} is the most in all")
+        post = Thresholds.of_codes(ascending, results, target)
         layer = Add(name=name, inputs=(tensor,), output=name, tables=(np.array(values, np.int64),), post=post)
     importer.builder.add(layer, target, importer.scale_of(tuple(units)))
     importer.builder.note(signal.nodes, name, "a table of codes")
@@ -97,20 +98,3 @@ def _reals(signal: Signal, values: list[int], m: int, columns: list[tuple[list[F
         reals = [function.exact(a * real + b, own) for real in reals]
         a, b = Fraction(1), Fraction(0)
     return reals if a == 1 and not b else [a * real + b for real in reals]
-
-
-def _stairs(
-    values: NDArray[np.int64], results: NDArray[np.int64], falling: NDArray[np.bool_], target: Encoding
-) -> Thresholds:
-    """Return thresholds that give ``results`` [M, K] of ascending ``values`` [K], channel by channel."""
-    levels = target.code_max - target.code_min
-    if levels * len(results) > MOST:
-        raise Misfit(f"needs {levels} thresholds for each of {len(results)} channels, where {MOST} is the most in all")
-    thresholds = np.empty((len(results), levels), np.int64)
-    wanted = np.arange(target.code_min + 1, target.code_max + 1)
-    for m, row in enumerate(results):
-        # In direction * value, which ascends, the least from which on each code is reached.
-        ends, codes = (-values[::-1], row[::-1]) if falling[m] else (values, row)
-        place = np.searchsorted(codes, wanted)
-        thresholds[m] = np.append(ends, ends[-1] + 1)[place]
-    return Thresholds(values=thresholds, direction=np.where(falling, -1, 1).astype(np.int8))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rowloom.model.encodings import Encoding
 from rowloom.model.formats.onnx.axes import Misfit
 from rowloom.model.formats.onnx.layers.deferred import append_sums, rising_sums
 from rowloom.model.formats.onnx.numbers.quantizers import uniform_between
@@ -53,7 +52,7 @@ def stored_sums(importer: "Importer", signal: Signal, most: int | None = None) -
     layer = carrier.layer
     assert layer is not None
     if most is not None and encoding.bits <= CODE_BITS:
-        layer = replace(layer, post=_kept(encoding, carrier.channels))
+        layer = replace(layer, post=Thresholds.ranks(encoding.every_code, carrier.channels))
     scale = importer.scale_of(carrier.unit)
     tensor = importer.builder.add_shared(layer, encoding, scale)
     importer.builder.note(signal.nodes, tensor, f"{layer.op}, sums as they are")
@@ -100,9 +99,3 @@ def _with_bias(carrier: Carrier, most: int) -> Carrier:
         return carrier
     layer = replace(layer, bias=np.array(bias, np.int64))
     return replace(carrier, layer=layer, lows=lows, highs=highs, offset=(Fraction(0),))
-
-
-def _kept(encoding: Encoding, channels: int) -> Thresholds:
-    """Return thresholds that give every sum of an encoding as itself."""
-    values = np.arange(encoding.code_min + 1, encoding.code_max + 1)
-    return Thresholds(values=np.tile(values, (channels, 1)), direction=np.ones(channels, np.int8))

@@ -36,7 +36,7 @@ def find_ties(
     carrier = signal.carrier
     assert carrier is not None
     direction = thresholds.direction.astype(np.int64)
-    codes = np.arange(quantizer.encoding.code_min, quantizer.encoding.code_max + 1)
+    codes = quantizer.encoding.every_code
     low, high = np.array(carrier.lows), np.array(carrier.highs)
     columns = signal.fractions(names)
     own = [[Fraction(float(v)) for v in p] for p in signal.columns(quantizer.parameters, names)]

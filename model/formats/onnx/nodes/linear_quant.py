@@ -86,18 +86,23 @@ def quantize_linear_node(importer: Importer, node: Node) -> None:
         low, high = limits
         narrow = uniform_between(low, high)
         encoding = Ternary() if (low, high, point) == (-1, 1, 0) else replace(narrow, zero_point=point)
-    quantizer = IntQuant(
-        scale=parameter,
+    quantizer = _integers(parameter, encoding, low, high, point)
+    importer.set(node, quantize(importer, signal, quantizer, str(node)))
+
+
+def _integers(scale: Parameter, encoding: Encoding, low: int, high: int, zero_point: int) -> IntQuant:
+    """Return the quantizer whose integers, zero point included, are the numbers that follow."""
+    return IntQuant(
+        scale=scale,
         encoding=encoding,
         unit=(Fraction(1),),
-        offset=Fraction(point),
+        offset=Fraction(zero_point),
         low=low,
         high=high,
-        zero_point=point,
+        zero_point=zero_point,
         rounding="ROUND",
         late=True,
     )
-    importer.set(node, quantize(importer, signal, quantizer, str(node)))
 
 
 def _clipped(importer: Importer, node: Node, low: int, high: int) -> tuple[int, int]:
@@ -127,17 +132,7 @@ def decomposed_node(importer: Importer, node: Node) -> None:
     whole = uniform_between(low, high)
     if whole.bits > MOST_BITS:
         raise Misfit(f"quantizes to {whole.bits} bits, where {MOST_BITS} is the most")
-    quantizer = IntQuant(
-        scale=Parameter.scalar(1.0),
-        encoding=Uniform(bits=whole.bits, signed=whole.signed, zero_point=point),
-        unit=(Fraction(1),),
-        offset=Fraction(point),
-        low=low,
-        high=high,
-        zero_point=point,
-        rounding="ROUND",
-        late=True,
-    )
+    quantizer = _integers(Parameter.scalar(1.0), replace(whole, zero_point=point), low, high, point)
     scaled = signal.then(Scale(Parameter.scalar(1.0 / scale)), str(node))
     importer.set(node, quantize(importer, scaled, quantizer, str(node)))
 

@@ -16,7 +16,7 @@ from rowloom.model.formats.onnx.nodes.windows import window
 from rowloom.model.formats.onnx.numbers.quantizers import uniform_between
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Deferred, Signal
-from rowloom.model.layers import Add, AveragePool2d, Layer, MaxPool2d, Shape
+from rowloom.model.layers import Add, AveragePool2d, MaxPool2d, Shape, UnaryLayer
 
 
 def as_sums(importer: Importer, signal: Signal) -> Signal:
@@ -32,7 +32,7 @@ def as_sums(importer: Importer, signal: Signal) -> Signal:
     return replace(signal, carrier=importer.summed(layer, carrier.unit, carrier.offset))
 
 
-def moved(importer: Importer, signal: Signal, layer: Layer) -> Signal:
+def moved(importer: Importer, signal: Signal, layer: UnaryLayer) -> Signal:
     """Return the signal after a layer that moves or compares codes: at once, or as soon as there are codes.
 
     The layer's input is replaced by what it reads.
@@ -42,7 +42,7 @@ def moved(importer: Importer, signal: Signal, layer: Layer) -> Signal:
         deferred = Deferred(layer=layer, done=len(signal.chain), lift=carrier.lift)
         return replace(signal, carrier=replace(carrier, deferred=(*carrier.deferred, deferred)))
     tensor = importer.placed(carrier.tensor)
-    layer = replace(layer, input=tensor)  # type: ignore[call-arg]
+    layer = replace(layer, input=tensor)
     importer.builder.add(layer, importer.encoding(tensor), importer.builder.tensors[tensor].scale)
     return replace(signal, carrier=importer.stored(layer.output, carrier.unit, carrier.offset))
 
@@ -144,14 +144,8 @@ def _ceiled(
 
 def global_max_node(importer: Importer, node: Node) -> None:
     """GlobalMaxPool: the whole map."""
-    signal = importer.signal(node)
-    importer.quantized(signal)
-    order = {3: "NCW", 4: "NCHW"}.get(signal.axes.rank)
-    if order is None or any(signal.padding):
-        raise Misfit(f"takes {signal.axes.rank} axes, or comes after Pad")
-    signal, order = importer.take_map(node, signal, order)
-    height, width, _ = importer.map_shape(signal)
-    _greatest(importer, node, signal, (height, width), (1, 1), (0, 0, 0, 0), order)
+    signal, kernel, order = _whole(importer, node)
+    _greatest(importer, node, signal, kernel, (1, 1), (0, 0, 0, 0), order)
 
 
 def average_pool_node(importer: Importer, node: Node) -> None:
@@ -181,6 +175,12 @@ def average_pool_node(importer: Importer, node: Node) -> None:
 
 def global_average_node(importer: Importer, node: Node) -> None:
     """GlobalAveragePool: the whole map."""
+    signal, kernel, order = _whole(importer, node)
+    _averaged(importer, node, signal, kernel, (1, 1), (0, 0, 0, 0), False, order)
+
+
+def _whole(importer: Importer, node: Node) -> tuple[Signal, tuple[int, int], str]:
+    """Return what a global pool takes: the signal of a map, the map's height and width, and the order of its axes."""
     signal = importer.signal(node)
     importer.quantized(signal)
     order = {3: "NCW", 4: "NCHW"}.get(signal.axes.rank)
@@ -188,7 +188,7 @@ def global_average_node(importer: Importer, node: Node) -> None:
         raise Misfit(f"takes {signal.axes.rank} axes, or comes after Pad")
     signal, order = importer.take_map(node, signal, order)
     height, width, _ = importer.map_shape(signal)
-    _averaged(importer, node, signal, (height, width), (1, 1), (0, 0, 0, 0), False, order)
+    return signal, (height, width), order
 
 
 def reduce_node(importer: Importer, node: Node) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rowloom.model.bisection import first_reached
 from rowloom.model.encodings import Binary, Encoding, Ternary, Uniform
 from rowloom.model.formats.onnx.axes import Axes, Misfit, Parameter
 from rowloom.model.formats.onnx.importer import Importer
@@ -93,24 +94,16 @@ def _gives_zero(importer: Importer, signal: Signal) -> bool:
         return True
     low, high = np.array(carrier.lows, np.int64), np.array(carrier.highs, np.int64)
     count = max(carrier.channels, 1)
-    low, high = np.broadcast_to(low, count).copy(), np.broadcast_to(high, count).copy()
+    low, high = np.broadcast_to(low, count), np.broadcast_to(high, count)
 
     def at(k: NDArray[np.int64]) -> NDArray[Any]:
         with np.errstate(all="ignore"):
             y = signal.evaluate(carrier.start(k[None], np.float32), importer.names)
         return np.broadcast_to(y, (1, count))[0]
 
-    if np.any(at(low) == 0) or np.any(at(high) == 0):
-        return True
-    rising = at(high) > at(low)
-    while np.any(high - low > 1):
-        middle = (low + high) >> 1
-        y = at(middle)
-        if np.any(y == 0):
-            return True
-        up = (y < 0) == rising
-        low, high = np.where(up, middle, low), np.where(up, high, middle)
-    return False
+    sign = np.where(at(high) >= at(low), 1, -1)
+    first = first_reached(lambda k: sign * at(k) >= 0, low, high)
+    return bool(np.any((first <= high) & (at(np.minimum(first, high)) == 0)))
 
 
 OUTPUT = (("out_scale", 1.0), ("out_bias", 0.0))

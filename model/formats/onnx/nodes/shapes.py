@@ -13,7 +13,7 @@ from rowloom.model.formats.onnx.nodes.pools import as_sums, moved
 from rowloom.model.formats.onnx.nodes.stated import whole_list
 from rowloom.model.formats.onnx.reader import Node
 from rowloom.model.formats.onnx.signal import Signal
-from rowloom.model.layers import ChannelShuffle, DepthToSpace, Layer, Upsample
+from rowloom.model.layers import ChannelShuffle, DepthToSpace, UnaryLayer, Upsample
 
 
 def reshape_node(importer: Importer, node: Node) -> None:
@@ -211,7 +211,7 @@ def depth_to_space_node(importer: Importer, node: Node) -> None:
     importer.set(node, replace(result, axes=Axes.of_map(importer.map_shape(result), "NCHW")))
 
 
-def _rearranged(importer: Importer, signal: Signal, layer: Layer, lift: NDArray[np.int64]) -> Signal:
+def _rearranged(importer: Importer, signal: Signal, layer: UnaryLayer, lift: NDArray[np.int64]) -> Signal:
     """Return the signal after a layer that moves channel c to ``lift[c]``, be it with others of another pixel."""
     carrier = importer.quantized(signal)
     per_channel = any(p.atoms for f in signal.chain for p in f.parameters)

@@ -5,6 +5,7 @@ import pytest
 from onnx import TensorProto
 
 import rowloom
+from rowloom.model.encodings import Binary, Ternary
 from rowloom.model.formats.source import import_file
 from rowloom.model.host import host_run
 from tests.model.formats.graphs import BREVITAS, Graph, qonnx_outputs, random_weights, written
@@ -704,6 +705,19 @@ def test_an_input_without_quantizer(tmp_path):
     net = rowloom.from_qonnx(path, input_scale="1/64", input_encoding="uint8")
     want = qonnx_outputs(model, (codes / 64).astype(np.float32))
     assert np.array_equal(host_run(net, codes, dequantize=True), next(iter(want.values())))
+
+
+@pytest.mark.parametrize(("offset", "encoding"), [(0.0, Ternary()), (-0.5, Ternary()), (2.0**-12, Binary())])
+def test_signs_of_sums(offset, encoding, tmp_path):
+    """-1, 0 and +1 where some sum gives 0, whichever it is, else -1 and +1; in channels that rise and that fall."""
+    g, x = start()
+    x = g.add("Mul", conv(g, x, 4, 3), np.array([1.0, -1, 1, -1]).reshape(1, 4, 1, 1))
+    model = g.model(g.add("Sign", g.add("Add", x, offset)))
+    x = np.round(inputs(model))  # many sums are 0
+    net = check(model, tmp_path / "m.onnx", x)
+    assert net.tensor(net.outputs[0]).encoding == encoding
+    (want,) = qonnx_outputs(model, x).values()
+    assert len(np.unique(want)) == 2 + isinstance(encoding, Ternary)
 
 
 def test_arbitrary_scales_agree_but_for_float_noise(tmp_path):

@@ -36,8 +36,8 @@ REFUSED = (
 
 @pytest.mark.parametrize("start", range(10_000, 10_000 + 12 * PART, PART))
 def test_equals_the_executor(start, tmp_path):
-    """Number for number where float32 is exact; elsewhere as long as no sum is told to be near a tie."""
-    compared = 0
+    """Number for number where float32 is exact; elsewhere all but the network that may meet a sum near a tie."""
+    compared = swayed = 0
     for seed in range(start, start + PART):
         walk = Walk(seed)
         model, x = walk.model(), walk.images()
@@ -50,14 +50,18 @@ def test_equals_the_executor(start, tmp_path):
         got = host_run(imported.network, x, dequantize=True)
         got = got if isinstance(got, dict) else {next(iter(want)): got}
         assert imported.notes
+        exact = walk.exact and not any("Softmax" in node.op_type for node in model.graph.node)
         for name, array in want.items():
             assert got[name].shape == array.shape, seed
-            if walk.exact and not any("Softmax" in node.op_type for node in model.graph.node):
-                assert np.array_equal(got[name], array), f"{seed}: {np.mean(got[name] != array):.2%} differ"
-            elif not imported.float_ties and array.dtype != np.int64:
-                np.testing.assert_allclose(got[name], array, rtol=1e-4, atol=1e-5 * max(1, np.abs(array).max()))
+            near = 0.0 if exact else 1e-5 * max(1, np.abs(array).max())
+            equal = np.allclose(got[name], array, rtol=0.0 if exact else 1e-4, atol=near)
+            if imported.float_ties and not exact:
+                swayed += not equal
+            else:
+                assert equal, f"{seed}: {np.mean(got[name] != array):.2%} differ"
             compared += np.unique(array).size > 1
     assert compared >= PART // 4
+    assert swayed <= 1, "more networks differ than meet a tie"
 
 
 @pytest.mark.parametrize("start", range(0, 12 * PART, 4 * PART))
